@@ -79,6 +79,7 @@ MAY_IMPORT_ZMQ = {
         "mpc/links/zmq/dialler.py",
         "mpc/star/sockets.py",
         "mpc/links/zmq/messages.py",
+        "mpc/links/zmq/news.py",
     ),
     "parties/trust/keys.py",
 }

@@ -16,8 +16,9 @@ import zmq
 from mpc.errors import UsageError
 from mpc.links.session import Frame
 from mpc.links.zmq.curve import HELD_BYTES, Identity, curve_socket, end_context, new_context
-from mpc.links.zmq.messages import NO_WAIT, Assembler, TooLong, messages_of, monitor_of, next_news, pass_over
+from mpc.links.zmq.messages import NO_WAIT, Assembler, TooLong, messages_of, pass_over
 from mpc.links.zmq.meter import Account, Meter
+from mpc.links.zmq.news import monitor_of, next_news
 from mpc.star.client import StarClient
 
 PING_SECONDS = 10.0  # at most

@@ -46,7 +46,7 @@ class Sum:
 
     def route_of_v(self) -> bytes:
         listener: Any = self.transport._listener
-        route: bytes = listener._current["v"].route
+        route: bytes = listener._connections.current["v"].route
         return route
 
     def close(self) -> None:

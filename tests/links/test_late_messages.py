@@ -158,7 +158,7 @@ def test_a_message_after_the_news_of_the_end_is_dropped(monkeypatch: pytest.Monk
         with monkeypatch.context() as patched:
             patched.setattr(Listener, "_drain", lambda listener: None)
             one.listener._look_at_news()
-        assert one.listener._by_descriptor[descriptor].number == 2
+        assert one.listener._connections.by_descriptor[descriptor].number == 2
         c = coming()
         c.send(WORD)
         one.look_until(lambda: any(isinstance(event, Came) for event in one.events))

@@ -79,7 +79,7 @@ def test_what_was_taken_is_counted_to_the_byte() -> None:
     """So a connection may go on for ever: nothing adds up but heartbeats, which have an allowance."""
     with met() as (listener, raw, _):
         assert listener._listener is not None
-        ((descriptor, connection),) = listener._listener._by_descriptor.items()
+        ((descriptor, connection),) = listener._listener._connections.by_descriptor.items()
         account = connection.account
         begun = _read_out(descriptor)
         assert begun is not None and begun - account.taken < 1024

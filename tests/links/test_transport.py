@@ -20,7 +20,8 @@ from mpc.errors import InternalError, UsageError
 from mpc.links.network import Came, Connected, Disconnected, Event, Overlong, Refused, Stranger, Unanswered, Unshaken
 from mpc.links.session import Frame
 from mpc.links.zmq.curve import Identity, new_identity, text_begins
-from mpc.links.zmq.messages import PIECE, monitor_of
+from mpc.links.zmq.messages import PIECE
+from mpc.links.zmq.news import monitor_of
 from mpc.links.zmq.transport import Transport
 from mpc.runtime.round import HEADER_BYTES
 from tests.links.over_zmq import ANYWHERE
@@ -373,7 +374,7 @@ def test_a_routing_id_of_ones_own_choice_says_nothing(trio: Trio, routing_id: by
 def routes(transport: Transport) -> dict[str, bytes]:
     """ZeroMQ's routing id of each peer's connection."""
     assert transport._listener is not None
-    return {peer: connection.route for peer, connection in transport._listener._current.items()}
+    return {peer: connection.route for peer, connection in transport._listener._connections.current.items()}
 
 
 def test_anothers_routing_id_cannot_be_taken(trio: Trio) -> None:

@@ -32,11 +32,10 @@ from mpc.links.zmq.messages import (
     hand_over,
     has_message,
     messages_of,
-    monitor_of,
-    next_news,
     pass_over,
 )
 from mpc.links.zmq.meter import Account, Meter, shut
+from mpc.links.zmq.news import monitor_of, next_news
 from mpc.links.zmq.poller import Poller
 
 _CONNECT_MS: Final = 3000  # then TCP's next attempt is a new one: its own ones are ever further apart

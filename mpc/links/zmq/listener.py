@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import socket
 import time
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import zmq
@@ -16,6 +14,7 @@ from mpc.errors import UsageError
 from mpc.links.network import Came, Connected, Disconnected, Event, Overfull, Overlong, Stranger, Unshaken
 from mpc.links.probe import DOCTOR, DOCTORS_ROUTE
 from mpc.links.session import Frame
+from mpc.links.zmq.connections import Connection, Connections
 from mpc.links.zmq.curve import HELD_BYTES, KEY_CHARS, TURN_MESSAGES, Curve
 from mpc.links.zmq.gate import Gate
 from mpc.links.zmq.messages import (
@@ -24,16 +23,14 @@ from mpc.links.zmq.messages import (
     MORE,
     NO_WAIT,
     WAIT,
-    Assembler,
     TooLong,
     hand_over,
     has_message,
     messages_of,
-    monitor_of,
-    next_news,
     pass_over,
 )
-from mpc.links.zmq.meter import Account, Meter, shut
+from mpc.links.zmq.meter import Meter, shut
+from mpc.links.zmq.news import News
 from mpc.links.zmq.poller import Poller
 
 _BACKLOG: Final = 1024  # connections that wait to be taken, while somebody floods the port
@@ -45,20 +42,6 @@ _SILENT_SECONDS: Final = 4.0  # who has a listed key says something at once, or 
 # connection silent until the heartbeats end it, instead of closing it at once.
 _WATCHED: Final = zmq.EVENT_LISTENING | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 _DROPPABLE: Final = (zmq.EHOSTUNREACH, zmq.EAGAIN)
-
-
-@dataclass(eq=False, slots=True)
-class _Connection:
-    """One connection, and whose it is, once it said something."""
-
-    number: int  # as many had begun here, with this one
-    account: Account
-    address: str  # of the machine at the other end
-    peer: str = ""
-    user: str = ""  # the `User-Id` of its messages
-    route: bytes = b""  # where ZeroMQ has it
-    frames: Assembler = field(default_factory=Assembler)
-    heard: int = 0  # messages, as long as it is a newcomer
 
 
 class Listener:
@@ -102,23 +85,16 @@ class Listener:
         self._meter = meter
         self._allowed = allowed
         self._dialled = dialled
-        self._by_route: dict[bytes, _Connection] = {}
-        self._by_descriptor: dict[int, _Connection] = {}
-        self._current: dict[str, _Connection] = {}
-        self._newcomers: dict[str, _Connection] = {}
-        self._news: deque[tuple[int, int]] = deque()  # heard of, and not acted on yet
-        self._begun = 0  # connections, in all that was heard of
-        self._noted = 0  # and in what was acted on
+        self._connections = Connections()
         self._turned_away = 0  # connections of strangers whose end is still to come
-        self._waiting: dict[str, list[bytes]] = {}
         self._gate: Gate | None = None
         self._questions = curve.questions()
         self._socket = curve.listening()
         self._socket.router_mandatory = True
         self._socket.backlog = _BACKLOG
         self._socket.rcvtimeo = round(1000 * AWAITED_SECONDS)
-        self._monitor: Any = monitor_of(self._socket, _WATCHED)
-        for each in (self._questions, self._monitor, self._socket):
+        self._news = News(self._socket, _WATCHED)
+        for each in (self._questions, self._news.monitor, self._socket):
             poller.watch(each)
         try:
             self._socket.bind(endpoint)
@@ -131,22 +107,22 @@ class Listener:
 
     def send(self, peer: str, frame: Frame) -> None:
         """Hand a frame over; it is held until the peer has connected."""
-        if peer in self._current:
-            self._route(self._current[peer], messages_of(frame))
+        if peer in self._connections.current:
+            self._route(self._connections.current[peer], messages_of(frame))
         else:
-            self._waiting.setdefault(peer, []).extend(messages_of(frame))
+            self._connections.waiting.setdefault(peer, []).extend(messages_of(frame))
 
     def adopt(self, peer: str) -> None:
         """Hear a peer's newcomer from now on, and shut the connection that was heard before."""
-        newcomer = self._newcomers.pop(peer, None)
+        newcomer = self._connections.newcomers.pop(peer, None)
         if newcomer is not None:
-            self._let_go(self._current.pop(peer))
+            self._let_go(self._connections.current.pop(peer))
             self._hear(newcomer)
 
     def turn_away(self, peer: str, frame: Frame) -> None:
         """Send a peer's newcomer a last frame."""
-        if peer in self._newcomers:
-            self._route(self._newcomers[peer], messages_of(frame))
+        if peer in self._connections.newcomers:
+            self._route(self._connections.newcomers[peer], messages_of(frame))
 
     def take(self) -> bool:
         """Take a message that came, if there is one."""
@@ -163,7 +139,7 @@ class Listener:
                 self._answer()
         elif which is self._socket:
             self._drain()
-        elif which is self._monitor:
+        elif which is self._news.monitor:
             if self._look_at_news(_GLANCE):
                 self._poller.again(which)
         else:
@@ -178,7 +154,7 @@ class Listener:
         """Close the sockets; what was handed over has so long to leave."""
         if self._gate is not None:
             self._gate.close()
-        self._monitor.close(0)
+        self._news.monitor.close(0)
         self._questions.close(0)
         self._socket.close(round(linger_seconds * 1000))
 
@@ -189,7 +165,7 @@ class Listener:
             return False
         message = self._socket.recv(0, False)
         buffer, user, descriptor = message.buffer, str(message.get("User-Id")), message.get(zmq.SRCFD)
-        connection = self._by_route.get(route)
+        connection = self._connections.by_route.get(route)
         if connection is None or connection.user != user or connection.account.descriptor != descriptor:
             connection = self._admit(route, user, descriptor)
         if message.more:  # our messages have one part
@@ -201,12 +177,12 @@ class Listener:
             self._deliver(connection, buffer)
         return True
 
-    def _deliver(self, connection: _Connection, message: memoryview) -> None:
+    def _deliver(self, connection: Connection, message: memoryview) -> None:
         peer = connection.peer
-        newcomer = self._current.get(peer) is not connection
+        newcomer = self._connections.current.get(peer) is not connection
         if newcomer:
             connection.heard += 1
-            if self._newcomers.get(peer) is not connection or connection.heard > _NEWCOMERS_MESSAGES:
+            if self._connections.newcomers.get(peer) is not connection or connection.heard > _NEWCOMERS_MESSAGES:
                 shut(connection.account)
                 return
         try:
@@ -226,16 +202,14 @@ class Listener:
         The number of messages is bounded: a peer that sends faster than they are taken would keep it here for good.
         ZeroMQ takes connections by turns, and so many messages are all that were there in the beginning.
         """
-        if all(self.take() for _ in range(TURN_MESSAGES * (len(self._by_route) + 1))):
+        if all(self.take() for _ in range(TURN_MESSAGES * (len(self._connections.by_route) + 1))):
             self._poller.again(self._socket)
 
-    def _admit(self, route: bytes, user: str, descriptor: int) -> _Connection | None:
+    def _admit(self, route: bytes, user: str, descriptor: int) -> Connection | None:
         """Take the first message of a connection, whose key says whose it is."""
         key, number = user[:KEY_CHARS], int(user[KEY_CHARS:])
         self._act(number)  # first the end of older connections with the same descriptor or route
-        connection = self._by_descriptor.get(descriptor)
-        if connection is not None and connection.number > number:
-            connection = None  # it is another one by now
+        connection = self._connections.at(descriptor, number)
         if connection is not None and connection.peer:
             return None  # it was let go
         peer = self._curve.heard(key)
@@ -248,35 +222,34 @@ class Listener:
         if doctor:
             peer += DOCTOR
         connection.peer, connection.user, connection.route = peer, user, route
-        self._by_route[route] = connection
+        self._connections.by_route[route] = connection
         if self._gate is not None:
             self._gate.known(descriptor)
-        if peer not in self._current or doctor:
-            if peer in self._current:
-                self._let_go(self._current.pop(peer))
+        if peer not in self._connections.current or doctor:
+            if peer in self._connections.current:
+                self._let_go(self._connections.current.pop(peer))
             self._hear(connection)
         else:
-            if peer in self._newcomers:
-                self._let_go(self._newcomers.pop(peer))
-            self._newcomers[peer] = connection
+            if peer in self._connections.newcomers:
+                self._let_go(self._connections.newcomers.pop(peer))
+            self._connections.newcomers[peer] = connection
         return connection
 
-    def _hear(self, connection: _Connection) -> None:
+    def _hear(self, connection: Connection) -> None:
         """Take a connection for its peer's from now on."""
         peer = connection.peer
-        self._current[peer] = connection
+        self._connections.current[peer] = connection
         connection.account.bound = HELD_BYTES
         if not peer.endswith(DOCTOR):
             self._events.append(Connected(peer))
-        self._route(connection, self._waiting.pop(peer, []))
+        self._route(connection, self._connections.waiting.pop(peer, []))
 
-    def _let_go(self, connection: _Connection) -> None:
+    def _let_go(self, connection: Connection) -> None:
         """Shut a connection without news of its end."""
-        if self._by_route.get(connection.route) is connection:
-            del self._by_route[connection.route]
+        self._connections.end_route(connection)
         shut(connection.account)
 
-    def _route(self, connection: _Connection, messages: Iterable[bytes]) -> None:
+    def _route(self, connection: Connection, messages: Iterable[bytes]) -> None:
         try:
             for message in messages:
                 hand_over(self._socket, connection.route, MORE)
@@ -287,7 +260,7 @@ class Listener:
 
     def _answer(self) -> None:
         self._look_at_news()  # the question is of a connection that began before
-        stranger = self._curve.answer(self._questions, self._begun)
+        stranger = self._curve.answer(self._questions, self._news.begun)
         if stranger is not None:
             self._turned_away += 1
             self._events.append(Stranger(*stranger))
@@ -297,24 +270,14 @@ class Listener:
 
         What a peer sent before it left comes before the news that it left.
         """
-        more = self._fetch(most)
+        more = self._news.fetch(most)
         self._drain()
         self._act()
         return more
 
-    def _fetch(self, most: int | None) -> bool:
-        for _ in itertools.count() if most is None else range(most):
-            news = next_news(self._monitor)
-            if news is None:
-                return False
-            self._news.append(news)
-            self._begun += news[0] == zmq.EVENT_ACCEPTED
-        return True
-
     def _act(self, begun: int | None = None) -> None:
         """Act on the news taken, until so many connections have begun."""
-        while self._news and (begun is None or self._noted < begun):
-            event, value = self._news.popleft()
+        for event, value in self._news.to_act_on(begun):
             if event == zmq.EVENT_LISTENING:
                 self._gate = Gate(value, self._shut, _SILENT_SECONDS)
             elif event == zmq.EVENT_ACCEPTED:
@@ -323,19 +286,18 @@ class Listener:
                 self._left(value)
 
     def _shut(self, descriptor: int) -> None:
-        shut(self._by_descriptor[descriptor].account)
+        shut(self._connections.by_descriptor[descriptor].account)
 
     def _came_in(self, descriptor: int) -> None:
         """Note that a connection began; its owner is not known yet."""
-        self._noted += 1
         account = self._meter.watch(descriptor, _UNHEARD_BYTES)
-        self._by_descriptor[descriptor] = _Connection(self._noted, account, address_of(descriptor))
+        self._connections.by_descriptor[descriptor] = Connection(self._news.noted, account, address_of(descriptor))
         if self._gate is not None:
             self._gate.took(descriptor, time.monotonic())
 
     def _left(self, descriptor: int) -> None:
         """Note that a connection ended."""
-        connection = self._by_descriptor.pop(descriptor)
+        connection = self._connections.by_descriptor.pop(descriptor)
         too_much = self._meter.forget(connection.account)
         if self._gate is not None:
             self._gate.ended(descriptor)
@@ -346,19 +308,18 @@ class Listener:
         else:
             self._events.append(Unshaken(None, connection.address))
 
-    def _ended(self, connection: _Connection, *, too_much: bool) -> None:
+    def _ended(self, connection: Connection, *, too_much: bool) -> None:
         peer = connection.peer
-        if self._by_route.get(connection.route) is connection:
-            del self._by_route[connection.route]
+        self._connections.end_route(connection)
         if too_much and not peer.endswith(DOCTOR):
             self._events.append(Overfull(peer))
-        if self._newcomers.get(peer) is connection:
-            del self._newcomers[peer]
-        elif self._current.get(peer) is connection:
-            del self._current[peer]
+        if self._connections.newcomers.get(peer) is connection:
+            del self._connections.newcomers[peer]
+        elif self._connections.current.get(peer) is connection:
+            del self._connections.current[peer]
             self._events.append(Disconnected(peer))
-            if peer in self._newcomers:
-                self._hear(self._newcomers.pop(peer))
+            if peer in self._connections.newcomers:
+                self._hear(self._connections.newcomers.pop(peer))
 
 
 def address_of(descriptor: int) -> str:

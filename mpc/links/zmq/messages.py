@@ -1,4 +1,4 @@
-"""What goes through a ZeroMQ socket: frames as messages, put together again with distrust; and news of connections.
+"""What goes through a ZeroMQ socket: frames as messages, put together again with distrust.
 
 A message has one part, always: ZeroMQ hands over a message of several parts when its last one is here, keeps all of
 them until then, and counts them against no limit. So a long frame goes as several messages. The last byte of a message
@@ -11,7 +11,6 @@ says what it is; what stands before it, and so an array's words, keeps its align
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -33,7 +32,6 @@ LONGEST: Final = (1 << 22) + (1 << 16)
 """Bytes of a payload that are taken from a peer as long as nobody says otherwise: an object of the handshake."""
 
 _EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
-_MONITOR_EVENT = struct.Struct("=Hi")  # zmq_socket_monitor(3): the event, then a descriptor or an error number
 _NUMBER = struct.Struct("<Q")
 _END = _NUMBER.size + 1
 _WHOLE, _FIRST, _NEXT = b"\0", b"\1", b"\2"
@@ -143,21 +141,3 @@ def pass_over(socket: Any, first: zmq.Frame) -> None:
     """Take the other parts of a message that has more than one, and drop them."""
     while first.more:
         first = socket.recv(copy=False)
-
-
-def monitor_of(socket: Any, events: int) -> Any:
-    """A socket at which ZeroMQ tells what happens to the connections of another one.
-
-    Its address is new each time. pyzmq would make one of the socket's descriptor, which may have been that of a socket
-    whose monitor is not quite gone yet.
-    """
-    return socket.get_monitor_socket(events, f"inproc://monitor-{os.urandom(16).hex()}")
-
-
-def next_news(monitor: Any) -> tuple[int, int] | None:
-    """The next event at a socket's monitor and what is told with it; None if there is none."""
-    try:
-        event, value = _MONITOR_EVENT.unpack(monitor.recv_multipart(NO_WAIT)[0])
-    except zmq.Again:
-        return None
-    return event, value
