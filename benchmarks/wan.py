@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> None:
     conditions = Conditions(given.latency, given.bandwidth)
     links = Relay()
     endpoints = {
-        name: links.lay(f"tcp://{target}", conditions, name).removeprefix("tcp://") for name, target in targets.items()
+        name: links.lay(f"tcp://{target}", conditions, (name, "")).removeprefix("tcp://")
+        for name, target in targets.items()
     }
     print(json.dumps(endpoints), flush=True)
     next_look = monotonic() + _TURN_SECONDS

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
 
 from mpc.faults.planted import Planted
-from mpc.faults.wires import Sent
+from mpc.faults.wires import Sent, Strikes
 from mpc.links.network import Event, Network
 from mpc.links.session import Frame
-
-
-class Process(Protocol):
-    """What a party's own process can do to itself, and have done to its connections."""
-
-    def cut(self, peer: str, seconds: float) -> None:
-        """Have the connection with a peer broken; it comes back after so many seconds."""
-
-    def stop(self, seconds: float) -> None:
-        """Stand still."""
-
-    def die(self) -> None:
-        """End at once."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +30,7 @@ class FaultyNetwork:
         process: does what a frame's own path cannot.
     """
 
-    def __init__(self, network: Network, me: str, faults: Planted, process: Process) -> None:
+    def __init__(self, network: Network, me: str, faults: Planted, process: Strikes) -> None:
         self._network = network
         self._me = me
         self._faults = faults
@@ -98,17 +84,16 @@ class FaultyNetwork:
 
     def cut(self, one: str, other: str, seconds: float) -> None:
         """Break the connection; what is late on it is lost, too."""
-        peer = other if one == self._me else one
-        self._late.pop(peer, None)
-        self._process.cut(peer, seconds)
+        self._late.pop(other if one == self._me else one, None)
+        self._process.cut(one, other, seconds)
 
     def stop(self, name: str, seconds: float) -> None:
         """Stand still."""
-        self._process.stop(seconds)
+        self._process.stop(name, seconds)
 
     def die(self, name: str) -> None:
         """End at once."""
-        self._process.die()
+        self._process.die(name)
 
     def _release(self) -> None:
         now = self.now()

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from mpc.faults.fault import Fault
-from mpc.faults.wires import Sent, Wires
+from mpc.faults.wires import Sent, Strikes, Wires
+from mpc.links.channel import LEAVE
 from mpc.links.wire import DATA, label_code, peek_sequence, peek_type
 from mpc.randomness.streams import derive
+
+LABELS: Final = ("hello", "shapes", "columns", "agree", "seeds", "deal", "credit", "way", "done", LEAVE)
+"""The labels that are not a protocol's: of the handshake, of the dealing and of the parting."""
+
+STAGES: Final = ("start", "data", "connecting", "handshake", "running", "dealing", "done")
+"""The stages that are not a program's."""
 
 _DRAWS = 2**53
 
 
-def _nobody(fault: Fault) -> None:
+def _nobody(place: int, peer: str | None) -> None:
     """Hears of no fault."""
 
 
@@ -25,10 +33,13 @@ class Planted:
         faults: all of them; those of other parties than the sender's strike nothing here.
         seed: of those that strike with a probability: by it, by the link and by the message's number in the session
             alone, so that equal runs have equal faults.
-        struck: called with each fault when it strikes, before anything else happens.
+        struck: called when a fault strikes, before anything else happens, with its place among them, and whom the
+            message is for.
     """
 
-    def __init__(self, faults: Sequence[Fault], seed: int = 0, struck: Callable[[Fault], None] = _nobody) -> None:
+    def __init__(
+        self, faults: Sequence[Fault], seed: int = 0, struck: Callable[[int, str | None], None] = _nobody
+    ) -> None:
         self._faults = tuple(faults)
         self._seed = seed
         self._struck = struck
@@ -46,7 +57,7 @@ class Planted:
         fault = self._faults[found[0]]
         self._done |= {place for place in found if self._faults[place].probability is None}
         self.hit.append((fault, sent))
-        self._struck(fault)
+        self._struck(found[0], sent.receiver)
         return fault
 
     def disturb(self, sent: Sent, net: Wires) -> bool:
@@ -54,12 +65,12 @@ class Planted:
         fault = self.due(sent)
         return fault is not None and strike(fault, sent, net)
 
-    def enters(self, name: str, stage: str, step: int, net: Wires) -> None:
+    def enters(self, name: str, stage: str, step: int, net: Strikes) -> None:
         """Called when a party comes to a step of a stage."""
         for place, fault in enumerate(self._faults):
             if fault.party == name and (fault.stage, fault.step) == (stage, step) and place not in self._done:
                 self._done.add(place)
-                self._struck(fault)
+                self._struck(place, None)
                 strike_process(fault, name, net)
 
     def _is_new(self, sent: Sent) -> bool:
@@ -102,7 +113,7 @@ def strike(fault: Fault, sent: Sent, net: Wires) -> bool:
     return True
 
 
-def strike_process(fault: Fault, name: str, net: Wires) -> None:
+def strike_process(fault: Fault, name: str, net: Strikes) -> None:
     """What a fault does to a party's process."""
     if fault.kind == "stop":
         net.stop(name, fault.seconds)

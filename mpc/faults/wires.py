@@ -18,11 +18,8 @@ class Sent:
     frame: Frame
 
 
-class Wires(Protocol):
-    """The operations of a `Trouble` on a frame, on its connection and on its sender."""
-
-    def carry(self, sent: Sent, later: float = 0.0) -> None:
-        """Carry it, so much later, and all that follow after it."""
+class Strikes(Protocol):
+    """What a fault does to a party's process and its connections."""
 
     def cut(self, one: str, other: str, seconds: float) -> None:
         """Break a connection, with all that is under way; it comes back after so many seconds."""
@@ -32,3 +29,10 @@ class Wires(Protocol):
 
     def die(self, name: str) -> None:
         """A party's process, which calls this itself, ends here and now."""
+
+
+class Wires(Strikes, Protocol):
+    """What a fault does to a frame, too."""
+
+    def carry(self, sent: Sent, later: float = 0.0) -> None:
+        """Carry it, so much later, and all that follow after it."""

@@ -26,6 +26,7 @@ _FIELDS: Final[Mapping[str, Mapping[str, tuple[type, ...]]]] = {
     "listening": {"endpoint": (str, NoneType)},
     "stage": {"stage": (str,), "done": (int, NoneType), "total": (int, NoneType)},
     "log": {"level": (str,), "text": (str,)},
+    "fault": {"number": (int,), "peer": (str, NoneType)},
     "done": {"result": (dict,)},
     "failed": {"error": (dict,), "exit_code": (int,), "first_hand": (bool,)},
 }

@@ -22,6 +22,7 @@ class Reporter:
         self._send = send
         self._stage = ""
         self._stage_at = 0.0
+        self._watcher: Callable[[str, int], None] | None = None
 
     @classmethod
     def to_launcher(cls) -> Reporter:
@@ -38,10 +39,19 @@ class Reporter:
     def stage(self, stage: str, done: int, total: int) -> None:
         """Report how far a stage is. Cheap enough for every step: most calls send nothing."""
         now = time.monotonic()
-        if stage == self._stage and done < total and now - self._stage_at < STAGE_INTERVAL:
-            return
-        self._stage, self._stage_at = stage, now
-        self._send({"event": "stage", "stage": stage, "done": done, "total": total})
+        if stage != self._stage or done >= total or now - self._stage_at >= STAGE_INTERVAL:
+            self._stage, self._stage_at = stage, now
+            self._send({"event": "stage", "stage": stage, "done": done, "total": total})
+        if self._watcher is not None:
+            self._watcher(stage, done)
+
+    def watch(self, watcher: Callable[[str, int], None]) -> None:
+        """Have somebody called with each stage and step, after it was said."""
+        self._watcher = watcher
+
+    def fault(self, number: int, peer: str | None) -> None:
+        """One of the run's faults strikes now."""
+        self._send({"event": "fault", "number": number, "peer": peer})
 
     def log(self, level: str, text: str) -> None:
         """A sentence for the user's screen; `level` is info, warning or error."""

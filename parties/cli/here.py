@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mpc.errors import UsageError
+
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
     from parties.scenario.star import StarScenario
@@ -27,11 +29,20 @@ class Here:
     program: str | None = None
 
     def load(self) -> Scenario | StarScenario:
-        """The scenario as this party takes part in it."""
+        """The scenario as this party takes part in it.
+
+        Raises:
+            UsageError: it cannot be read, says what this party has not, or has things go wrong on purpose.
+        """
         from parties.session.own_data import apply_own_data
         from parties.tasks.registry import load_any, with_program
 
         scenario = with_program(load_any(self.scenario), self.program, alone=True)
+        if scenario.faults is not None:
+            raise UsageError(
+                f"{self.scenario}: [faults] has things go wrong on purpose, which is for `mpc run` alone",
+                "take [faults] out of every party's copy",
+            )
         return apply_own_data(scenario, self.name, self.keys, self.data, self.sql)
 
 

@@ -20,7 +20,7 @@ def plan(scenario: Path, as_json: bool, network: str | None, program: str | None
     Sends nothing. Reads the owners' row counts and shared columns from their data, or takes `rows` and `features` from
     the scenario where the data are elsewhere.
     """
-    from parties.report.plan import print_plan
+    from parties.report.plan import check_faults_of, print_plan
     from parties.scenario.file import Scenario
     from parties.scenario.network import on_preset
     from parties.tasks.registry import load_any, planned, with_program
@@ -32,4 +32,5 @@ def plan(scenario: Path, as_json: bool, network: str | None, program: str | None
         print_star_plan(loaded, as_json=as_json)
         return
     settings, made = planned(loaded)
+    check_faults_of(loaded, made)
     print_plan(made, settings, loaded, as_json=as_json)

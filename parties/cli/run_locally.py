@@ -6,16 +6,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mpc.errors import UsageError
+from mpc.errors import BeaverlodgeError, UsageError
+from mpc.faults.fault import Fault
 from parties.cli.output import Shown
 from parties.data.same_data import warn_of_same_data
 from parties.processes.emulated import links_of, network_lines
+from parties.processes.fault_agenda import FaultLog
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
+from parties.processes.own_faults import faults_order
 from parties.report.record import compared, record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import Scenario
-from parties.tasks.registry import job_of
+from parties.tasks.registry import job_of, planned
 from parties.trust.share_file import share_path
 
 
@@ -34,13 +37,22 @@ def run_locally(
         if job_of(scenario).data.pools(scenario, owner):
             scenario.data_source(owner)
     _check_shares(scenario)
-    return run_and_record(
-        scenario, out, lambda folder: run_parties(scenario, folder, output, compare=compare, trace=trace)
-    )
+    log = FaultLog(planned_faults(scenario))
+
+    def part(folder: Path) -> dict[str, Any]:
+        return run_parties(scenario, folder, output, compare=compare, trace=trace, faults=log)
+
+    return run_and_record(scenario, out, part, more=log.record)
 
 
 def run_parties(
-    scenario: Scenario, folder: Path, output: Shown, *, compare: bool, trace: bool = False
+    scenario: Scenario,
+    folder: Path,
+    output: Shown,
+    *,
+    compare: bool,
+    trace: bool = False,
+    faults: FaultLog | None = None,
 ) -> dict[str, Any]:
     """Start a scenario's parties and wait for them; the record of what they gave.
 
@@ -48,12 +60,16 @@ def run_parties(
         folder: the run's.
         compare: whether it is compared with the same in the clear.
         trace: whether every party records its rounds.
+        faults: what goes wrong on purpose, and where it is noted what did.
     """
+    faults = faults or FaultLog(())
     network = scenario.network
     load_libraries(scenario)
     with output.progress(list(scenario.parties)) as progress:
         for text in network_lines(network):
             progress("network", {"event": "log", "level": "info", "text": text})
+        for fault in faults.faults:
+            progress("faults", {"event": "log", "level": "info", "text": f"on purpose: {fault}"})
         if not scenario.vertical:
             sources = {name: party.data for name, party in scenario.parties.items()}
             for text in warn_of_same_data(sources, scenario.directory):
@@ -65,10 +81,29 @@ def run_parties(
             out=folder,
             on_event=progress,
             patience=scenario.session.deadline,
-            network=links_of(network),
+            network=links_of(network, faults.faults),
+            faults=faults,
         )
     record = record_of(scenario, results)
     return compared(scenario, record) if compare else record
+
+
+def planned_faults(scenario: Scenario) -> tuple[Fault, ...]:
+    """The faults of a run; their labels and stages are compared with its plan, where that can be made.
+
+    Raises:
+        UsageError: this run has no such label or stage.
+    """
+    faults = () if scenario.faults is None else scenario.faults.faults
+    if any(fault.label is not None or fault.stage is not None for fault in faults):
+        from parties.report.plan import check_faults_of
+
+        try:
+            plan = planned(scenario)[1]
+        except BeaverlodgeError:
+            return faults  # the run says it
+        check_faults_of(scenario, plan)
+    return faults
 
 
 def _check_shares(scenario: Scenario) -> None:
@@ -94,6 +129,7 @@ def orders(scenario: Scenario, *, trace: bool = False) -> dict[str, dict[str, An
     chosen = {"network": scenario.network, "program": scenario.program}
     said: dict[str, Any] = {key: value.model_dump(mode="json") for key, value in chosen.items() if value is not None}
     said["trace"] = trace
+    said |= faults_order(scenario.faults)
     return {
         me: {"keys": write_keys(mine, {name: other for name, other in pairs.items() if name != me}), **said}
         for me, mine in pairs.items()

@@ -48,7 +48,7 @@ def _run(scenario: StarScenario, folder: Path, output: Shown, *, trace: bool) ->
                 on_event=progress,
                 patience=scenario.session.deadline,
                 essential=[scenario.server],
-                network=links_of(scenario.network, lambda name: name if name in scenario.parties else HOSTED),
+                network=links_of(scenario.network, (), lambda name: name if name in scenario.parties else HOSTED),
             )
         except BeaverlodgeError as error:
             raise _with_code(error, scenario) from None

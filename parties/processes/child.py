@@ -182,6 +182,7 @@ class Child:
         self.failed_at = 0.0
         self.exit_code: int | None = None
         self.ended_at = 0.0
+        self.killed_on_purpose = False
         self._process = process
         self._lifeline: int | None = lifeline
         self._stderr = out / f"{name}.stderr"
@@ -297,7 +298,9 @@ class Child:
         hint = f"see {self._stderr.with_suffix('.log')}"
         if self.exit_code < 0:
             message = f"{self.name} was killed (signal {-self.exit_code})"
-            if -self.exit_code == signal.SIGKILL:
+            if self.killed_on_purpose:
+                hint = f"a fault of the scenario killed it, on purpose; {hint}"
+            elif -self.exit_code == signal.SIGKILL:
                 hint = f"unless someone killed it, the system was out of memory; {hint}"
             return PeerLostError(message, hint, party=self.name)
         if self.exit_code > 0:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from mpc.faults.fault import Fault
 from parties.processes.delay_line import Conditions
 from parties.processes.launcher import Links
 from parties.scenario.network import LinkSpec, NetworkSpec
 
 
-def links_of(network: NetworkSpec | None, called: Callable[[str], str] = str) -> Links | None:
+def links_of(
+    network: NetworkSpec | None, faults: Sequence[Fault] = (), called: Callable[[str], str] = str
+) -> Links | None:
     """The link of each two processes, or None where the machine's own links will do.
 
     Args:
+        faults: of the run: who is to lose a connection, has it by the relay.
         called: what a scenario calls a process.
     """
     if network is None or network.idle:
-        return None
+        drops = any(fault.kind == "drop" for fault in faults)
+        return (lambda one, other: Conditions(0.0, None)) if drops else None
     return lambda one, other: _conditions(network, called(one), called(other))
 
 

@@ -21,6 +21,7 @@ from parties.base.events import Event
 from parties.processes import member, relay
 from parties.processes.child import Child, Program, start_child
 from parties.processes.delay_line import Conditions
+from parties.processes.fault_agenda import Agenda, FaultLog
 from parties.processes.signals import Interrupts
 from parties.processes.stopped import Stopped
 
@@ -66,6 +67,7 @@ def launch(
     environments: Mapping[str, Mapping[str, str]] | None = None,
     network: Links | None = None,
     essential: Collection[str] | None = None,
+    faults: FaultLog | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Runs every party of a scenario on this machine and returns what each reported as its result.
 
@@ -92,7 +94,7 @@ def launch(
     """
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
         selector.register(interrupts.descriptor, selectors.EVENT_READ, interrupts.read)
-        run = _Run(selector, on_event)
+        run = _Run(selector, on_event, faults or FaultLog(()))
         try:
             if network is not None:
                 run.add_relay(start_child(relay.NAME, _RELAY, scenario=scenario_path, out=out))
@@ -126,6 +128,7 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None,
         now = monotonic()
         cause, final = _first_cause(run.essential)
         run.tell_of_losses()
+        run.agenda.act(now)
         done = all(child.result is not None for child in run.essential) and run.others_are_over()
         ended = all(child.exit_code is not None for child in run.children)
         if not done and (broken := _relay_failure(run.relay)) is not None:
@@ -147,11 +150,12 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None,
         else:
             if end is not None and now >= end:
                 raise _too_late(run.essential, deadline)
-            run.warn(stopped.look(now))
+            run.warn(stopped.look(now, run.agenda.stopped))
             if (late := stopped.gave_out()) is not None:
                 raise late
             wake_at = stopped.next_look if end is None else min(end, stopped.next_look)
-        run.pump(None if wake_at is None else max(0.0, wake_at - now))
+        wakes = [at for at in (wake_at, run.agenda.wake_at) if at is not None]
+        run.pump(max(0.0, min(wakes) - now) if wakes else None)
 
 
 def _first_cause(children: Iterable[Child]) -> tuple[BeaverlodgeError | None, bool]:
@@ -209,7 +213,8 @@ def _too_late(children: Iterable[Child], deadline: float | None) -> PeerLostErro
 class _Run:
     """The children of one run and the selector that watches them."""
 
-    def __init__(self, selector: selectors.BaseSelector, on_event: OnEvent) -> None:
+    def __init__(self, selector: selectors.BaseSelector, on_event: OnEvent, faults: FaultLog) -> None:
+        self.agenda = Agenda(faults, self._cut, lambda child, text: self.warn([(child, text)]))
         self.children: list[Child] = []
         self.essential: list[Child] = []
         self.relay: Child | None = None
@@ -353,7 +358,14 @@ class _Run:
         if child is self.relay:
             return
         for event in events:
-            self._on_event(child.name, event)
+            if event["event"] == "fault":
+                self.agenda.note(child, event["number"], event["peer"], monotonic())
+            else:
+                self._on_event(child.name, event)
+
+    def _cut(self, one: str, other: str, seconds: float) -> None:
+        if self.relay is not None and self.relay.exit_code is None:
+            self.send(self.relay, {"cut": [one, other], "seconds": seconds})
 
     def _lost(self, child: Child) -> bool:
         return child not in self.essential and child.exit_code is not None
@@ -372,6 +384,7 @@ class _Run:
                 return
             own = self.relay.result["peers"]
         self._introduced = True
+        self.agenda.begin(self.children, monotonic())
         for each in self.children:
             self.send(each, peers if self.relay is None else {"peers": own[each.name]})
 

@@ -55,11 +55,19 @@ class Lifeline:
     Args:
         descriptor: where to read; the standard input.
         on_end: what to do at end of file; ends the process at once.
+        on_line: called with each line that comes, in the lifeline's own thread.
     """
 
-    def __init__(self, descriptor: int = 0, *, on_end: Callable[[], None] = leave) -> None:
+    def __init__(
+        self,
+        descriptor: int = 0,
+        *,
+        on_end: Callable[[], None] = leave,
+        on_line: Callable[[], object] = lambda: None,
+    ) -> None:
         self._descriptor = descriptor
         self._on_end = on_end
+        self._on_line = on_line
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         threading.Thread(target=self._watch, name=LIFELINE, daemon=True).start()
 
@@ -101,6 +109,7 @@ class Lifeline:
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 self._lines.put(line)
+                self._on_line()
         self._lines.put(None)
         self._on_end()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from logging import Logger
 from pathlib import Path
@@ -37,6 +38,10 @@ def main() -> int:
     from parties.tasks.registry import load_any
 
     log = open_log(Path(order["out"]), order["name"])
+    if "faults" in order:
+        from parties.processes.own_faults import OwnFaults
+
+        OwnFaults(order, reporter).enters("start", 0)
     try:
         part = part_of(_as_ordered(load_any(Path(order["scenario"])), order))
         result = part(order, lifeline, reporter, log)
@@ -70,11 +75,13 @@ def part_of(scenario: Scenario | StarScenario) -> Part:
         from parties.processes.star_member import part_in_sum
 
         return partial(part_in_sum, scenario)
+    from parties.processes.own_faults import OwnFaults
     from parties.session.take_part import Prepared, take_part
     from parties.trust.share_file import Vault
 
     def part(order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger) -> dict[str, Any]:
         place = _place(order, scenario.parties, lifeline, reporter)
+        place = replace(place, through=OwnFaults(order, reporter).through)
         name, out = order["name"], Path(order["out"])
         own = Prepared(vault=Vault(name, out), trace=trace_path(out, name) if order.get("trace") else None)
         return take_part(scenario, name, place, reporter, log, own)

@@ -9,13 +9,14 @@ to end.
 from __future__ import annotations
 
 import math
+import os
 import select
 import selectors
 import socket
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count
 from time import monotonic
 from typing import Any, Final
 
@@ -32,17 +33,19 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 def main() -> None:
-    """Listen for each pair, report each party's endpoints to dial, and carry bytes until the launcher ends it."""
+    """Lay the links, report where each party is to dial which others, and carry bytes until the launcher says so."""
     die_with_parent()
     reporter = Reporter.to_launcher()
-    lifeline = Lifeline()
+    said, says = os.pipe()
+    lifeline = Lifeline(on_line=lambda: os.write(says, b"."))
     links = [(dialler, target, _conditions(fields)) for dialler, target, fields in lifeline.order()["links"]]
     listening = lifeline.peers()
     relay = Relay()
+    relay.watch(said, lambda: relay.hear(lifeline.news()))
     peers: dict[str, dict[str, str]] = {name: {} for name in listening}
     for dialler, target, conditions in links:
         if (where := listening[target]) is not None:
-            peers[dialler][target] = relay.lay(where, conditions, f"{dialler}-{target}")
+            peers[dialler][target] = relay.lay(where, conditions, (dialler, target))
     reporter.done({"peers": peers})
     while True:
         relay.turn(None)
@@ -67,14 +70,58 @@ def _address(endpoint: str) -> tuple[socket.AddressFamily, Any]:
     return found[0][0], found[0][4]
 
 
+@dataclass
+class _Pair:
+    """The link of two parties: where it leads, what it is like, and its connections."""
+
+    target: str
+    conditions: Conditions
+    name: str
+    links: set[_Link] = field(default_factory=set)
+    lines: int = 0
+
+    def line(self, began: float) -> DelayLine:
+        """One direction of a new connection."""
+        self.lines += 1
+        return DelayLine(self.conditions, began, f"{self.name}/{self.lines}")
+
+
 class Relay:
-    """Listens in place of the parties, from its construction on, and carries every connection on to them."""
+    """Listens in the parties' stead and carries every connection on to them. The links are laid when it is made."""
 
     def __init__(self) -> None:
         self._began = monotonic()
         self._selector = selectors.DefaultSelector()
         self._links: set[_Link] = set()
+        self._pairs: dict[frozenset[str], _Pair] = {}
         self._listeners: list[socket.socket] = []
+
+    def watch(self, descriptor: int, act: Callable[[], None]) -> None:
+        """Call `act` whenever there is something to read, which is read."""
+
+        def read(_mask: int) -> None:
+            os.read(descriptor, 4096)
+            act()
+
+        self._selector.register(descriptor, selectors.EVENT_READ, read)
+
+    def hear(self, news: Iterable[Mapping[str, Any]]) -> None:
+        """Do what the launcher says."""
+        for one in news:
+            if "cut" in one:
+                self.break_off(frozenset(one["cut"]), float(one["seconds"]))
+
+    def break_off(self, pair: frozenset[str], seconds: float) -> None:
+        """Reset the connections of two parties; new ones carry nothing for so many seconds."""
+        found = self._pairs.get(pair)
+        if found is None:
+            return
+        now = monotonic() - self._began
+        found.conditions = replace(found.conditions, cuts=(*found.conditions.cuts, (now, now + seconds)))
+        for link in found.links & self._links:
+            link.reset()
+            self._links.discard(link)
+        found.links.clear()
 
     def turn(self, patience: float | None) -> None:
         """Wait for work, or for `patience` seconds, and do it."""
@@ -99,12 +146,12 @@ class Relay:
             listener.close()
         self._selector.close()
 
-    def lay(self, target: str, conditions: Conditions, name: str = "") -> str:
+    def lay(self, target: str, conditions: Conditions, names: tuple[str, str] = ("", "")) -> str:
         """Lay a link.
 
         Args:
             target: where the party listens that it leads to.
-            name: of the link, by which its jitter differs from another's.
+            names: who dials whom, by which its jitter differs from another's, and it is found to be broken off.
 
         Returns:
             Where it is dialled.
@@ -112,23 +159,25 @@ class Relay:
         listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
         listener.setblocking(False)
         self._listeners.append(listener)
-        lines = (DelayLine(conditions, self._began, f"{name}/{number}") for number in count())
-        self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener, target, lines))
+        pair = self._pairs[frozenset(names)] = _Pair(target, conditions, "-".join(names))
+        self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener, pair))
         return f"tcp://127.0.0.1:{listener.getsockname()[1]}"
 
-    def _accept(self, listener: socket.socket, target: str, lines: Iterator[DelayLine], _mask: int) -> None:
+    def _accept(self, listener: socket.socket, pair: _Pair, _mask: int) -> None:
         try:
             dialler, _ = listener.accept()
         except (BlockingIOError, ConnectionError):
-            return  # the dialler has left again
-        family, address = _address(target)
+            return  # who dialled has left again
+        family, address = _address(pair.target)
         dialled = socket.socket(family)
         for each in (dialler, dialled):
             each.setblocking(False)
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Failure shows when the socket is read or written, as every later loss does.
         dialled.connect_ex(address)
-        link = _Link(self._selector, dialler, dialled, next(lines), next(lines))
+        link = _Link(self._selector, dialler, dialled, pair.line(self._began), pair.line(self._began))
+        pair.links &= self._links
+        pair.links.add(link)
         self._links.add(link)
         link.start(self._serve)
 

@@ -7,7 +7,7 @@ given up for being slow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from mpc.errors import BeaverlodgeError, InternalError, PeerLostError
@@ -39,7 +39,7 @@ class Stopped:
         self._for: dict[str, float] = {}
         self._told: set[str] = set()
 
-    def look(self, now: float) -> list[tuple[Child, str]]:
+    def look(self, now: float, on_purpose: Collection[str] = ()) -> list[tuple[Child, str]]:
         """Look at all children, unless it is too early; returns messages for the user, each with its child."""
         if now < self.next_look:
             return []
@@ -51,7 +51,11 @@ class Stopped:
             child.name: before[child.name] + went_by if child.name in before else 0.0 for child in self._stopped()
         }
         self._told &= self._for.keys()
-        news = [child for child in self._stopped() if self._for.get(child.name) and child.name not in self._told]
+        news = [
+            child
+            for child in self._stopped()
+            if self._for.get(child.name) and child.name not in {*self._told, *on_purpose}
+        ]
         self._told |= {child.name for child in news}
         text = f"stopped by a signal; the run waits up to {self._patience:g} s until it goes on: kill -CONT"
         return [(child, f"{text} {child.pid}") for child in news]

@@ -14,6 +14,7 @@ from parties.base.record_files import REPORT, RESULT
 from parties.report.about_text import about_facts, about_line
 from parties.report.summary import (
     correlations_grid,
+    faults_blocks,
     insecure_text,
     is_insecure,
     no_result_text,
@@ -60,6 +61,8 @@ def report_html(record: Mapping[str, Any]) -> str:
     sections += result
     if table(record.get("parties")) and not (show.costs and result):
         sections += [_cost(record, ok=ok, trains=show.trains)]
+    if faults := faults_blocks(record):
+        sections += [blocks_section("Faults", faults, "Who ran this asked for them, in the scenario's [faults].")]
     if entries(record.get("revealed")):
         sections += [_reveals_section(record)]
     sections += [_about(record)]

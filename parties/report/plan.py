@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from mpc.faults.fault import Fault
+from mpc.faults.planted import LABELS, STAGES
 from mpc.links.meeting.backlog import kept
 from mpc.runtime.plan import Plan
 from mpc.runtime.round import HEADER_BYTES
 from parties.report.summary import ALIGNMENT, correlations_grid, reveals_grid
+from parties.scenario.faults import check_words
 from parties.scenario.file import Scenario
 from parties.scenario.network import LAN, NetworkSpec, preset_network
+from parties.scenario.problems import Reading, read_or_refuse
 from parties.scenario.star import StarScenario
 from parties.show.blocks import (
     Block,
@@ -73,6 +78,7 @@ def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
         Line(f"All that {plan.helper} sends goes to {plan.owners[-1]}, the last owner; the others need seeds only."),
         _seconds_grid(facts, scenario.network),
         Line(_left_out_text(plan)),
+        *_faults_blocks(facts),
         *_learns_blocks(facts, plan, scenario),
         _dealt_grid(facts, plan, told),
         *told.details,
@@ -115,6 +121,7 @@ def _facts(plan: Plan, told: PlanText, scenario: Scenario) -> dict[str, Any]:
             **_slowest(plan, scenario.network),
             "handling": plan.handling,
         },
+        **({} if scenario.faults is None else {"faults": [str(fault) for fault in scenario.faults.faults]}),
         **told.facts,
     }
 
@@ -154,6 +161,29 @@ def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -
         f"{bound}{count_text(facts['rounds'])} rounds; each owner sends {short_bytes(most)}, {plan.helper} "
         f"{short_bytes(plan.bytes_sent[plan.helper])}; about {_duration(facts['seconds'][where])} on {name}."
     )
+
+
+def check_faults_of(scenario: Scenario, plan: Plan) -> None:
+    """The labels and stages of the scenario's faults are those of its plan.
+
+    Raises:
+        UsageError: some are not.
+    """
+
+    def reading(faults: Sequence[Fault]) -> Reading[bool]:
+        labels = {*LABELS, *(one.label for one in plan.rounds)}
+        yield from check_words(faults, labels, {*STAGES, *plan.stages})
+        return True
+
+    if scenario.faults is not None:
+        read_or_refuse(str(scenario.path), reading(scenario.faults.faults))
+
+
+def _faults_blocks(facts: dict[str, Any]) -> list[Block]:
+    """What goes wrong on purpose."""
+    if not facts.get("faults"):
+        return []
+    return [Grid("What goes wrong on purpose, with `mpc run`", ("fault",), tuple((one,) for one in facts["faults"]))]
 
 
 def _left_out_text(plan: Plan) -> str:

@@ -28,6 +28,7 @@ _KEYS: Final = (
     "plan",
     "training",
     "parties",
+    "faults",
     "rows",
     "model",
     "metrics",

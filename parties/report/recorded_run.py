@@ -24,12 +24,18 @@ class FinishedRun:
 
 
 def run_and_record(
-    scenario: Approved, out: Path | None, part: Callable[[Path], dict[str, Any]], *, name: str = ""
+    scenario: Approved,
+    out: Path | None,
+    part: Callable[[Path], dict[str, Any]],
+    *,
+    name: str = "",
+    more: Callable[[], Mapping[str, Any]] = dict,
 ) -> FinishedRun:
     """Do a run in its folder, and write the record that it returns, or its failure.
 
     Args:
         out: the folder, or None for a new one that is called after `name`, or else after the scenario.
+        more: returns what the record says besides, of a run that failed, too.
 
     Raises:
         BeaverlodgeError: what went wrong; the record then says `failed` and why.
@@ -38,14 +44,14 @@ def run_and_record(
     known = about(scenario)
     start_record(folder, scenario.name, scenario.digest, known["kind"])
     try:
-        record = {**part(folder), "about": known}
+        record = {**part(folder), "about": known, **more()}
     except (Exception, KeyboardInterrupt) as problem:
         error = as_error(problem)
         failed = failed_record(
             error, scenario_name=scenario.name, scenario_digest=scenario.digest, kind=known["kind"], about=known
         )
         with suppress(UsageError):  # a full disk, for example: the first cause is raised
-            _write(folder, failed)
+            _write(folder, {**failed, **more()})
         raise error from None
     return FinishedRun(record, folder, _write_problem(folder, record))
 

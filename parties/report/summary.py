@@ -77,11 +77,23 @@ def summary_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = Tru
         blocks += [traffic_grid(record), seconds_grid(record, trains=show.trains)]
         if record.get("status") == "ok":
             blocks += [Line(""), plan_line(record)]
+    blocks += faults_blocks(record)
     if record.get("revealed"):
         blocks += [reveals_grid(record), Line(""), Line(nothing_else(record))]
     there = [out / name for name in (RESULT, REPORT) if name == RESULT or (out / name).exists()] if recorded else []
     blocks += [Line(""), *(Line(f"{_PLACES[path.name]}: {path}", wrap=False) for path in there)]
     return blocks
+
+
+def faults_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """What went wrong on purpose, and what of it never came."""
+    rows = []
+    for one in map(table, entries(record.get("faults"))):
+        struck = [at for at in entries(one.get("struck")) if is_number(at)]
+        first = f"after {struck[0]:.2f} s" if struck else "never happened"
+        more = f", {len(struck)} times in all" if len(struck) > 1 else ""
+        rows.append((str(one.get("fault")), f"{first}{more}"))
+    return [Grid("What went wrong on purpose", ("fault", "happened"), tuple(rows), frozenset({0, 1}))] if rows else []
 
 
 def status_lines(record: Mapping[str, Any]) -> list[Line]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
 from mpc.errors import InternalError, UsageError, plain_text
 from parties.scenario.checks import check_links, check_roles, check_text_settings
+from parties.scenario.faults import FaultsSpec, check_faults, check_owners_faults, read_faults
 from parties.scenario.models import (
     Head,
     ModelTask,
@@ -69,11 +70,12 @@ PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 NAME_HINT = "use small letters, digits and _, starting with a letter, at most 63"
 _STAR_ROLES = ("server", "client")
 _HEAD_KEYS = ("schema", "name", "seed")
-_TABLE_KEYS = ("parties", "task", "network", "session", "testing", "roster")
+_TABLE_KEYS = ("parties", "task", "network", "faults", "session", "testing", "roster")
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "the top of the file": _HEAD_KEYS,
     "[parties.NAME]": tuple(PartySpec.model_fields),
     "[network]": tuple(NetworkSpec.model_fields),
+    "[faults]": tuple(FaultsSpec.model_fields),
     "[session]": tuple(SessionSpec.model_fields),
     "[testing]": tuple(TestingSpec.model_fields),
     "[roster]": tuple(RosterSpec.model_fields),
@@ -111,6 +113,7 @@ def _read_tables(
     parties = yield from _read_parties(raw.get("parties"), elsewhere, of_stars)
     task = yield from drop_invalid(read_task(raw.get("task"), elsewhere, readers, kinds))
     network = (yield from read_network(raw["network"], elsewhere)) if "network" in raw else None
+    faults = (yield from read_faults(raw["faults"], elsewhere)) if "faults" in raw else None
     session = yield from _read_optional(SessionSpec, raw, "session", elsewhere)
     testing = yield from _read_optional(TestingSpec, raw, "testing", elsewhere)
     roster = yield from _read_optional(RosterSpec, raw, "roster", elsewhere)
@@ -120,6 +123,9 @@ def _read_tables(
         yield from check_text_settings(parties)
         if network is not None:
             yield from check_network(network, parties)
+        if faults is not None:
+            yield from check_faults(faults, parties)
+            yield from check_owners_faults(faults)
     if task is not None:
         reader = readers[task.kind]
         if parties is not None and not reader.shares(task):
@@ -133,6 +139,7 @@ def _read_tables(
         parties=parties,
         task=task,
         network=network,
+        faults=faults,
         session=session or SessionSpec(),
         testing=testing,
         roster=roster,
@@ -158,6 +165,7 @@ class Scenario(BaseModel):
     parties: dict[str, PartySpec]
     task: SerializeAsAny[Task]
     network: NetworkSpec | None
+    faults: FaultsSpec | None = None
     session: SessionSpec
     testing: TestingSpec | None
     roster: RosterSpec | None = None
@@ -234,11 +242,12 @@ class Scenario(BaseModel):
     def agreement(self) -> dict[str, Any]:
         """All that the parties must agree on, as plain JSON values."""
         left_out: Any = {"parties": {"__all__": _LOCAL_SETTINGS}, "roster": {"file"}}
-        left_out |= dict.fromkeys(("path", "data_from", "network", "program"), True)
+        left_out |= dict.fromkeys(("path", "data_from", "network", "faults", "program"), True)
         values = self.model_dump(mode="json", exclude=left_out)
         network = self.network.agreement() if self.network is not None else None
         # The owners' order matters, and a JSON object has none.
         named = {} if self.program is None else {"program": self.program.facts}
+        named |= {} if self.faults is None else {"faults": self.faults.model_dump(mode="json")}
         return {"schema": SCHEMA, "party_order": list(self.parties), **values, "network": network, **named}
 
     @property

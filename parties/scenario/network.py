@@ -20,7 +20,7 @@ from parties.scenario.problems import Problem, Reading, nearest, quoted, read_ta
 
 MILLISECONDS: Final = "a number of milliseconds from 0 to 60000"
 MBIT: Final = "a number from 0.001 to 1000000"
-_FROM_START: Final = "a number of seconds from 0 to 1000000"
+FROM_START: Final = "a number of seconds from 0 to 1000000"
 
 AnyScenario = TypeVar("AnyScenario", bound=BaseModel)
 
@@ -60,7 +60,7 @@ class CutSpec(Table):
     """A time in which a link carries nothing: from so many seconds after the parties were told of each other."""
 
     link: Text = Field(description='the names of two parties, such as "hospital_a-helper"')
-    at: float = Field(ge=0.0, le=MOST_SECONDS, description=_FROM_START)
+    at: float = Field(ge=0.0, le=MOST_SECONDS, description=FROM_START)
     seconds: Seconds = Field(description=SECONDS)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny
 
 from parties.base.version import VERSION
+from parties.scenario.faults import FaultsSpec
 from parties.scenario.file import SCHEMA
 from parties.scenario.models import RosterSpec, SessionSpec, Table, Task, Text, check_address
 from parties.scenario.network import NetworkSpec
@@ -72,6 +73,7 @@ class StarScenario(BaseModel):
     session: SessionSpec
     roster: RosterSpec | None = None
     network: NetworkSpec | None = None
+    faults: FaultsSpec | None = None
     path: Path
     data_from: str | None = None
 

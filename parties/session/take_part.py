@@ -20,6 +20,7 @@ from mpc.links.channel import Channel, Limits
 from mpc.links.meeting.handshake import Agreement, meet
 from mpc.links.meeting.offer import Offer, Table
 from mpc.links.meeting.play import leave, play_helper, play_owner
+from mpc.links.network import Network
 from mpc.links.zmq.curve import Identity
 from mpc.links.zmq.transport import Transport
 from mpc.randomness.streams import Entropy
@@ -64,6 +65,7 @@ class Place:
         listen: where it listens, or None to dial only.
         find: returns, once this party listens at an endpoint, the endpoints of the peers to dial.
         local: whether the launcher has started all parties, on this machine: a closed connection means a dead process.
+        through: puts something between the channel and its sockets, as the faults of a trial are.
     """
 
     identity: Identity
@@ -71,6 +73,7 @@ class Place:
     listen: str | None
     find: Callable[[str | None], Mapping[str, str]]
     local: bool
+    through: Callable[[Network], Network] = lambda network: network
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def take_part(
     channel: Channel | None = None
     try:
         dial = place.find(transport.endpoint)
-        channel = _channel(scenario, me, place, transport, trace, _make_say(reporter, log))
+        channel = _channel(scenario, me, place, place.through(transport), trace, _make_say(reporter, log))
         for peer, endpoint in dial.items():
             transport.dial(peer, endpoint)
         return _play(scenario, me, channel, trace, reporter, log, started, own)
@@ -131,12 +134,12 @@ def take_part(
 
 
 def _channel(
-    scenario: Scenario, me: str, place: Place, transport: Transport, trace: Trace, say: Callable[[str], None]
+    scenario: Scenario, me: str, place: Place, network: Network, trace: Trace, say: Callable[[str], None]
 ) -> Channel:
     session = scenario.session
     patience = session.patience or (LAUNCHED_PATIENCE if place.local else PATIENCE)
     limits = Limits(session.connect_timeout, session.deadline, patience)
-    return Channel(me, [name for name in scenario.parties if name != me], transport, limits, trace, say)
+    return Channel(me, [name for name in scenario.parties if name != me], network, limits, trace, say)
 
 
 def _play(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, InternalError
+from mpc.faults.planted import LABELS
 from mpc.links.channel import Channel, Limits
 from mpc.links.meeting.handshake import Agreement, PlanMaker, meet
 from mpc.links.meeting.offer import Offer, Table
@@ -21,7 +22,6 @@ from mpc.links.zmq.transport import Transport
 from mpc.randomness.streams import Entropy, insecure_entropy
 from mpc.runtime.plan import ProgramFactory, make_plan
 from mpc.runtime.trace import Trace
-from mpc.testing.faults.member import LABELS
 
 HELPER = "helper"
 ANYWHERE = "tcp://127.0.0.1:*"

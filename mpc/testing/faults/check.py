@@ -14,7 +14,7 @@ from functools import partial
 
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.faults.fault import AWAY, Fault, Kind
-from mpc.faults.planted import Planted, strike
+from mpc.faults.planted import LABELS, Planted, strike
 from mpc.faults.wires import Sent
 from mpc.links.channel import Limits
 from mpc.links.session import Frame
@@ -26,7 +26,7 @@ from mpc.runtime.speed import LinkSpeed
 from mpc.testing.cases.failure import CheckFailed
 from mpc.testing.cases.inputs import complete
 from mpc.testing.cases.programs import Case, Protocol, same_results, taken_case
-from mpc.testing.faults.member import LABELS, Played, take_part
+from mpc.testing.faults.member import Played, take_part
 from mpc.testing.faults.virtual import End, Smooth, Trouble, VirtualNetwork, VirtualWires, every_link
 
 LIMITS = Limits(connect=5.0, deadline=5.0, patience=2.0)

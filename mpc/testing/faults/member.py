@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, InternalError
-from mpc.links.channel import LEAVE, Channel, Limits
+from mpc.links.channel import Channel, Limits
 from mpc.links.meeting.handshake import meet
 from mpc.links.meeting.offer import Offer, Table
 from mpc.links.meeting.play import leave, play_helper, play_owner
@@ -16,9 +16,6 @@ from mpc.randomness.streams import Entropy
 from mpc.runtime.interfaces import Revealed
 from mpc.runtime.trace import StageListener, Trace
 from mpc.testing.cases.programs import HELPER, Case
-
-LABELS = ("hello", "shapes", "columns", "agree", "seeds", "deal", "credit", "way", "done", LEAVE)
-"""The labels that are not a protocol's."""
 
 
 @dataclass(frozen=True)

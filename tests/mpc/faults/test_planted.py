@@ -9,7 +9,7 @@ import pytest
 from mpc.errors import PeerLostError
 from mpc.faults.fault import Fault, read_fault, write_fault
 from mpc.faults.planted import Planted
-from mpc.faults.wires import Sent, Wires
+from mpc.faults.wires import Sent, Strikes
 from mpc.links.session import Frame
 from mpc.links.wire import DATA, SIGN, label_code
 from mpc.runtime.party import Party
@@ -160,7 +160,7 @@ class Clock(Planted):
         super().__init__(())
         self.at: dict[tuple[str, str], float] = {}
 
-    def enters(self, name: str, stage: str, step: int, net: Wires) -> None:
+    def enters(self, name: str, stage: str, step: int, net: Strikes) -> None:
         assert isinstance(net, VirtualNetwork)
         self.at[name, stage] = net.time
 

@@ -80,6 +80,37 @@ TRAINING: Rows = [
         ),
         ["cuts helper-hospital_a while it is cut"],
     ),
+    (("[network]", "[faults]\nkil = []\n[network]"), ["[faults] has no setting 'kil'", "did you mean 'kill'?"]),
+    (("[network]", "[[faults.kill]]\n[network]"), ["[[faults.kill]] needs a value for 'party'"]),
+    (
+        ("[network]", '[[faults.kill]]\nparty = "helpr"\n[network]'),
+        ['[[faults.kill]] names "helpr", which is no party', "did you mean 'helper'?"],
+    ),
+    (
+        ("[network]", '[[faults.stop]]\nparty = "helper"\nstage = "data"\nat = 1.0\n[network]'),
+        ["[[faults.stop]] has 'stage' and 'at'", "keep one of them"],
+    ),
+    (
+        ("[network]", '[[faults.stop]]\nparty = "helper"\nlabel = "deal"\nat = 1.0\n[network]'),
+        ["[[faults.stop]] has label, which is of messages, and at"],
+    ),
+    (("[network]", '[[faults.stop]]\nparty = "helper"\nstep = 3\n[network]'), ["[[faults.stop]] has step, and no"]),
+    (("[network]", "[[faults.delay]]\n[network]"), ["[[faults.delay]] does not say whose message it is"]),
+    (
+        ("[network]", '[[faults.drop]]\nlink = "helper-hospital_a"\nparty = "helper"\n[network]'),
+        ["[[faults.drop]] has link, and party or to"],
+    ),
+    (("[network]", '[[faults.drop]]\nlink = "helper"\n[network]'), ['[[faults.drop]] link = "helper" is no link']),
+    (
+        ("[network]", '[[faults.drop]]\nparty = "helper"\nat = 1.0\n[network]'),
+        ["at = 1 does not say which connection is lost", "add link ="],
+    ),
+    (("[network]", '[[faults.drop]]\nprobability = 2.0\n[network]'), ["probability must be a number above 0, up to 1"]),
+    (
+        ("[network]", '[[faults.restart]]\nparty = "helper"\n[network]'),
+        ["[[faults.restart]] is for clients of a secure sum"],
+    ),
+    (("[network]", "[faults.clients]\nvanish = 0.1\n[network]"), ["[faults.clients] is for the clients of a"]),
     (("[network]", "[session]\npatience = 0\n[network]"), ["[session] patience", "seconds above 0"]),
     (("[network]", "[session]\npatiance = 1\n[network]"), ["[session]", "'patience'"]),
     (("[network]", "[testing]\ninsecure_seed = -1\n[network]"), ["[testing] insecure_seed", "from 0"]),

@@ -1,0 +1,118 @@
+"""The faults of a run at its launcher, which strikes at times, helps who strikes itself, and notes what struck."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from mpc.faults.fault import Fault
+from parties.processes.child import Child
+
+_AGAIN: Final = 0.02
+"""Seconds after which a process that has not stopped yet is looked at again."""
+
+Cut = Callable[[str, str, float], None]
+"""Has the relay break the connection of two parties, for so many seconds."""
+
+
+@dataclass
+class FaultLog:
+    """What struck in a run; filled in while it goes on.
+
+    Attributes:
+        struck: when each fault struck, in seconds since the parties met; by its place.
+    """
+
+    faults: tuple[Fault, ...]
+    struck: dict[int, list[float]] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """What the run's record says of its faults; nothing where there are none."""
+        if not self.faults:
+            return {}
+        found = [
+            {"fault": str(fault), "struck": [round(at, 3) for at in self.struck.get(place, ())]}
+            for place, fault in enumerate(self.faults)
+        ]
+        return {"faults": found}
+
+
+class Agenda:
+    """What is to be done for the faults of a run, and when.
+
+    Args:
+        log: notes what strikes.
+        cut: breaks a connection.
+        say: tells the user of a party.
+    """
+
+    def __init__(self, log: FaultLog, cut: Cut, say: Callable[[Child, str], None]) -> None:
+        self._log = log
+        self._cut = cut
+        self._say = say
+        self._met: float | None = None
+        self._due: list[tuple[float, Callable[[float], None]]] = []
+        self.stopped: set[str] = set()
+
+    def begin(self, children: Sequence[Child], now: float) -> None:
+        """The parties are told of each other: times count from here."""
+        self._met = now
+        by_name = {child.name: child for child in children}
+        for place, fault in enumerate(self._log.faults):
+            if fault.at is not None and fault.party in by_name:
+                self._due.append((now + fault.at, partial(self._strike, place, by_name[fault.party])))
+
+    @property
+    def wake_at(self) -> float | None:
+        """When `act` is to be called next."""
+        return min((due for due, _ in self._due), default=None)
+
+    def act(self, now: float) -> None:
+        """Do what is due."""
+        ready = [act for due, act in self._due if due <= now]
+        self._due = [(due, act) for due, act in self._due if due > now]
+        for act in ready:
+            act(now)
+
+    def note(self, child: Child, place: int, peer: str | None, now: float) -> None:
+        """A party says that a fault strikes it: help it, where it cannot help itself."""
+        if not 0 <= place < len(self._log.faults):
+            return
+        fault = self._log.faults[place]
+        self._log.struck.setdefault(place, []).append(now - (self._met if self._met is not None else now))
+        self._say(child, f"a fault on purpose: {fault}")
+        if fault.kind == "drop" and peer is not None:
+            self._cut(child.name, peer, fault.seconds)
+        elif fault.kind == "stop":
+            self.stopped.add(child.name)
+            self._due.append((now + fault.seconds, partial(self._let_go, child)))
+        elif fault.kind in ("kill", "restart"):
+            child.killed_on_purpose = True
+
+    def _strike(self, place: int, child: Child, now: float) -> None:
+        """A fault of a time strikes, unless the party has ended."""
+        fault = self._log.faults[place]
+        if child.exit_code is not None:
+            return
+        self.note(child, place, fault.peer, now)
+        with suppress(ProcessLookupError):
+            if fault.kind == "stop":
+                os.kill(child.pid, signal.SIGSTOP)
+            elif fault.kind in ("kill", "restart"):
+                os.kill(child.pid, signal.SIGKILL)
+
+    def _let_go(self, child: Child, now: float) -> None:
+        """A process that stopped goes on; one that is only about to stop is waited for."""
+        if child.exit_code is not None:
+            return
+        if not child.stopped():
+            self._due.append((now + _AGAIN, partial(self._let_go, child)))
+            return
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGCONT)
+        self.stopped.discard(child.name)
