@@ -8,12 +8,23 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from mpc.faults.fault import Fault, Kind
-from parties.scenario.models import A_COUNT, A_SEED, LARGEST_SEED, MOST_SECONDS, SECONDS, Count, Table, Text
+from parties.scenario.models import (
+    A_COUNT,
+    A_SEED,
+    LARGEST_COUNT,
+    LARGEST_SEED,
+    MOST_SECONDS,
+    SECONDS,
+    Count,
+    Table,
+    Text,
+)
 from parties.scenario.network import FROM_START, Seconds, check_link
 from parties.scenario.problems import Problem, Reading, nearest, quoted, read_table, shown
 
 _A_CHANCE: Final = "a number above 0, up to 1"
 _A_PARTY: Final = "a party's name"
+_A_STEP: Final = f"a whole number from 0 to {LARGEST_COUNT}"
 _A_SHARE: Final = "a number from 0 to 1"
 
 Chance = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -47,7 +58,7 @@ class KillSpec(Table):
     number: Count = Field(default=1, description=A_COUNT)
     probability: Chance | None = Field(default=None, description=_A_CHANCE)
     stage: Text | None = Field(default=None, description="the name of a stage")
-    step: Annotated[int, Field(ge=0)] = Field(default=0, description="a whole number from 0")
+    step: Annotated[int, Field(ge=0, le=LARGEST_COUNT)] = Field(default=0, description=_A_STEP)
     at: FromStart | None = Field(default=None, description=FROM_START)
 
 
