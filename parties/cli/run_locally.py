@@ -15,7 +15,7 @@ from parties.processes.fault_agenda import FaultLog
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
 from parties.processes.own_faults import faults_order
-from parties.report.record import compared, record_of
+from parties.report.record import add_comparison, record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import Scenario
 from parties.tasks.registry import job_of, planned
@@ -85,7 +85,7 @@ def run_parties(
             faults=faults,
         )
     record = record_of(scenario, results)
-    return compared(scenario, record) if compare else record
+    return add_comparison(scenario, record) if compare else record
 
 
 def planned_faults(scenario: Scenario) -> tuple[Fault, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mpc.errors import UsageError
 from parties.base.private_files import create_private
 from parties.cli.output import Output
-from parties.report.record import check_out, compared, record_of
+from parties.report.record import add_comparison, check_out, record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import Scenario
 from parties.scenario.program import TABLE, is_table, read_program
@@ -83,7 +83,7 @@ def _run(scenario: Scenario, folder: Path, text: str, output: Output, *, lockste
     if lockstep:
         from parties.session.lockstep import run_in_one_thread
 
-        return compared(placed, record_of(placed, run_in_one_thread(placed)))
+        return add_comparison(placed, record_of(placed, run_in_one_thread(placed)))
     from parties.cli.run_locally import run_parties
 
     return run_parties(placed, folder, output, compare=True)

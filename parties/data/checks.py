@@ -18,7 +18,7 @@ from mpc.errors import DataError
 from parties.data.cells import BOOLEAN_SQL, FORMATTED_SQL, MISSING_SQL, days_sql
 from parties.data.header import Origin
 from parties.data.read import Column, RawTable
-from parties.scenario.problems import nearest, quoted
+from parties.scenario.problems import nearest, quote
 
 MAX_MAGNITUDE = 2.0**40
 """The largest absolute value a cell may have: the fixed-point arithmetic has room for no more."""
@@ -50,11 +50,11 @@ def find_columns(raw: RawTable, names: Sequence[str], what: str) -> list[Column]
         elif any(_alike(name, guess) for name in absent for guess in guesses):
             hint = "a name there looks the same, but has other Unicode characters: write it anew, in the file or here"
         elif guesses:
-            hint = f"did you mean {quoted(dict.fromkeys(guesses))}?"
+            hint = f"did you mean {quote(dict.fromkeys(guesses))}?"
         else:
             hint = f"its columns are {_list_names(list(by_name))}"
         noun = "column" if len(absent) == 1 else "columns"
-        raise raw.where.error(f"there is no {noun} {quoted(absent)} ({what})", hint)
+        raise raw.where.error(f"there is no {noun} {quote(absent)} ({what})", hint)
     return [by_name[name] for name in names]
 
 

@@ -14,7 +14,7 @@ from parties.data.checks import ROW_HINT, Kind, find_columns, kinds_of, rows_tex
 from parties.data.read import Column, RawTable
 from parties.scenario.categories import as_number, indicators
 from parties.scenario.models import ModelTask
-from parties.scenario.problems import quoted
+from parties.scenario.problems import quote
 
 _USED: tuple[Kind, ...] = ("number", "boolean", "date")
 
@@ -62,7 +62,7 @@ def choose_features(raw: RawTable, task: ModelTask, reserved: Sequence[Column]) 
     names = Counter(name for feature in found for name in feature.names)
     twice = [name for name, times in names.items() if times > 1]
     if twice:
-        raise raw.where.error(f"a column and a level would both be the feature {quoted(twice)}", "rename the column")
+        raise raw.where.error(f"a column and a level would both be the feature {quote(twice)}", "rename the column")
     return found
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpc.errors import DataError
-from parties.scenario.problems import quoted
+from parties.scenario.problems import quote
 
 HEAD_BYTES = 2**20
 """Bytes of a file that are searched for its header."""
@@ -77,9 +77,7 @@ def refuse_repeated(names: Sequence[str], what: str, where: Origin) -> None:
     """
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
-        raise where.error(
-            f"{what} names more than one column {quoted(repeated)}", "give every column a name of its own"
-        )
+        raise where.error(f"{what} names more than one column {quote(repeated)}", "give every column a name of its own")
 
 
 def csv_error(report: str, where: Origin) -> DataError:

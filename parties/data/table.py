@@ -25,7 +25,7 @@ from parties.data.read import Column, RawTable, open_source
 from parties.data.target import read_numbers, read_target
 from parties.data.vertical import sort_rows, target_columns, task_for_table
 from parties.scenario.file import ModelTask, Scenario, SqlSource
-from parties.scenario.problems import nearest, quoted
+from parties.scenario.problems import nearest, quote
 from protocols.disclosure.own_design import plain
 from protocols.rows.design import Made
 from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
@@ -199,7 +199,7 @@ class Table:
         if absent:
             guess = nearest(absent[0], self.columns)
             raise DataError(
-                f"{self.owner}, {self.source}: there is no numeric column {quoted(absent)}",
+                f"{self.owner}, {self.source}: there is no numeric column {quote(absent)}",
                 f"did you mean '{guess}'?" if guess else "",
                 party=self.owner,
             )

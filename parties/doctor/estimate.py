@@ -33,14 +33,14 @@ _HELPER_PER_MASK: Final = 3.2
 
 
 @dataclass(frozen=True)
-class PlanHere:
+class PlanEstimate:
     """A plan, and the assumptions that it was made with."""
 
     plan: Plan
     assumed: str
 
 
-def plan_here(scenario: Scenario, table: OwnTable | None) -> PlanHere | Finding:
+def estimate_plan(scenario: Scenario, table: OwnTable | None) -> PlanEstimate | Finding:
     """The plan, as far as this party can know it before it connects to the others."""
     job = job_of(scenario)
     extent = job.data.extent(scenario, table)
@@ -62,12 +62,12 @@ def plan_here(scenario: Scenario, table: OwnTable | None) -> PlanHere | Finding:
     if extent.assumption:
         guesses.append(extent.assumption)
     try:
-        return PlanHere(plan_for(scenario, rows, features), f", as if {' and '.join(guesses)}" if guesses else "")
+        return PlanEstimate(plan_for(scenario, rows, features), f", as if {' and '.join(guesses)}" if guesses else "")
     except (DataError, UsageError) as error:
         return finding_of(error)
 
 
-def check_memory(known: PlanHere, owner: bool) -> Finding:
+def check_memory(known: PlanEstimate, owner: bool) -> Finding:
     """Check this machine's memory against this party's part. Call it after the data were read."""
     needed = memory_needed(known.plan, owner)
     free = memory_free()
@@ -116,7 +116,7 @@ def check_disk(folder: Path) -> Finding:
     return ok(f"disk: {short_bytes(free)} are free for records; one takes less than {short_bytes(DISK_NEEDED)}")
 
 
-def check_time(known: PlanHere, seen: Iterable[LinkReport]) -> Iterator[Finding]:
+def check_time(known: PlanEstimate, seen: Iterable[LinkReport]) -> Iterator[Finding]:
     """The plan's time on links like the slowest measured one."""
     plan = known.plan
     cost = f"{count_text(len(plan.rounds))} rounds, {short_bytes(max(plan.bytes_sent.values()))} at most from one party"

@@ -12,7 +12,7 @@ from mpc.links.zmq.curve import Identity
 from mpc.links.zmq.transport import Transport
 from parties.data.own_table import OwnTable
 from parties.doctor import checks
-from parties.doctor.estimate import PlanHere, check_disk, check_memory, check_time, plan_here
+from parties.doctor.estimate import PlanEstimate, check_disk, check_memory, check_time, estimate_plan
 from parties.doctor.findings import Finding, Tell, finding_of, first_code, ok, problem
 from parties.doctor.links import Meeting, probe_links
 from parties.doctor.peers import LOOK_SECONDS, Side, peer_findings
@@ -121,12 +121,12 @@ def keys_of(scenario: Keyed, me: str, keys: Path, told: Teller) -> tuple[Identit
     return own
 
 
-def _estimates(scenario: Scenario, me: str, table: OwnTable | None, told: Teller) -> PlanHere | None:
+def _estimates(scenario: Scenario, me: str, table: OwnTable | None, told: Teller) -> PlanEstimate | None:
     told.one(check_disk(RECORDS))
     owner = scenario.parties[me].role == "owner"
     if owner and table is None:
         return None
-    known = plan_here(scenario, table)
+    known = estimate_plan(scenario, table)
     if isinstance(known, Finding):
         told.one(known)
         return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from mpc.errors import UsageError
 from parties.new.columns import FileLook, Look
-from parties.scenario.problems import nearest, quoted
+from parties.scenario.problems import nearest, quote
 
 _ID_WORDS = frozenset(
     ("id", "ids", "pid", "mrn", "patient", "patientid", "subject", "subjectid", "case", "caseid", "record", "recordid")
@@ -216,4 +216,4 @@ def _missing(files: Sequence[FileLook], used: Sequence[str]) -> Literal["refuse"
 
 def some(names: Sequence[str]) -> str:
     """Names in quotes, the first ones if there are many."""
-    return quoted(names) if len(names) <= _MOST_NAMED else f"{quoted(names[:_MOST_NAMED])} and more"
+    return quote(names) if len(names) <= _MOST_NAMED else f"{quote(names[:_MOST_NAMED])} and more"

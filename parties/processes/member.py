@@ -43,7 +43,7 @@ def main() -> int:
 
         OwnFaults(order, reporter).enters("start", 0)
     try:
-        part = part_of(_as_ordered(load_any(Path(order["scenario"])), order))
+        part = part_of(_apply_order(load_any(Path(order["scenario"])), order))
         result = part(order, lifeline, reporter, log)
     except Exception as problem:
         error = as_error(problem)
@@ -54,7 +54,7 @@ def main() -> int:
     return 0
 
 
-def _as_ordered(scenario: Scenario | StarScenario, order: Mapping[str, Any]) -> Scenario | StarScenario:
+def _apply_order(scenario: Scenario | StarScenario, order: Mapping[str, Any]) -> Scenario | StarScenario:
     """The scenario on the network that the launcher emulates, with the program that its command line named."""
     from parties.scenario.network import NetworkSpec
 

@@ -30,7 +30,7 @@ from parties.show.blocks import (
     owners_of,
     table,
 )
-from parties.show.html import blocks_section, escaped, grid_table, paragraph, section, whole_page
+from parties.show.html import blocks_section, escape, grid_table, paragraph, section, whole_page
 from parties.tasks.registry import kind_of_record
 
 
@@ -71,11 +71,11 @@ def report_html(record: Mapping[str, Any]) -> str:
 
 def _head(record: Mapping[str, Any], name: str, *, ok: bool) -> str:
     first, *others = [line.text for line in status_lines(record) if line.text != insecure_text(record)]
-    parts = [f"<h1>{escaped(name)}</h1>"]
+    parts = [f"<h1>{escape(name)}</h1>"]
     if is_insecure(record):
-        parts.append(f'<p class="alarm" role="alert">{escaped(insecure_text(record))}</p>')
+        parts.append(f'<p class="alarm" role="alert">{escape(insecure_text(record))}</p>')
     ending = first.removeprefix(f"{name}: ")
-    parts.append(f'<p class="{"status" if ok else "alarm"}">{escaped(ending[:1].upper() + ending[1:])}</p>')
+    parts.append(f'<p class="{"status" if ok else "alarm"}">{escape(ending[:1].upper() + ending[1:])}</p>')
     parts += [paragraph(text) for text in (about_line(record) if ok else "", *others) if text]
     if not ok:
         parts.append(paragraph("No result was kept. Each party's log, next to this file, says what it did until then."))
@@ -126,5 +126,5 @@ def _about(record: Mapping[str, Any]) -> str:
         "Owners": ", ".join(owners_of(record)),
         "Numbers in full": RESULT,
     }
-    rows = "".join(f"<dt>{escaped(key)}</dt><dd>{escaped(str(value))}</dd>" for key, value in facts.items() if value)
+    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(str(value))}</dd>" for key, value in facts.items() if value)
     return section("About this run", f"<dl>{rows}</dl>")

@@ -237,7 +237,9 @@ def _seconds_grid(facts: dict[str, Any], network: NetworkSpec | None) -> Grid:
         named.append(("the scenario's network", network, facts["seconds"]["network"]))
     rows = [(name, _network_text(one), seconds_text(seconds)) for name, one, seconds in named]
     if "network_at_most" in facts["seconds"]:
-        rows.append(("the same at its slowest", _at_worst(network), seconds_text(facts["seconds"]["network_at_most"])))
+        rows.append(
+            ("the same at its slowest", _slowest_text(network), seconds_text(facts["seconds"]["network_at_most"]))
+        )
     return Grid("Time on the wire", ("on", "round trip and bandwidth", "seconds"), tuple(rows), frozenset({0, 1}))
 
 
@@ -247,7 +249,7 @@ def _network_text(network: NetworkSpec) -> str:
     return f"{2 * network.latency_ms:g} ms, {rate}{others}"
 
 
-def _at_worst(network: NetworkSpec | None) -> str:
+def _slowest_text(network: NetworkSpec | None) -> str:
     """Why a network may take longer."""
     if network is None:
         return ""

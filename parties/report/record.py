@@ -172,7 +172,7 @@ def record_of(scenario: Scenario, results: Mapping[str, Mapping[str, Any]]) -> d
     return merge_results(results, kind=scenario.task.kind, scenario_name=scenario.name, scenario_digest=scenario.digest)
 
 
-def compared(scenario: Scenario, record: dict[str, Any]) -> dict[str, Any]:
+def add_comparison(scenario: Scenario, record: dict[str, Any]) -> dict[str, Any]:
     """The record of a run on one machine, with what its kind compares it with, if it does."""
     compare = job_of(scenario).run.compare
     beside = None if compare is None else compare(scenario, record)

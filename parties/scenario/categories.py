@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parties.scenario.problems import Problem, Reading, quoted, shown
+from parties.scenario.problems import Problem, Reading, quote, show_value
 
 _MUST_BE = "must be a list of two or more levels, each a text or a whole number"
 
@@ -19,7 +19,7 @@ def prepare_categories(table: dict[str, Any]) -> Reading[dict[str, Any]]:
     found = table["categories"] = dict[str, tuple[str, ...]]()
     if not isinstance(raw, Mapping):
         hint = 'write [task.categories] and below it stage = ["I", "II"]'
-        yield Problem(f"[task] categories must be a table, not {shown(raw)}", hint)
+        yield Problem(f"[task] categories must be a table, not {show_value(raw)}", hint)
         return table
     for column, values in raw.items():
         if not column.strip():
@@ -53,14 +53,14 @@ def as_number(text: str) -> float | None:
 def _read_levels(column: str, values: object) -> Reading[tuple[str, ...] | None]:
     where = f"[task.categories] {column}"
     if not isinstance(values, list | tuple) or len(values) < 2:
-        few = "a list of one level" if isinstance(values, list | tuple) and len(values) == 1 else shown(values)
+        few = "a list of one level" if isinstance(values, list | tuple) and len(values) == 1 else show_value(values)
         yield Problem(f"{where} {_MUST_BE}, not {few}")
         return None
     levels: list[str] = []
     for value in values:
         text = str(value).strip() if isinstance(value, str) or type(value) is int else ""
         if not text or not text.isprintable():
-            yield Problem(f"{where} {_MUST_BE}, but {shown(value)} is none")
+            yield Problem(f"{where} {_MUST_BE}, but {show_value(value)} is none")
             return None
         levels.append(text)
     seen: dict[str | float, str] = {}
@@ -69,7 +69,7 @@ def _read_levels(column: str, values: object) -> Reading[tuple[str, ...] | None]
         key = level.lower() if number is None else number
         if key in seen:
             hint = "a level stands once; case does not matter, nor whether a number is written 1 or 1.0"
-            both = quoted([seen[key], level])
+            both = quote([seen[key], level])
             yield Problem(f"{where} lists {both}, which are the same", hint)
             return None
         seen[key] = level

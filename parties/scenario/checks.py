@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from parties.scenario.models import ModelTask, PartySpec, SqlSource
-from parties.scenario.problems import Problem, nearest, quoted, shown
+from parties.scenario.problems import Problem, nearest, quote, show_value
 from parties.scenario.terms import SIGN, columns_of, parts_of
 
 
@@ -38,7 +38,7 @@ def check_roles(parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
     if not helpers:
         yield Problem("there is no helper", 'one party needs role = "helper"')
     elif len(helpers) > 1:
-        yield Problem(f"there is more than one helper: {quoted(helpers)}", "keep one of them")
+        yield Problem(f"there is more than one helper: {quote(helpers)}", "keep one of them")
 
 
 def check_links(parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
@@ -60,10 +60,10 @@ def check_text_settings(parties: Mapping[str, DataSettings]) -> Iterator[Problem
         said = [key for key in _TEXT_SETTINGS if key in party.model_fields_set]
         is_text = party.data is None or (isinstance(party.data, str) and party.data.lower().endswith(TEXT_ENDINGS))
         if said and not is_text:
-            message = f"[parties.{name}] has {quoted(said)}, but its data are not a text file"
+            message = f"[parties.{name}] has {quote(said)}, but its data are not a text file"
             yield Problem(message, "such a setting is for .csv and .tsv files; remove it")
         if party.thousands == party.decimal:
-            message = f"[parties.{name}] decimal and thousands are both {shown(party.decimal)}"
+            message = f"[parties.{name}] decimal and thousands are both {show_value(party.decimal)}"
             hint = 'for 1.234,5 set decimal = "," and thousands = "."'
             yield Problem(message, hint)
 
@@ -92,7 +92,7 @@ def check_columns(task: ModelTask) -> Iterator[Problem]:
         yield Problem(f"[task] id and target are both '{task.target}'", "name two columns")
     repeated = _repeats(SIGN.join(sorted(parts_of(term))) for term in terms)
     if repeated:
-        yield Problem(f"[task] features lists {quoted(repeated)} more than once", "list each once")
+        yield Problem(f"[task] features lists {quote(repeated)} more than once", "list each once")
 
 
 def _check_offset_weights(task: ModelTask, features: Iterable[str]) -> Iterator[Problem]:
@@ -117,8 +117,8 @@ def check_named_owners(named: Iterable[str], parties: Mapping[str, PartySpec]) -
     for name in dict.fromkeys(named):
         if name not in parties:
             guess = nearest(name, owners)
-            hint = f"did you mean '{guess}'?" if guess else f"the owners are {quoted(owners)}" if owners else ""
-            yield Problem(f"[task] reveal_to names {shown(name)}, which is no party", hint)
+            hint = f"did you mean '{guess}'?" if guess else f"the owners are {quote(owners)}" if owners else ""
+            yield Problem(f"[task] reveal_to names {show_value(name)}, which is no party", hint)
         elif name not in owners:
             yield Problem(f"[task] reveal_to names the helper '{name}'", "only owners get the result")
 
@@ -131,12 +131,12 @@ def check_reveal(task: ModelTask, reveal: Sequence[str], parties: Mapping[str, P
     left_out = [name for name in owners if name not in named]
     if left_out and all(name in parties for name in named):
         yield Problem(
-            f"[task] reveal_to leaves out {quoted(left_out)}: not available in this version",
+            f"[task] reveal_to leaves out {quote(left_out)}: not available in this version",
             "name every owner, or remove reveal_to",
         )
     for key, names in (("reveal", reveal), ("reveal_to", named)):
         if _repeats(names):
-            yield Problem(f"[task] {key} lists {quoted(_repeats(names))} more than once")
+            yield Problem(f"[task] {key} lists {quote(_repeats(names))} more than once")
     if "missing" in reveal and task.missing == "refuse":
         hint = 'set missing = "drop" or missing = "mean", or take "missing" out of reveal'
         yield Problem('[task] reveal lists "missing", but with missing = "refuse" there is none', hint)

@@ -20,7 +20,7 @@ from parties.scenario.models import (
     Text,
 )
 from parties.scenario.network import FROM_START, Seconds, check_link
-from parties.scenario.problems import Problem, Reading, nearest, quoted, read_table, shown
+from parties.scenario.problems import Problem, Reading, nearest, quote, read_table, show_value
 
 _A_CHANCE: Final = "a number above 0, up to 1"
 _A_PARTY: Final = "a party's name"
@@ -198,8 +198,8 @@ def _check_party(table: str, name: str | None, known: Sequence[str]) -> Iterator
     if name is not None and name not in known:
         guess = nearest(name, known)
         yield Problem(
-            f"{table} names {shown(name)}, which is no party",
-            f"did you mean '{guess}'?" if guess else f"the parties are {quoted(known)}",
+            f"{table} names {show_value(name)}, which is no party",
+            f"did you mean '{guess}'?" if guess else f"the parties are {quote(known)}",
         )
 
 
@@ -208,7 +208,7 @@ def _check_when(table: str, one: MessageFault | KillSpec) -> Iterator[Problem]:
     ways = [key for key in ("probability", "stage", "at") if key in said]
     numbered = [key for key in ("number",) if key in said]
     if len(ways) + len(numbered) > 1:
-        yield Problem(f"{table} has {quoted([*ways, *numbered])}", "each says when it strikes: keep one of them")
+        yield Problem(f"{table} has {quote([*ways, *numbered])}", "each says when it strikes: keep one of them")
     if "label" in said and ("stage" in said or "at" in said):
         yield Problem(f"{table} has label, which is of messages, and {ways[0]}", "keep one of them")
     if "step" in said and "stage" not in said:
@@ -224,5 +224,5 @@ def check_words(faults: Iterable[Fault], labels: Iterable[str], stages: Iterable
         for word in dict.fromkeys(said):
             if word is not None and word not in known:
                 guess = nearest(word, known)
-                hint = f"did you mean '{guess}'?" if guess else f"there are {quoted(known)}"
-                yield Problem(f"[faults] {what} = {shown(word)}: this run has none such", hint)
+                hint = f"did you mean '{guess}'?" if guess else f"there are {quote(known)}"
+                yield Problem(f"[faults] {what} = {show_value(word)}: this run has none such", hint)

@@ -40,7 +40,7 @@ from parties.scenario.problems import (
     nearest,
     read_or_refuse,
     read_table,
-    shown,
+    show_value,
 )
 from parties.scenario.program import ProgramFile
 from parties.scenario.task import Readers, check_shares, read_task
@@ -92,10 +92,10 @@ def read_scenario(path: Path, readers: Readers, kinds: Sequence[str]) -> Scenari
     Raises:
         UsageError: the file cannot be read, or is not a valid scenario; all problems are named together.
     """
-    return checked_scenario(path, read_toml(path), readers, kinds)
+    return check_scenario(path, read_toml(path), readers, kinds)
 
 
-def checked_scenario(path: Path, raw: Mapping[str, Any], readers: Readers, kinds: Sequence[str]) -> Scenario:
+def check_scenario(path: Path, raw: Mapping[str, Any], readers: Readers, kinds: Sequence[str]) -> Scenario:
     """The scenario of a file's tables, as `read_scenario` checks them; `path` is where its paths start from."""
     check_schema(path, raw)
     return read_or_refuse(str(path), _read_tables(path, raw, readers, kinds))
@@ -298,7 +298,7 @@ def check_schema(path: Path, raw: Mapping[str, Any]) -> None:
             hint = f"did you mean 'schema' where it says '{guess}'?"
         raise UsageError(f"{path}: the file does not say which schema it follows", hint)
     if type(raw["schema"]) is not int or raw["schema"] != SCHEMA:
-        raise UsageError(f"{path}: schema {shown(raw['schema'])} is not known to this version", hint)
+        raise UsageError(f"{path}: schema {show_value(raw['schema'])} is not known to this version", hint)
 
 
 Elsewhere = Mapping[str, Sequence[str]]
@@ -326,7 +326,7 @@ def _read_parties(raw: object, elsewhere: Elsewhere, of_stars: Sequence[str]) ->
 def _read_party(name: str, raw: object, elsewhere: Elsewhere, of_stars: Sequence[str]) -> Reading[PartySpec | None]:
     table = f"[parties.{name}]"
     if not PARTY_NAME.fullmatch(name):
-        yield Problem(f"{shown(name)} cannot be a party's name", NAME_HINT)
+        yield Problem(f"{show_value(name)} cannot be a party's name", NAME_HINT)
         return None
     if isinstance(raw, Mapping):
         if raw.get("role") in _STAR_ROLES:

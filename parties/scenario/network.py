@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, model_validator
 from mpc.errors import UsageError
 from mpc.runtime.speed import LinkSpeed
 from parties.scenario.models import A_SEED, LARGEST_SEED, MOST_SECONDS, SECONDS, Table, Text
-from parties.scenario.problems import Problem, Reading, nearest, quoted, read_table, shown
+from parties.scenario.problems import Problem, Reading, nearest, quote, read_table, show_value
 
 MILLISECONDS: Final = "a number of milliseconds from 0 to 60000"
 MBIT: Final = "a number from 0.001 to 1000000"
@@ -39,7 +39,7 @@ Preset = Literal["lan", "wan", "mobile", "hospital-dsl"]
 _A_PRESET: Final = "one of " + ", ".join(f'"{name}"' for name in PRESETS)
 
 
-def _filled(raw: Any) -> Any:
+def _fill_preset(raw: Any) -> Any:
     """What a table says, and what its preset says of the rest."""
     preset = raw.get("preset") if isinstance(raw, Mapping) else None
     return {**_FIGURES[preset], **raw} if isinstance(preset, str) and preset in _FIGURES else raw
@@ -53,7 +53,7 @@ class LinkSpec(Table):
     jitter_ms: Milliseconds | None = Field(default=None, description=MILLISECONDS)
     bandwidth_mbit: Mbit | None = Field(default=None, description=MBIT)
 
-    _fill = model_validator(mode="before")(_filled)
+    _fill = model_validator(mode="before")(_fill_preset)
 
 
 class CutSpec(Table):
@@ -81,7 +81,7 @@ class NetworkSpec(Table):
         default=(), description="a list of tables, [[network.cuts]]"
     )
 
-    _fill = model_validator(mode="before")(_filled)
+    _fill = model_validator(mode="before")(_fill_preset)
 
     def between(self, one: str, other: str) -> LinkSpec:
         """The link of two parties, whole: what it is said to be itself, and the rest as all are."""
@@ -137,7 +137,7 @@ def preset_network(name: str) -> NetworkSpec:
     if name not in _FIGURES:
         guess = nearest(name, PRESETS)
         hint = f"did you mean '{guess}'?" if guess else f"there are {', '.join(PRESETS)}"
-        raise UsageError(f"there is no network called {shown(name)}", hint)
+        raise UsageError(f"there is no network called {show_value(name)}", hint)
     return NetworkSpec.model_validate({"preset": name})
 
 
@@ -164,7 +164,7 @@ def read_network(raw: object, elsewhere: Mapping[str, Iterable[str]]) -> Reading
     if isinstance(links, Mapping):
         said["links"] = {}
         for name, link in links.items():
-            read = yield from read_table(LinkSpec, link, f"[network.links.{shown(name)[1:-1]}]", {})
+            read = yield from read_table(LinkSpec, link, f"[network.links.{show_value(name)[1:-1]}]", {})
             said["links"][name] = read or LinkSpec()
     if isinstance(cuts, Sequence) and not isinstance(cuts, str):
         said["cuts"] = []
@@ -202,5 +202,5 @@ def check_link(where: str, link: str, known: Sequence[str]) -> Iterator[Problem]
     for name in names:
         if name not in known:
             guess = nearest(name, known)
-            hint = f"did you mean '{guess}'?" if guess else f"the parties are {quoted(known)}"
-            yield Problem(f"{where} names {shown(name)}, which is no party", hint)
+            hint = f"did you mean '{guess}'?" if guess else f"the parties are {quote(known)}"
+            yield Problem(f"{where} names {show_value(name)}, which is no party", hint)

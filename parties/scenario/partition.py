@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from parties.scenario.models import ModelTask, PartySpec
-from parties.scenario.problems import Problem, quoted
+from parties.scenario.problems import Problem, quote
 from parties.scenario.terms import SIGN, columns_of, parts_of
 
 Task = TypeVar("Task", bound=ModelTask)
@@ -55,13 +55,13 @@ def _check_owners(task: ModelTask, owners: Mapping[str, PartySpec]) -> Iterator[
         terms = (SIGN.join(sorted(parts_of(term))) for term in party.features or ())
         repeated = [column for column, times in Counter(terms).items() if times > 1]
         if repeated:
-            message = f"[parties.{name}] features lists {quoted(repeated)} more than once"
+            message = f"[parties.{name}] features lists {quote(repeated)} more than once"
             yield Problem(message, "list each once")
     if all(party.features is not None for party in owners.values()):
         everything = {column for party in owners.values() for column in columns_of(party.features or ())}
         unknown = [column for column in task.categories if column not in everything]
         if unknown:
-            message = f"[task.categories] names {quoted(unknown)}, which no owner lists"
+            message = f"[task.categories] names {quote(unknown)}, which no owner lists"
             yield Problem(message, "add it to an owner's features, or remove it there")
     yield from check_same_rows(owners)
 

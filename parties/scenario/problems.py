@@ -78,13 +78,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return by_lower_case[found[0]] if found else None
 
 
-def quoted(words: Iterable[str]) -> str:
+def quote(words: Iterable[str]) -> str:
     """Words as a list in a sentence: 'a', 'b' and 'c'."""
     items = [f"'{word}'" for word in words]
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
 
 
-def shown(value: object) -> str:
+def show_value(value: object) -> str:
     """A value as the scenario file has it, shortened to a few words."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -134,7 +134,7 @@ def read_table(
 ) -> Reading[Model | None]:
     """Validate one table of the file; None if something is wrong with it."""
     if not isinstance(raw, Mapping):
-        yield Problem(f"{table} must be a table, not {shown(raw)}")
+        yield Problem(f"{table} must be a table, not {show_value(raw)}")
         return None
     try:
         return model.model_validate(raw)
@@ -182,7 +182,7 @@ def _instead_text(value: object, detail: ErrorDetails) -> str:
             return f", not of {_list_text(value[step])}"
         if isinstance(value, Mapping) and step in value:
             return f", which that of '{_shorten(str(step))}' is not"
-    return f", not {_list_text(value) if detail['type'] == 'missing' else shown(value)}"
+    return f", not {_list_text(value) if detail['type'] == 'missing' else show_value(value)}"
 
 
 def _guess(detail: ErrorDetails) -> str:
@@ -199,7 +199,7 @@ def _is_list(value: object) -> TypeGuard[Sequence[object]]:
 
 
 def _list_text(value: object) -> str:
-    return _shorten(f"[{', '.join(map(shown, value))}]") if _is_list(value) else shown(value)
+    return _shorten(f"[{', '.join(map(show_value, value))}]") if _is_list(value) else show_value(value)
 
 
 def _shorten(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parties.scenario.models import PartySpec, Task
-from parties.scenario.problems import Problem, Reading, nearest, read_table, shown
+from parties.scenario.problems import Problem, Reading, nearest, read_table, show_value
 
 Parties = Mapping[str, PartySpec]
 
@@ -65,7 +65,7 @@ def read_task(
     kind = readers.get(name) if isinstance(name, str) else readers[usual]
     if kind is None:
         guess = nearest(name, kinds) or usual
-        message = f"[task] kind = {shown(name)} is not available in this version"
+        message = f"[task] kind = {show_value(name)} is not available in this version"
         yield Problem(message, f'use kind = "{guess}"')
         return None  # problems of another kind's settings would mislead
     others = {

@@ -64,12 +64,12 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def fixed(value: Any, digits: int = 4) -> str:
+def to_fixed(value: Any, digits: int = 4) -> str:
     """A number with so many decimals."""
     return f"{value:.{digits}f}" if is_number(value) else MISSING
 
 
-def significant(value: Any, digits: int = 4) -> str:
+def to_digits(value: Any, digits: int = 4) -> str:
     """A number with so many significant digits."""
     return f"{value:#.{digits}g}".rstrip(".") if is_number(value) else MISSING
 
@@ -81,7 +81,7 @@ def count_text(value: Any) -> str:
 
 def seconds_text(value: Any) -> str:
     """Seconds, to the millisecond where there are few."""
-    return fixed(value, 3 if is_number(value) and value < 10 else 1)
+    return to_fixed(value, 3 if is_number(value) and value < 10 else 1)
 
 
 def bytes_text(value: Any) -> str:
@@ -111,7 +111,7 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def listed(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """Words with commas between them, and "and" before the last."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 

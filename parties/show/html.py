@@ -9,10 +9,10 @@ from hashlib import sha256
 from typing import Any, Final
 
 from mpc.errors import plain_text
-from parties.show.blocks import Block, Grid, is_number, significant
+from parties.show.blocks import Block, Grid, is_number, to_digits
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """A text escaped for HTML, on one line, without control characters."""
     return html.escape(plain_text(text))
 
@@ -27,7 +27,7 @@ def whole_page(title: str, sections: Sequence[str], style: str = "", script: str
     allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; " if script else ""
     body = "\n".join(part for part in sections if part)
     return _PAGE.format(
-        title=escaped(title),
+        title=escape(title),
         policy=f"default-src 'none'; {allowed}style-src 'unsafe-inline'",
         style=_STYLE + style,
         body=body,
@@ -37,14 +37,14 @@ def whole_page(title: str, sections: Sequence[str], style: str = "", script: str
 
 def section(title: str, *parts: str) -> str:
     """A heading, and below it parts that are HTML already."""
-    return f"<section>\n<h2>{escaped(title)}</h2>\n" + "\n".join(part for part in parts if part) + "\n</section>"
+    return f"<section>\n<h2>{escape(title)}</h2>\n" + "\n".join(part for part in parts if part) + "\n</section>"
 
 
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph of a class; nothing for an empty text."""
     if not text:
         return ""
-    return f'<p class="{kind}">{escaped(text)}</p>' if kind else f"<p>{escaped(text)}</p>"
+    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
 def grid_table(grid: Grid) -> str:
@@ -53,13 +53,13 @@ def grid_table(grid: Grid) -> str:
     def kind(place: int) -> str:
         return "" if place in grid.left else ' class="n"'
 
-    heads = "".join(f'<th scope="col"{kind(k)}>{escaped(text)}</th>' for k, text in enumerate(grid.columns))
+    heads = "".join(f'<th scope="col"{kind(k)}>{escape(text)}</th>' for k, text in enumerate(grid.columns))
     rows = []
     for first, *others in grid.rows:
-        cells = "".join(f"<td{kind(k)}>{escaped(text)}</td>" for k, text in enumerate(others, 1))
-        rows.append(f'<tr><th scope="row">{escaped(first)}</th>{cells}</tr>')
+        cells = "".join(f"<td{kind(k)}>{escape(text)}</td>" for k, text in enumerate(others, 1))
+        rows.append(f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>')
     return (
-        f'<div class="scroll"><table><caption>{escaped(grid.title)}</caption><thead><tr>{heads}</tr></thead>'
+        f'<div class="scroll"><table><caption>{escape(grid.title)}</caption><thead><tr>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -77,17 +77,17 @@ def bar_chart(bars: Sequence[tuple[str, Any]], caption: str) -> str:
         start, end = (middle - length, middle - length - 4) if left else (middle, middle + length + 4)
         short = name if len(name) <= 30 else name[:29] + "…"
         rows.append(
-            f"<g><title>{escaped(name)}: {significant(size)}</title>"
-            f'<text x="{label - 8}" y="{y + 14}" text-anchor="end">{escaped(short)}</text>'
+            f"<g><title>{escape(name)}: {to_digits(size)}</title>"
+            f'<text x="{label - 8}" y="{y + 14}" text-anchor="end">{escape(short)}</text>'
             f'<rect class="{"minus" if left else "plus"}" x="{start:.1f}" y="{y + 3}" width="{length:.1f}" '
             f'height="{height - 6}"/>'
-            f'<text x="{end:.1f}" y="{y + 14}" text-anchor="{"end" if left else "start"}">{significant(size, 3)}</text>'
+            f'<text x="{end:.1f}" y="{y + 14}" text-anchor="{"end" if left else "start"}">{to_digits(size, 3)}</text>'
             "</g>"
         )
     total = len(bars) * height
     axis = f'<line class="axis" x1="{middle}" x2="{middle}" y1="0" y2="{total}"/>'
     return (
-        f'<svg viewBox="0 0 {width} {total}" role="img" aria-label="{escaped(caption)}">'
+        f'<svg viewBox="0 0 {width} {total}" role="img" aria-label="{escape(caption)}">'
         + "".join(rows)
         + axis
         + "</svg>"

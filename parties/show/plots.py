@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from parties.show.html import escaped
+from parties.show.html import escape
 
 _WIDTH: Final = 420
 _HEIGHT: Final = 260
@@ -58,18 +58,18 @@ def interval_plot(
     def down(value: float) -> float:
         return bottom - (bottom - _TOP) * (value - low) / (high - low)
 
-    parts = [f'<text class="title" x="{_LEFT}" y="16">{escaped(y_title)}</text>']
+    parts = [f'<text class="title" x="{_LEFT}" y="16">{escape(y_title)}</text>']
     for mark in marks:
         y = down(mark)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escaped(_tick(mark, marks))}</text>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(_tick(mark, marks))}</text>')
     for place, tick in enumerate(ticks):
         x = _LEFT + step * (place + 0.5)
         short = tick if len(tick) <= 14 else tick[:13] + "…"
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{escaped(short)}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{escape(short)}</text>')
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
     middle = (_LEFT + right) / 2
-    parts.append(f'<text x="{middle:.1f}" y="{bottom + 36}" text-anchor="middle">{escaped(x_title)}</text>')
+    parts.append(f'<text x="{middle:.1f}" y="{bottom + 36}" text-anchor="middle">{escape(x_title)}</text>')
     dodge = min(_DODGE, step / (len(series) + 1))
     for number, one in enumerate(series):
         shift = dodge * (number - (len(series) - 1) / 2)
@@ -80,15 +80,15 @@ def interval_plot(
             said = f"{one.label + ', ' if one.label else ''}{x_title} = {ticks[point.place]}: {text(point.middle)}"
             said += f" ({text(point.low)} to {text(point.high)})" if point.low < point.high else ""
             whisker = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{down(point.low):.1f}" y2="{down(point.high):.1f}"/>'
-            body.append(f"<g><title>{escaped(said)}</title>{whisker}{_mark(number, x, down(point.middle))}</g>")
+            body.append(f"<g><title>{escape(said)}</title>{whisker}{_mark(number, x, down(point.middle))}</g>")
         parts.append(f'<g class="s{number % len(_MARKS)}">{"".join(body)}</g>')
     labelled = [(number, one.label) for number, one in enumerate(series) if one.label]
     for line, (number, label) in enumerate(labelled):
         y = _HEIGHT + _LEGEND_LINE * line + 6
         parts.append(f'<g class="s{number % len(_MARKS)}">{_mark(number, _LEFT + 6, y)}</g>')
-        parts.append(f'<text x="{_LEFT + 18}" y="{y + 4}">{escaped(label)}</text>')
+        parts.append(f'<text x="{_LEFT + 18}" y="{y + 4}">{escape(label)}</text>')
     height = _HEIGHT + _LEGEND_LINE * len(labelled)
-    label = escaped(f"{y_title} by {x_title}")
+    label = escape(f"{y_title} by {x_title}")
     return f'<svg class="plot" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from parties.base.private_files import replace_file
 from parties.base.version import VERSION
-from parties.show.blocks import Grid, Line, listed
-from parties.show.html import blocks_section, escaped, paragraph, section, whole_page
+from parties.show.blocks import Grid, Line, join_words
+from parties.show.html import blocks_section, escape, paragraph, section, whole_page
 from parties.show.plots import PLOT_STYLE, Point, Series, interval_plot
 from parties.sweep.folder import PAGE, TABLE, Outcome
 from parties.sweep.settings import Setting, value_text
@@ -41,8 +41,8 @@ def page_html(study: Study, outcomes: Sequence[Outcome]) -> str:
         f"Public seeds {min(seeds)} to {max(seeds)}: which rows are held out differs between them. " if seeds else ""
     )
     head = [
-        f"<h1>{escaped(study.name)}: sweep</h1>",
-        f'<p class="alarm" role="alert">{escaped(INSECURE)}</p>' if study.insecure else "",
+        f"<h1>{escape(study.name)}: sweep</h1>",
+        f'<p class="alarm" role="alert">{escape(INSECURE)}</p>' if study.insecure else "",
         paragraph(text, "status" if all(one.error is None for one in outcomes) else "alarm"),
         *(paragraph(f"{one.key} = {', '.join(map(value_text, one.values))}") for one in study.settings),
         paragraph(f"{repeated}{INTERVAL_NOTE}", "note"),
@@ -72,7 +72,7 @@ def _plots(settings: Sequence[Setting], outcomes: Sequence[Outcome], rows: Seque
         pooled = [one.key for one in others if one is not split]
         note = "A mark is the median; its line goes from the smallest to the largest run."
         note += f" There is a series for each {split.key}." if split is not None else ""
-        note += f" Runs with all values of {listed(pooled)} are taken together." if pooled else ""
+        note += f" Runs with all values of {join_words(pooled)} are taken together." if pooled else ""
         ticks = [value_text(value) for value in setting.values]
         plots = [
             interval_plot(setting.key, name, ticks, _series(setting, split, outcomes, name), partial(figure_text, name))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mpc.errors import UsageError, plain_text
-from parties.scenario.problems import nearest, quoted
+from parties.scenario.problems import nearest, quote
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def read_settings(said: Sequence[str]) -> tuple[Setting, ...]:
     keys = [one.key for one in found]
     twice = [key for key in dict.fromkeys(keys) if keys.count(key) > 1]
     if twice:
-        raise UsageError(f"--set gives {quoted(twice)} twice", "give all its values at once, with commas between")
+        raise UsageError(f"--set gives {quote(twice)} twice", "give all its values at once, with commas between")
     return found
 
 

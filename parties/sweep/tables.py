@@ -15,7 +15,7 @@ from parties.show.blocks import (
     plural,
     seconds_text,
     short_bytes,
-    significant,
+    to_digits,
 )
 from parties.sweep.folder import CELLS, PAGE, TABLE, Outcome
 from parties.sweep.settings import Setting, value_text
@@ -125,7 +125,7 @@ def figure_text(name: str, value: float) -> str:
         return seconds_text(value)
     if isinstance(value, int) or float(value).is_integer():
         return count_text(int(value))
-    return significant(value)
+    return to_digits(value)
 
 
 def failures_grid(outcomes: Sequence[Outcome]) -> Grid | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits, to_fixed
 
 MEAN_NOTE: Final = (
     'Missing values were replaced by the mean of their owner\'s rows (missing = "mean"), and count here as if they had '
@@ -56,12 +56,12 @@ def coefficients_grid(rows: Sequence[Mapping[str, Any]], test: str, *, digits: i
     told = tuple(
         (
             str(row.get("feature", MISSING)),
-            significant(row.get("coefficient")),
-            significant(row.get("se")),
-            fixed(row.get(test), 2),
+            to_digits(row.get("coefficient")),
+            to_digits(row.get("se")),
+            to_fixed(row.get(test), 2),
             p_text(row.get("p")),
-            significant(row.get("low"), digits),
-            significant(row.get("high"), digits),
+            to_digits(row.get("low"), digits),
+            to_digits(row.get("high"), digits),
         )
         for row in rows
     )
@@ -83,12 +83,12 @@ def fit_texts(record: Mapping[str, Any]) -> list[str]:
     texts = [
         *filled,
         f"Maximum likelihood on {rows}: log-likelihood "
-        f"{fixed(fit.get('log_likelihood'), 2)}, of {alone} alone {fixed(fit.get('null_log_likelihood'), 2)}; "
-        f"McFadden's R2 {fixed(fit.get('mcfadden_r2'), 3)}.",
+        f"{to_fixed(fit.get('log_likelihood'), 2)}, of {alone} alone {to_fixed(fit.get('null_log_likelihood'), 2)}; "
+        f"McFadden's R2 {to_fixed(fit.get('mcfadden_r2'), 3)}.",
     ]
     if is_number(fit.get("likelihood_ratio")):
         texts.append(
-            f"Likelihood-ratio test of all features: chi-square {fixed(fit['likelihood_ratio'], 2)} with "
+            f"Likelihood-ratio test of all features: chi-square {to_fixed(fit['likelihood_ratio'], 2)} with "
             f"{count_text(fit.get('df'))} degrees of freedom, p {p_text(fit.get('p'))}."
         )
     return texts
@@ -105,7 +105,7 @@ def calibration_grid(record: Mapping[str, Any], which: str) -> Grid | None:
             _tenths(one.get("first"), one.get("last")),
             count_text(one.get("rows")),
             count_text(one.get("observed")),
-            fixed(one.get("expected"), 2),
+            to_fixed(one.get("expected"), 2),
             _percent(one.get("observed"), one.get("rows")),
             _percent(one.get("expected"), one.get("rows")),
         )
@@ -134,7 +134,7 @@ def p_text(p: Any) -> str:
     """A p-value as text."""
     if not is_number(p):
         return MISSING
-    return "< 0.0001" if p < 1e-4 else fixed(p, 4)
+    return "< 0.0001" if p < 1e-4 else to_fixed(p, 4)
 
 
 def _tenths(first: Any, last: Any) -> str:
@@ -144,11 +144,11 @@ def _tenths(first: Any, last: Any) -> str:
 def _percent(part: Any, rows: Any) -> str:
     if not (is_number(part) and is_number(rows)):
         return MISSING
-    return fixed(100 * part / rows, 1) if rows else MISSING
+    return to_fixed(100 * part / rows, 1) if rows else MISSING
 
 
 def _odds(row: Mapping[str, Any]) -> tuple[str, str, str]:
     """The odds ratio and its interval, from the coefficient's."""
     ends: list[Any] = [row.get(key) for key in ("coefficient", "low", "high")]
-    odds, low, high = (significant(math.exp(end), 3) if is_number(end) and abs(end) < 700 else MISSING for end in ends)
+    odds, low, high = (to_digits(math.exp(end), 3) if is_number(end) and abs(end) < 700 else MISSING for end in ends)
     return odds, low, high

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mpc.errors import InternalError, UsageError
 from mpc.runtime.plan import Plan
-from parties.scenario.file import Scenario, checked_scenario, read_scenario, read_toml
+from parties.scenario.file import Scenario, check_scenario, read_scenario, read_toml
 from parties.scenario.program import read_program
 from parties.tasks.base import Job, Kind, Rows, owners_request
 from parties.tasks.few_rows import refuse_few
@@ -191,5 +191,5 @@ def load_tables(path: Path, raw: Mapping[str, Any]) -> Scenario | StarScenario:
     said = task.get("kind") if isinstance(task, Mapping) else None
     kind = KINDS.get(said) if isinstance(said, str) else None
     if kind is None or kind.read is None:
-        return checked_scenario(path, raw, _READERS, tuple(KINDS))
+        return check_scenario(path, raw, _READERS, tuple(KINDS))
     return kind.read(path, raw)

@@ -54,11 +54,11 @@ def table_notice(scenario: Scenario, me: str, table: Table | None, target: str, 
     sure = scenario.vertical or task.features is not None
     asked.append(("columns" if sure else "columns, as far as all owners have them", named))
     rows = scenario.parties[me].rows if table is None else table.rows
-    asked.append(("rows", NOT_STATED if rows is None else _rows_told(scenario, rows, use)))
+    asked.append(("rows", NOT_STATED if rows is None else _rows_text(scenario, rows, use)))
     return asked
 
 
-def _rows_told(scenario: Scenario, rows: int, use: str) -> str:
+def _rows_text(scenario: Scenario, rows: int, use: str) -> str:
     train, test = row_counts(scenario, rows)
     return f"{count_text(rows)}: {count_text(train)} {use}, {count_text(test)} held out"
 

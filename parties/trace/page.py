@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from parties.show.blocks import Grid, count_text, listed, plural, short_bytes, significant, table
-from parties.show.html import escaped, grid_table, paragraph, section, whole_page
+from parties.show.blocks import Grid, count_text, join_words, plural, short_bytes, table, to_digits
+from parties.show.html import escape, grid_table, paragraph, section, whole_page
 from parties.trace.data import timeline
 from parties.trace.lanes import Lane, RoundSeen
 from parties.trace.totals import Spent, by_label, slowest, spent, where
@@ -46,7 +46,7 @@ def trace_html(lanes: Sequence[Lane], record: Mapping[str, Any]) -> str:
 
 
 def _head(name: str, lanes: Sequence[Lane], record: Mapping[str, Any]) -> str:
-    parts = [f"<h1>{escaped(name)}: what each party did, round by round</h1>"]
+    parts = [f"<h1>{escape(name)}: what each party did, round by round</h1>"]
     if any(lane.values for lane in lanes):
         parts.append(
             '<p class="alarm" role="alert">INSECURE: a test seed. All shares, masks and values of this run are known, '
@@ -54,7 +54,7 @@ def _head(name: str, lanes: Sequence[Lane], record: Mapping[str, Any]) -> str:
         )
     error = table(record.get("error"))
     if error:
-        parts.append(f'<p class="alarm">Failed: {escaped(str(error.get("message")))}</p>')
+        parts.append(f'<p class="alarm">Failed: {escape(str(error.get("message")))}</p>')
     parts += [paragraph(text) for text in endings(lanes)]
     rounds = max(len(lane.protocol) for lane in lanes)
     total = milliseconds(max(spent(lane).total for lane in lanes))
@@ -79,7 +79,7 @@ def endings(lanes: Sequence[Lane]) -> list[str]:
         if lane.dropped:
             count = count_text(sum(row[0] for row in lane.dropped.values()))
             found.append(f"{lane.party}: {count} rounds beyond the bound of its record are in the totals only.")
-    return [*found, *([f"Left before the end: {listed(left)}."] if left else [])]
+    return [*found, *([f"Left before the end: {join_words(left)}."] if left else [])]
 
 
 def _within(last: RoundSeen | None) -> str:
@@ -87,7 +87,7 @@ def _within(last: RoundSeen | None) -> str:
     if last is None:
         return ""
     missing = [peer for peer in last.sent if peer not in last.came] if last.ready is not None else []
-    waited = f", waiting for {listed(missing)}" if missing else ""
+    waited = f", waiting for {join_words(missing)}" if missing else ""
     return f" in '{last.label}'{f' ({where(last)})' if last.place else ''}{waited}"
 
 
@@ -117,7 +117,7 @@ def _timeline(lanes: Sequence[Lane], left_out: int) -> str:
         f'<p class="keys">{keys}</p>',
         f'<div id="controls" hidden>{controls}</div>',
         '<div class="lanes"><svg id="timeline" tabindex="0" role="application" '
-        f'aria-label="{escaped(about)}"></svg></div>',
+        f'aria-label="{escape(about)}"></svg></div>',
         '<p class="note"><output id="readout"></output></p>',
         '<div id="seen" aria-live="polite"></div>',
         paragraph(_HELP, "note screen"),
@@ -161,12 +161,12 @@ def _bars(totals: Mapping[str, Spent]) -> str:
     for place, (name, one) in enumerate(totals.items()):
         y, x = place * height, float(left)
         short = name if len(name) <= 22 else name[:21] + "…"
-        rows.append(f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{escaped(short)}</text>')
+        rows.append(f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{escape(short)}</text>')
         for kind, time in zip(KINDS, (one.computing, one.dealing, one.sending, one.waiting), strict=True):
             size = (width - left) * time / longest
             rows.append(
                 f'<rect class="k-{kind}" x="{x:.1f}" y="{y + 3}" width="{size:.1f}" height="{height - 6}">'
-                f"<title>{escaped(name)}: {kind} {milliseconds(time)} ms</title></rect>"
+                f"<title>{escape(name)}: {kind} {milliseconds(time)} ms</title></rect>"
             )
             x += size
     label = "Each party's time by what it went to"
@@ -223,7 +223,7 @@ def _planned(lanes: Sequence[Lane]) -> str:
             )
         ),
         paragraph(
-            f"Planned for {which} ({link}): {significant(plan.get('seconds'), 3)} s; measured: {measured:.3g} s. The "
+            f"Planned for {which} ({link}): {to_digits(plan.get('seconds'), 3)} s; measured: {measured:.3g} s. The "
             "plan counts messages and their handling; large products and reading data come on top."
         ),
     )
@@ -235,7 +235,7 @@ def _slowest(lanes: Sequence[Lane]) -> str:
     for lane, one, took in slowest(lanes):
         go = f'<button type="button" data-go="{numbers[lane.party]} {one.number}">show</button>'
         cells = (lane.party, str((one.number or 0) + 1), one.label, milliseconds(took), one.last or "", where(one))
-        rows.append("<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in cells) + f"<td>{go}</td></tr>")
+        rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + f"<td>{go}</td></tr>")
     if not rows:
         return ""
     heads = "".join(

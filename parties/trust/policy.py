@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpc.errors import UsageError
 from parties.base.private_files import read_own
 from parties.scenario.models import A_COUNT, MIN_ROWS, MIN_ROWS_PER_FEATURE, Count, Names
-from parties.scenario.problems import Problem, Reading, quoted, read_or_refuse, read_table, shown
+from parties.scenario.problems import Problem, Reading, quote, read_or_refuse, read_table, show_value
 from parties.trust.request import Request
 
 _ALIKE: Final = 0.75  # "modle" and "model" are alike, "scores" and "scales" are not
@@ -109,7 +109,7 @@ class Policy:
             return ""
         slips = [(word, name) for word in allowed for name in get_close_matches(word, refused, n=1, cutoff=_ALIKE)]
         slip = "".join(f" ('{word}' is not '{name}')" for word, name in slips)
-        return f"{_rule_text('reveals', allowed)}, but it reveals {quoted(refused)}{slip}"
+        return f"{_rule_text('reveals', allowed)}, but it reveals {quote(refused)}{slip}"
 
     def _owners(self, request: Request) -> str:
         least = self.rules.minimum_owners
@@ -147,7 +147,7 @@ class Policy:
         if allowed is None:
             return ""
         strangers = [name for name, text in publics.items() if name != me and not {name, text} & set(allowed)]
-        return f"peers lists neither the name nor the key of {quoted(strangers)}" if strangers else ""
+        return f"peers lists neither the name nor the key of {quote(strangers)}" if strangers else ""
 
 
 def load_policy(folder: Path, path: Path | None = None) -> Policy:
@@ -173,10 +173,10 @@ def load_policy(folder: Path, path: Path | None = None) -> Policy:
 def _read_rules(raw: dict[str, Any]) -> Reading[Rules | None]:
     schema = raw.pop("schema", SCHEMA)
     if type(schema) is not int or schema != SCHEMA:
-        yield Problem(f"schema {shown(schema)} is not known to this version", f"write schema = {SCHEMA}")
+        yield Problem(f"schema {show_value(schema)} is not known to this version", f"write schema = {SCHEMA}")
     return (yield from read_table(Rules, raw, "the policy", {}))
 
 
 def _rule_text(rule: str, values: tuple[str, ...] | None) -> str:
-    shown = ", ".join(f'"{value}"' for value in values or ())
-    return f"{rule} = [{shown}]"
+    text = ", ".join(f'"{value}"' for value in values or ())
+    return f"{rule} = [{text}]"

@@ -21,7 +21,7 @@ from mpc.errors import DisagreementError, UsageError
 from parties.base.private_files import replace_file
 from parties.scenario.models import RosterSpec
 from parties.scenario.paths import resolve_inside
-from parties.scenario.problems import Problem, Reading, check_keys, read_or_refuse, read_table, shown
+from parties.scenario.problems import Problem, Reading, check_keys, read_or_refuse, read_table, show_value
 from parties.scenario.toml_text import parse_toml, read_text_file
 from parties.trust import keys
 
@@ -202,7 +202,7 @@ def _check_signature(path: Path, content: bytes, signed_by: str) -> None:
     except InvalidSignature:
         if signer != signed_by:
             message = f"{path} is signed by another than the scenario's [roster] signed_by"
-            raise DisagreementError(message, f"the signature says that it is by {shown(signer)}") from None
+            raise DisagreementError(message, f"the signature says that it is by {show_value(signer)}") from None
         raise DisagreementError(
             f"{path} is not what its signature {where.name} is for",
             "one of the two was changed, or is older than the other: get both again",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from parties.doctor.checks import check_data
-from parties.doctor.estimate import PlanHere, plan_here
+from parties.doctor.estimate import PlanEstimate, estimate_plan
 from parties.tasks.registry import load_scenario, planned
 from tests.pooled_statistics import check_statistics
 from tests.run.command import ROOT, mpc, record
@@ -111,5 +111,5 @@ def test_a_doctor_and_a_plan_know_what_the_file_states(tmp_path: Path) -> None:
     one = load_scenario(REGISTRY)
     table, findings = check_data(one, "east")
     assert table is not None and "310 rows, 9 columns that are used" in findings[0].text
-    known = plan_here(one, table)
-    assert isinstance(known, PlanHere) and known.assumed == ", as if north, west had 310 rows"
+    known = estimate_plan(one, table)
+    assert isinstance(known, PlanEstimate) and known.assumed == ", as if north, west had 310 rows"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from parties.base.record_files import RESULT
-from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits, to_fixed
 from parties.tasks.base import Show
 from parties.tasks.coefficients import MEAN_NOTE, coefficients_grid, p_text
 from parties.tasks.data_summary import data_blocks
@@ -29,8 +29,8 @@ def linear_blocks(record: Mapping[str, Any]) -> list[Block]:
     blocks += [Line(text) for text in _fit_texts(fit)]
     held_out = table(table(record.get("metrics")).get("test"))
     if held_out:
-        root, absolute = significant(held_out.get("rmse")), significant(held_out.get("mae"))
-        text = f"On {count_text(held_out.get('rows'))} held-out rows: R2 {fixed(held_out.get('r2'))}, "
+        root, absolute = to_digits(held_out.get("rmse")), to_digits(held_out.get("mae"))
+        text = f"On {count_text(held_out.get('rows'))} held-out rows: R2 {to_fixed(held_out.get('r2'))}, "
         blocks.append(Line(f"{text}root mean square error {root}, mean absolute error {absolute}."))
     return [*blocks, *_comparison_blocks(record), *data_blocks(record)]
 
@@ -41,13 +41,13 @@ def _fit_texts(fit: Mapping[str, Any]) -> list[str]:
     if is_number(fit.get("weight")):
         kind, weighted = "Weighted", f", weighted by {fit.get('weights')} ({fit['weight']:,.10g} in all)"
     texts = [
-        f"{kind} least squares{less} on {count_text(fit.get('rows'))} rows{weighted}: R2 {fixed(fit.get('r2'))}, "
-        f"adjusted {fixed(fit.get('adjusted_r2'))}; residual standard error {significant(fit.get('residual_se'))} with "
-        f"{count_text(fit.get('residual_df'))} degrees of freedom."
+        f"{kind} least squares{less} on {count_text(fit.get('rows'))} rows{weighted}: R2 {to_fixed(fit.get('r2'))}, "
+        f"adjusted {to_fixed(fit.get('adjusted_r2'))}; residual standard error {to_digits(fit.get('residual_se'))} "
+        f"with {count_text(fit.get('residual_df'))} degrees of freedom."
     ]
     if is_number(fit.get("f")):
         texts.append(
-            f"F test of all features: F {fixed(fit['f'], 2)} with {count_text(fit.get('df'))} and "
+            f"F test of all features: F {to_fixed(fit['f'], 2)} with {count_text(fit.get('df'))} and "
             f"{count_text(fit.get('residual_df'))} degrees of freedom, p {p_text(fit.get('p'))}."
         )
     if fit.get("exact"):
@@ -75,7 +75,7 @@ def _comparison_blocks(record: Mapping[str, Any]) -> list[Block]:
         for row in joint
     )
     grid = Grid("Coefficient (standard error), together and alone", ("feature", "together", *fits), rows)
-    largest = significant(pooled.get("max_difference_in_se"), 2)
+    largest = to_digits(pooled.get("max_difference_in_se"), 2)
     text = f"Largest difference from the fit to all rows in the clear: {largest} standard errors."
     return [grid, Line(text)]
 
@@ -83,7 +83,7 @@ def _comparison_blocks(record: Mapping[str, Any]) -> list[Block]:
 def _with_error(row: Mapping[str, Any]) -> str:
     if not row:
         return MISSING
-    return f"{significant(row.get('coefficient'))} ({significant(row.get('se'), 3)})"
+    return f"{to_digits(row.get('coefficient'))} ({to_digits(row.get('se'), 3)})"
 
 
 _NOTE: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from parties.scenario.problems import Problem, Reading, quoted
+from parties.scenario.problems import Problem, Reading, quote
 from parties.tasks.logistic.settings import LogisticTask
 
 _OF_TRAININGS: Final = (
@@ -19,7 +19,7 @@ def settle_inference(task: LogisticTask) -> Reading[LogisticTask]:
     """Set every setting of a training to its default: a maximum-likelihood fit uses none of them."""
     given = [key for key in _OF_TRAININGS if key in task.model_fields_set]
     if given:
-        message = f"{_WHAT} fits by Newton's method, so {quoted(given)} {'has' if len(given) == 1 else 'have'} no part"
+        message = f"{_WHAT} fits by Newton's method, so {quote(given)} {'has' if len(given) == 1 else 'have'} no part"
         yield Problem(message, "remove what is named; `newton_steps` says how many steps there are")
     if task.l2:
         hint = 'remove l2, or take "inference" out of reveal'
@@ -40,7 +40,7 @@ def check_no_inference(task: LogisticTask) -> Iterator[Problem]:
     """No setting of inference is given where no inference is asked for."""
     given = [key for key in ("inference", "newton_steps", "offset", "weights") if key in task.model_fields_set]
     if given:
-        message = f"[task] {quoted(given)} {'goes' if len(given) == 1 else 'go'} with {_WHAT[7:]}"
+        message = f"[task] {quote(given)} {'goes' if len(given) == 1 else 'go'} with {_WHAT[7:]}"
         yield Problem(message, 'add "inference" to reveal, or remove what is named')
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from parties.base.record_files import RESULT
-from parties.show.blocks import MISSING, Grid, count_text, fixed, is_number, significant, table
-from parties.show.html import bar_chart, blocks_section, escaped, grid_table, paragraph, section
+from parties.show.blocks import MISSING, Grid, count_text, is_number, table, to_digits, to_fixed
+from parties.show.html import bar_chart, blocks_section, escape, grid_table, paragraph, section
 from parties.tasks.coefficients import calibration_grid, calibration_texts, fit_texts, inference_grid
 from parties.tasks.data_summary import data_blocks
 from parties.tasks.logistic.show import (
@@ -17,10 +17,10 @@ from parties.tasks.logistic.show import (
     difference_text,
     models,
     no_metrics_text,
+    optimum_lines,
     quality_grid,
     ranked_weights,
     shared_model_blocks,
-    unsettled_lines,
     weights_grid,
 )
 
@@ -116,7 +116,7 @@ def _rates(counts: Mapping[str, Any]) -> tuple[str, str, str, str]:
 def _rate(right: Any, wrong: Any) -> str:
     if not (is_number(right) and is_number(wrong)) or right + wrong == 0:
         return MISSING
-    return fixed(right / (right + wrong), 3)
+    return to_fixed(right / (right + wrong), 3)
 
 
 def _weights(record: Mapping[str, Any]) -> str:
@@ -134,10 +134,10 @@ def _weights(record: Mapping[str, Any]) -> str:
     caption = f"Weights {unit}" + (f", the {CHART_BARS} largest of {len(ranked)}" if len(ranked) > CHART_BARS else "")
     return section(
         "The model",
-        f"<figure>{bar_chart(bars, caption)}<figcaption>{escaped(caption)}</figcaption></figure>",
+        f"<figure>{bar_chart(bars, caption)}<figcaption>{escape(caption)}</figcaption></figure>",
         grid_table(grid),
-        paragraph(f"Intercept {significant(model.get('intercept'), 6)}, for features in their own units."),
-        *(paragraph(line.text) for line in unsettled_lines(record)),
+        paragraph(f"Intercept {to_digits(model.get('intercept'), 6)}, for features in their own units."),
+        *(paragraph(line.text) for line in optimum_lines(record)),
         paragraph(
             "The log-odds of the outcome are the intercept plus each feature times its weight per unit. Weights per "
             "standard deviation can be compared with each other; an odds ratio says by what the odds are multiplied "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from parties.show.blocks import count_text, is_number, plural, significant, table
+from parties.show.blocks import count_text, is_number, plural, table, to_digits
 from parties.tasks.logistic.settings import LogisticTask
 from protocols.training.stop_test import EVERY, steps_taken
 
@@ -82,7 +82,7 @@ def _stop_text(facts: Mapping[str, Any]) -> str:
     """The condition that ends a training before its last step; empty without one."""
     if not is_number(facts.get("tolerance")):
         return ""
-    rest = f"no weight moved by more than {significant(facts['tolerance'], 3)} in {EVERY} steps"
+    rest = f"no weight moved by more than {to_digits(facts['tolerance'], 3)} in {EVERY} steps"
     if facts.get("stopped") is None:
         return f" It ends as soon as {rest}; one bit tells after every {EVERY} steps."
     if facts.get("stopped"):
@@ -90,7 +90,7 @@ def _stop_text(facts: Mapping[str, Any]) -> str:
     return f" It took all its steps: at no test had {rest}."
 
 
-def unsettled_text(facts: Mapping[str, Any]) -> str:
+def optimum_text(facts: Mapping[str, Any]) -> str:
     """A note on weights that are not, or may not be, at the optimum; empty if they are, and in a plan."""
     fit = 'with reveal = ["inference"] the run gives the maximum-likelihood fit and its standard errors'
     if facts.get("solver") == "sgd":
@@ -118,10 +118,10 @@ def solver_text(facts: Mapping[str, Any]) -> str:
         return f"Fitted by {NAMES['irls']}: {steps_text(facts)}{given}; {kept}."
     name = NAMES.get(str(facts.get("solver")), str(facts.get("solver")))
     numbers = [("learning rate", "learning_rate"), ("momentum", "momentum"), ("l2", "l2")]
-    told = [f"{words} {significant(facts[key], 3)}" for words, key in numbers if is_number(facts.get(key))]
+    told = [f"{words} {to_digits(facts[key], 3)}" for words, key in numbers if is_number(facts.get(key))]
     weights = facts.get("class_weights")
     if weights is not None:
-        pair = weights if isinstance(weights, str) else " and ".join(significant(one, 3) for one in weights)
+        pair = weights if isinstance(weights, str) else " and ".join(to_digits(one, 3) for one in weights)
         told.append(f"class weights {pair}")
     return f"Trained by {name}: {steps_text(facts)}, {', '.join(told)}.{_stop_text(facts)}{_choice_text(facts)}"
 
@@ -134,5 +134,5 @@ def _choice_text(facts: Mapping[str, Any]) -> str:
         return ""
     where = "on the scenario's network" if choice.get("network") == "scenario" else "on a local network"
     named = sorted(seconds, key=lambda solver: seconds[solver])
-    each = ", ".join(f"{solver} {significant(seconds[solver], 2)}" for solver in named)
+    each = ", ".join(f"{solver} {to_digits(seconds[solver], 2)}" for solver in named)
     return f' Chosen by solver = "auto": seconds on the wire {where}, to about the same loss, are {each}.'

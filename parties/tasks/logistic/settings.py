@@ -11,7 +11,7 @@ from parties.scenario.categories import prepare_categories
 from parties.scenario.checks import check_columns, check_reveal, owners_of
 from parties.scenario.models import A_COUNT, LARGEST_SEED, Count, ModelTask, PartySpec, Text
 from parties.scenario.partition import VERTICAL, check_split
-from parties.scenario.problems import Problem, Reading, shown
+from parties.scenario.problems import Problem, Reading, show_value
 from parties.scenario.task import TaskReader
 
 
@@ -138,7 +138,7 @@ def _take_out_unknown_reveal(table: dict[str, Any]) -> Iterator[Problem]:
     )
     for what in reveal:
         if what not in ("model", "metrics", "missing", "inference", "calibration"):
-            yield Problem(f"[task] reveal = [{shown(what)}] is not available in this version", hint)
+            yield Problem(f"[task] reveal = [{show_value(what)}] is not available in this version", hint)
             table.pop("reveal", None)
 
 

@@ -16,16 +16,16 @@ from parties.show.blocks import (
     count_text,
     entries,
     files_of,
-    fixed,
     is_number,
     owners_of,
-    significant,
     table,
+    to_digits,
+    to_fixed,
 )
 from parties.tasks.base import Show
 from parties.tasks.coefficients import inference_blocks
 from parties.tasks.data_summary import data_blocks
-from parties.tasks.logistic.plan_solver import solver_text, unsettled_text
+from parties.tasks.logistic.plan_solver import optimum_text, solver_text
 
 TOP_WEIGHTS: Final = 5
 MOST_DOUBT: Final = 0.005
@@ -43,7 +43,7 @@ def training_blocks(record: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = []
     if table(record.get("training")):
         blocks.append(Line(solver_text(table(record["training"]))))
-        blocks += unsettled_lines(record)
+        blocks += optimum_lines(record)
     blocks += _quality_blocks(record)
     blocks += inference_blocks(record) or shared_model_blocks(record) or _weight_blocks(record)
     return [*blocks, *data_blocks(record)]
@@ -89,7 +89,7 @@ def quality_grid(record: Mapping[str, Any], which: RowSet) -> Grid:
             name,
             count_text(metrics.get("rows")),
             accuracy_text(metrics),
-            *(fixed(metrics.get(key)) for key in ("auc", "log_loss", "brier")),
+            *(to_fixed(metrics.get(key)) for key in ("auc", "log_loss", "brier")),
         )
         for name, metrics in models(record, which)
     )
@@ -114,13 +114,14 @@ def auc_text(record: Mapping[str, Any], which: RowSet) -> str:
     doubt = error is not None and is_number(error) and error > MOST_DOUBT
     if doubt and metrics.get("auc") is None:
         return (
-            f"AUC together: withheld, as it could be told to {significant(error, 2)} only: most scores are close to "
+            f"AUC together: withheld, as it could be told to {to_digits(error, 2)} only: most scores are close to "
             "each other, and far from their mean. Take logarithms of skewed features, and look for outliers."
         )
     if not (is_number(low) and is_number(high)):
         return ""
-    text = f"AUC together: {fixed(metrics.get('auc'))}, 95 % interval {fixed(low)} to {fixed(high)} (Hanley-McNeil)."
-    return f"{text} Scores in one bin count as equal: it may be off by {significant(error, 2)}." if doubt else text
+    auc, ends = to_fixed(metrics.get("auc")), f"{to_fixed(low)} to {to_fixed(high)}"
+    text = f"AUC together: {auc}, 95 % interval {ends} (Hanley-McNeil)."
+    return f"{text} Scores in one bin count as equal: it may be off by {to_digits(error, 2)}." if doubt else text
 
 
 def difference_text(record: Mapping[str, Any]) -> str:
@@ -128,7 +129,7 @@ def difference_text(record: Mapping[str, Any]) -> str:
     pooled = table(table(record.get("comparison")).get("pooled"))
     if "max_abs_weight_difference" not in pooled:
         return ""
-    value = significant(pooled["max_abs_weight_difference"], 2)
+    value = to_digits(pooled["max_abs_weight_difference"], 2)
     if value == MISSING:
         return "Largest difference from the plaintext weights: none to give, the plaintext training diverged."
     return f"Largest difference from the plaintext weights: {value} (standardised units, intercept included)."
@@ -155,7 +156,7 @@ def _weight_blocks(record: Mapping[str, Any]) -> list[Block]:
         return []
     model = table(record.get("model"))
     total, shown = len(entries(model.get("features"))), len(grid.rows)
-    text = f"Intercept {significant(model.get('intercept'))}."
+    text = f"Intercept {to_digits(model.get('intercept'))}."
     if shown < total:
         text += f" All {total} weights are in {RESULT}."
     if all(size is None for _, _, size in ranked_weights(record)):
@@ -163,10 +164,10 @@ def _weight_blocks(record: Mapping[str, Any]) -> list[Block]:
     return [grid, Line(text)]
 
 
-def unsettled_lines(record: Mapping[str, Any]) -> list[Line]:
+def optimum_lines(record: Mapping[str, Any]) -> list[Line]:
     """A note on weights that may not be at the optimum; none if they are."""
     training = table(record.get("training"))
-    text = unsettled_text(training)
+    text = optimum_text(training)
     return [Line(text, "bold red" if training.get("converged") is False else "")] if text else []
 
 
@@ -178,10 +179,10 @@ def weights_grid(record: Mapping[str, Any], top: int | None = None) -> Grid | No
     title = "The model's weights" + (f", the {top} largest" if top is not None and top < len(ranked) else "")
     if all(size is None for _, _, size in ranked):
         title += " per unit" if top is not None and top < len(ranked) else ""
-        plain = tuple((n, significant(w), odds_text(w)) for n, w, _ in ranked[:top])
+        plain = tuple((n, to_digits(w), odds_text(w)) for n, w, _ in ranked[:top])
         grid = Grid(title, ("feature", "per unit", "odds ratio per unit"), plain)
     else:
-        rows = tuple((n, significant(w), significant(s), odds_text(s)) for n, w, s in ranked[:top])
+        rows = tuple((n, to_digits(w), to_digits(s), odds_text(s)) for n, w, s in ranked[:top])
         grid = Grid(title, ("feature", "per unit", "per standard deviation", "odds ratio per s.d."), rows)
     if table(record.get("training")).get("converged"):
         return grid
@@ -215,7 +216,7 @@ def odds_text(weight: Any) -> str:
     """exp(weight) as text."""
     if not is_number(weight):
         return MISSING
-    return significant(math.exp(weight), 3) if abs(weight) < 700 else ("> 1e300" if weight > 0 else "< 1e-300")
+    return to_digits(math.exp(weight), 3) if abs(weight) < 700 else ("> 1e300" if weight > 0 else "< 1e-300")
 
 
 def _size(value: Any) -> float:

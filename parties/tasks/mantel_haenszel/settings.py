@@ -9,7 +9,7 @@ from pydantic import Field
 
 from parties.scenario.categories import prepare_categories
 from parties.scenario.models import A_COUNT, MIN_ROWS, Count, Names, PartySpec, Task, Text
-from parties.scenario.problems import Problem, Reading, quoted
+from parties.scenario.problems import Problem, Reading, quote
 from parties.scenario.task import TaskReader
 from protocols.disclosure.suppression import LEAST_MINIMUM
 
@@ -41,8 +41,8 @@ def settle(task: MantelHaenszelTask, parties: Mapping[str, PartySpec] | None) ->
     if len(set(task.columns)) < 3:
         yield Problem("[task] names one column twice", "exposure, outcome and strata are three columns")
     if set(task.categories) != set(task.columns):
-        message = f"[task.categories] must list the levels of {quoted(task.columns)}, and no others"
-        yield Problem(message, f"it lists {quoted(task.categories) if task.categories else 'none'}")
+        message = f"[task.categories] must list the levels of {quote(task.columns)}, and no others"
+        yield Problem(message, f"it lists {quote(task.categories) if task.categories else 'none'}")
     for name in (task.exposure, task.outcome):
         if len(task.categories.get(name, ("", ""))) != 2:
             yield Problem(f"[task.categories] {name} must have two levels", "join the others in your data")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits, to_fixed
 from parties.tasks.base import Show
 from parties.tasks.coefficients import p_text
 
@@ -32,14 +32,14 @@ def blocks(record: Mapping[str, Any]) -> list[Block]:
 def _texts(found: Mapping[str, Any]) -> list[str]:
     texts = ["The tables determine no odds ratio: in every stratum a product of its cells is 0."]
     if is_number(found.get("odds_ratio")):
-        low, high = significant(found.get("low")), significant(found.get("high"))
-        texts = [f"Pooled odds ratio {significant(found['odds_ratio'])}, 95 % interval {low} to {high}."]
+        low, high = to_digits(found.get("low")), to_digits(found.get("high"))
+        texts = [f"Pooled odds ratio {to_digits(found['odds_ratio'])}, 95 % interval {low} to {high}."]
     if is_number(found.get("chi_square")):
-        chi = fixed(found["chi_square"], 2)
+        chi = to_fixed(found["chi_square"], 2)
         texts.append(f"Mantel-Haenszel test of an odds ratio of 1: chi-square {chi}, p {p_text(found.get('p'))}.")
     if is_number(found.get("breslow_day")):
         texts.append(
-            f"Breslow-Day test of one odds ratio in all strata: chi-square {fixed(found['breslow_day'], 2)} with "
+            f"Breslow-Day test of one odds ratio in all strata: chi-square {to_fixed(found['breslow_day'], 2)} with "
             f"{found.get('breslow_day_df')} degrees of freedom, p {p_text(found.get('breslow_day_p'))}."
         )
     return texts

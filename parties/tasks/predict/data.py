@@ -126,7 +126,7 @@ def load_predict_table(scenario: Scenario, owner: str) -> PredictTable:
             (column,) = find_columns(raw, [name], "the id")
             check_ids(raw, column)
             used.add(column.index)
-            table = _named(table, raw, column)
+            table = _add_row_names(table, raw, column)
         return replace(table, notes=_notes(raw, used))
 
 
@@ -250,7 +250,7 @@ def _read(raw: RawTable, bound: Bound) -> tuple[Values, set[int]]:
     return ordered, {one.column.index for one in chosen}
 
 
-def _named(table: PredictTable, raw: RawTable, column: Column) -> PredictTable:
+def _add_row_names(table: PredictTable, raw: RawTable, column: Column) -> PredictTable:
     """The table with the rows' names; where columns are split, also with their common order."""
     ids = tuple(str(one) for one in np.asarray(raw.arrays([f"cast({column.sql} as varchar)"])["v0"]))
     if not table.bound.split:

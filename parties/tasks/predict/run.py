@@ -17,7 +17,7 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.base.private_files import replace_file
 from parties.data.vertical import digest_bits
 from parties.scenario.file import Scenario
-from parties.scenario.problems import quoted
+from parties.scenario.problems import quote
 from parties.show.blocks import MISSING, count_text, plural
 from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, all_cells
 from parties.tasks.extent import Extent
@@ -206,7 +206,7 @@ def _data_notice(scenario: Scenario, me: str, table: PredictTable | None) -> lis
         return [
             *rows,
             ("columns", "those that the model of this share needs"),
-            *_asked_rows(scenario, me, scenario.parties[me].rows),
+            *_row_requests(scenario, me, scenario.parties[me].rows),
             ("rows that each owner may score in all, over all runs", told),
         ]
     warning = too_many(scenario, len(table.columns))
@@ -214,13 +214,13 @@ def _data_notice(scenario: Scenario, me: str, table: PredictTable | None) -> lis
         ("model", table.bound.model),
         *rows,
         ("columns", ", ".join(table.bound.terms) or MISSING),
-        *_asked_rows(scenario, me, table.rows),
+        *_row_requests(scenario, me, table.rows),
         ("rows that each owner may score in all, over all runs", count_text(most_rows(scenario, len(table.columns)))),
         *([("WARNING", warning)] if warning else []),
     ]
 
 
-def _asked_rows(scenario: Scenario, me: str, count: int | None) -> list[tuple[str, str]]:
+def _row_requests(scenario: Scenario, me: str, count: int | None) -> list[tuple[str, str]]:
     """Who learns what of a party's rows; None if it is not known yet how many there are."""
     rows = NOT_STATED if count is None else count_text(count)
     if scenario.task_as(PredictTask).gets_scores(me):
@@ -249,7 +249,7 @@ def _outcome(scenario: Scenario) -> str:
     task = scenario.task_as(PredictTask)
     what = "classes" if task.steps is None else "rounded probabilities"
     if scenario.vertical:
-        return f"Revealed: {what} of rows that all owners have parts of, to {quoted(task.reveal_to or ())} alone."
+        return f"Revealed: {what} of rows that all owners have parts of, to {quote(task.reveal_to or ())} alone."
     return f"Revealed: {what} of each owner's new rows, to that owner alone."
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from parties.scenario.checks import check_named_owners
 from parties.scenario.models import A_COUNT, Count, Names, PartySpec, Task, Text
 from parties.scenario.partition import VERTICAL, check_same_rows
-from parties.scenario.problems import Problem, Reading, quoted, shown
+from parties.scenario.problems import Problem, Reading, quote, show_value
 from parties.scenario.task import TaskReader
 
 _SLACK: Final = 1e-6
@@ -49,7 +49,7 @@ def settle_predict(task: PredictTask, parties: Mapping[str, PartySpec] | None) -
         yield Problem('[task] grid is for output = "probability"', "remove grid: a class is 0 or 1")
     elif abs(1 / task.grid - round(1 / task.grid)) > _SLACK * round(1 / task.grid):
         hint = f"use 1/{round(1 / task.grid)} or another such part, for example 0.01 or 0.05"
-        yield Problem(f"[task] grid = {shown(task.grid)} does not divide 1", hint)
+        yield Problem(f"[task] grid = {show_value(task.grid)} does not divide 1", hint)
     for name, party in (parties or {}).items():
         if party.features is not None:
             hint = "remove it: the model says which columns it needs"
@@ -69,10 +69,10 @@ def _check_split(task: PredictTask, parties: Mapping[str, PartySpec]) -> Iterato
     if task.id is None:
         yield Problem(f"{VERTICAL} needs `id`", "name the column that says whose row it is")
     if task.reveal_to is None:
-        hint = f'write reveal_to = ["NAME"], one of {quoted(owners)}' if owners else 'write reveal_to = ["NAME"]'
+        hint = f'write reveal_to = ["NAME"], one of {quote(owners)}' if owners else 'write reveal_to = ["NAME"]'
         yield Problem(f"{VERTICAL} needs `reveal_to`: the one owner that gets the scores", hint)
     elif len(task.reveal_to) > 1:
-        message = f"[task] reveal_to names {quoted(task.reveal_to)}, but scores go to one owner"
+        message = f"[task] reveal_to names {quote(task.reveal_to)}, but scores go to one owner"
         yield Problem(message, "name one; another run, with its own count of rows, can tell another")
     elif parties:
         yield from check_named_owners(task.reveal_to, parties)

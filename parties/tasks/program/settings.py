@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import Field
 
 from parties.scenario.models import A_COUNT, MIN_ROWS, Count, Names, PartySpec, Task
-from parties.scenario.problems import Problem, Reading, nearest, shown
+from parties.scenario.problems import Problem, Reading, nearest, show_value
 from parties.scenario.program import TABLE, is_table
 from parties.scenario.task import TaskReader
 
@@ -127,7 +127,7 @@ def settle(task: ProgramTask, parties: Mapping[str, PartySpec] | None) -> Readin
             input_of(one)
         except ValueError as error:
             what, hint = error.args
-            yield Problem(f"[task] inputs has {shown(one)}: {what}", hint)
+            yield Problem(f"[task] inputs has {show_value(one)}: {what}", hint)
     if sum(map(is_table, task.inputs)) > 1:
         yield Problem("[task] inputs names the owners' table twice", "an owner has one table")
     if task.has_table:

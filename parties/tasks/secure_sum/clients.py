@@ -16,7 +16,7 @@ from mpc.ring.array import Array
 from mpc.star.client import StarClient
 from mpc.star.sockets import ClientHost
 from mpc.star.stage import ClientProgram
-from parties.scenario.problems import quoted
+from parties.scenario.problems import quote
 from parties.tasks.secure_sum.data import ClientRows, Values, numbers_of
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star import Membership
@@ -124,7 +124,7 @@ class _Part:
             self._log.warning(text, self._name, numbers.clipped)
         if numbers.withheld:
             text = "%s: fewer rows than %d in cells of %s: it adds nothing for them, or the commonest value"
-            self._log.warning(text, self._name, self._scenario.task.min_cell, quoted(numbers.withheld))
+            self._log.warning(text, self._name, self._scenario.task.min_cell, quote(numbers.withheld))
 
     def program(self, session: bytes, number: int, attempt: int) -> ClientProgram:
         """This client's program for an attempt at a round; its rows are read before anything is sent."""

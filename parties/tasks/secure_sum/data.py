@@ -41,7 +41,7 @@ class ClientRows:
             with open_source(where, client, scenario.directory, TextForm()) as raw:
                 return _values(raw, scenario.read_columns)
         if place != self._place:
-            self._shared, self._place = _by_client(scenario, spec.by, place), place
+            self._shared, self._place = _group_by_client(scenario, spec.by, place), place
         if client not in self._shared:
             raise DataError(f"{client}: no row of {spec.data} is its own", f"see column '{spec.by}'")
         return self._shared[client]
@@ -141,7 +141,7 @@ def _values(raw: RawTable, names: Sequence[str]) -> Values:
     return read_features(raw, [Feature(column, kind) for column, kind in zip(columns, kinds, strict=True)])
 
 
-def _by_client(scenario: SumScenario, by: str, place: int) -> dict[str, Values]:
+def _group_by_client(scenario: SumScenario, by: str, place: int) -> dict[str, Values]:
     """All clients' rows in one file, by the name in column `by`; errors name the file, no client."""
     spec = scenario.clients
     assert spec is not None

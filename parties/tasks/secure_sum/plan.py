@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isinf
 from typing import Any
 
-from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, listed, short_bytes
+from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_words, short_bytes
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import helper_view, small_cells_blocks, small_cells_facts
 from protocols.aggregation.cost import (
@@ -172,7 +172,7 @@ def helper_learns(scenario: SumScenario) -> list[str]:
 
 def _reveals(scenario: SumScenario) -> list[str]:
     kinds = scenario.kinds
-    what = listed([f"{kind}s" for kind in kinds])
+    what = join_words([f"{kind}s" for kind in kinds])
     if scenario.helper is not None:
         what = f"which numbers are withheld, and of the others the {what}"
     told = [f"{what} of {', '.join(scenario.task.columns)}, over all clients that stay: {scenario.min_cohort} at least"]

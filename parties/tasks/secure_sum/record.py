@@ -10,7 +10,7 @@ from typing import Any
 from mpc.errors import InternalError
 from mpc.star.server import StarCounts, named
 from parties.base.record_files import SCHEMA
-from parties.show.blocks import listed
+from parties.show.blocks import join_words
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import helper_view, small_cells_facts
 from protocols.aggregation.cost import replayed
@@ -121,7 +121,7 @@ def client_record(scenario: SumScenario, me: str, result: Mapping[str, Any]) -> 
 def revealed(scenario: SumScenario) -> list[dict[str, Any]]:
     """What the server, and the helper, learn of the clients' data, as a record lists it."""
     columns = len(scenario.task.columns)
-    kinds = listed([f"{kind}s" for kind in scenario.kinds])
+    kinds = join_words([f"{kind}s" for kind in scenario.kinds])
     small = "" if scenario.helper is None else ", but for small cells"
     return [
         {
@@ -136,11 +136,11 @@ def revealed(scenario: SumScenario) -> list[dict[str, Any]]:
             "shape": [len(scenario.client_names)],
             "why": "it relays their messages",
         },
-        *_revealed_to_helper(scenario),
+        *_helper_reveals(scenario),
     ]
 
 
-def _revealed_to_helper(scenario: SumScenario) -> list[dict[str, Any]]:
+def _helper_reveals(scenario: SumScenario) -> list[dict[str, Any]]:
     test = scenario.test
     if test is None:
         return []

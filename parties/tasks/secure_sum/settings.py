@@ -16,10 +16,10 @@ from parties.scenario.problems import (
     Reading,
     check_keys,
     drop_invalid,
-    quoted,
+    quote,
     read_or_refuse,
     read_table,
-    shown,
+    show_value,
 )
 from parties.scenario.star import ROUND, ClientsSpec, StarParty, StarScenario
 from parties.tasks.secure_sum.models import SumTask
@@ -222,7 +222,7 @@ def _parties(raw: object) -> Reading[dict[str, StarParty]]:
     found = {}
     for name, values in raw.items():
         if not PARTY_NAME.fullmatch(name):
-            yield Problem(f"{shown(name)} cannot be a party's name", NAME_HINT)
+            yield Problem(f"{show_value(name)} cannot be a party's name", NAME_HINT)
             continue
         party = yield from read_table(StarParty, values, f"[parties.{name}]", _ELSEWHERE)
         if party is not None:
@@ -245,7 +245,7 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
     task, clients = scenario.task, scenario.clients
     servers = [name for name, party in scenario.parties.items() if party.role == "server"]
     if len(servers) != 1:
-        count = "no server" if not servers else f"more than one server: {quoted(servers)}"
+        count = "no server" if not servers else f"more than one server: {quote(servers)}"
         yield Problem(f"there is {count}", 'exactly one party needs role = "server"')
     if clients is not None and ("{client}" in clients.data) == (clients.by is not None):
         yield Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
@@ -261,7 +261,7 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
         yield Problem("[task] weight is one of the columns to add up", "weigh with another column")
     strangers = [column for column in task.flags if column not in task.columns]
     if strangers:
-        yield Problem(f"[task] flags has {quoted(strangers)}, which is not in `columns`", "list it there too")
+        yield Problem(f"[task] flags has {quote(strangers)}, which is not in `columns`", "list it there too")
     if scenario.helper is not None:
         yield from _check_helper(scenario)
     if task.flags and task.min_cell is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parties.scenario.problems import quoted
+from parties.scenario.problems import quote
 from parties.show.blocks import Block, Line, entries, is_number, table
 from parties.tasks.secure_sum.settings import SumScenario
 from protocols.aggregation.own_cells import FEW_VALUES, Bias, bias
@@ -37,7 +37,7 @@ def small_cells_blocks(scenario: SumScenario) -> list[Block]:
     cells = "Of each column, the rows with a value are a cell"
     if scenario.helper is not None:
         if task.flags:
-            cells += f"; of {quoted(task.flags)} those with a 1 and those with a 0 too"
+            cells += f"; of {quote(task.flags)} those with a 1 and those with a 0 too"
         return [
             Line(
                 f"Small cells (min_cell = {task.min_cell}): {scenario.helper} compares. {cells}. Where one has 1 to "
@@ -50,7 +50,7 @@ def small_cells_blocks(scenario: SumScenario) -> list[Block]:
                 f"{helper_view(scenario, task.min_cell)}. That holds while both follow the protocol and do not work "
                 "together: together they see every sum, and no client's own numbers."
             ),
-            *_unflagged(scenario, task.min_cell),
+            *_unflagged_text(scenario, task.min_cell),
         ]
     return [
         Line(
@@ -68,7 +68,7 @@ def helper_view(scenario: SumScenario, m: int) -> str:
     """The fact that the helper learns of a cell."""
     if not scenario.unflagged:
         return f"whether it has 1 to {m - 1} rows"
-    return f"whether it has 1 to {m - 1} rows; of {quoted(scenario.unflagged)}, about how many values have so few"
+    return f"whether it has 1 to {m - 1} rows; of {quote(scenario.unflagged)}, about how many values have so few"
 
 
 def bias_blocks(facts: Mapping[str, Any]) -> list[Block]:
@@ -91,7 +91,7 @@ def zero_text(min_cell: int) -> str:
     return f"A 0 means that no client has {min_cell} such rows or more, not that there are none."
 
 
-def _unflagged(scenario: SumScenario, m: int) -> list[Block]:
+def _unflagged_text(scenario: SumScenario, m: int) -> list[Block]:
     """With a helper, what is asked of columns that are not of flags."""
     if not scenario.unflagged:
         return []
@@ -100,7 +100,7 @@ def _unflagged(scenario: SumScenario, m: int) -> list[Block]:
     chance = " By chance, one of four values in some 4,000 cases is overlooked." if places != {1} else ""
     return [
         Line(
-            f"The sums of {quoted(scenario.unflagged)} are withheld, too, if 1 to {m - 1} rows differ from the "
+            f"The sums of {quote(scenario.unflagged)} are withheld, too, if 1 to {m - 1} rows differ from the "
             f"commonest value, or if there are at most {most_values(m)} values and one has 1 to {m - 1} rows{weights}. "
             f"Where any client has more values, none is asked about.{chance}"
         )

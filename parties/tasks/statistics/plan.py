@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final
 
-from parties.show.blocks import Grid, Line, count_text, listed, plural
+from parties.show.blocks import Grid, Line, count_text, join_words, plural
 from parties.tasks.base import PlanText
 from protocols.statistics.cell_tests import loop_numbers
 from protocols.statistics.settings import StatisticsSettings
@@ -84,7 +84,7 @@ def cell_rules(s: StatisticsSettings) -> list[str]:
             f"{s.dominance} % of what, for some other owner, the values of all others come to."
         )
     found += [
-        f"Told together or not at all, as their columns hang together in a loop: {listed(names)}."
+        f"Told together or not at all, as their columns hang together in a loop: {join_words(names)}."
         for names in _loops(s)
     ]
     return found

@@ -60,7 +60,7 @@ def _by(opened: Opened, settings: StatisticsSettings, by: str) -> dict[str, Any]
 
 
 def _columns(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
-    sizes, found = _group_sizes(opened, settings), _found(opened, settings)
+    sizes, found = _group_sizes(opened, settings), _grid_values(opened, settings)
     return {
         column: [
             {"group": name, **_described(opened, settings, sample, g, int(sizes[g]), found.get((column, g), {}))}
@@ -150,14 +150,14 @@ def _small_cells(disclosure: Disclosure) -> dict[str, Any] | None:
     }
 
 
-def _closed(facts: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+def _null_withheld(facts: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """The facts with null for what is withheld, which `withheld` lists."""
     hidden = [key for key in keys if key in facts]
     empty = {key: facts[key] if isinstance(facts[key], dict) else None for key in hidden}
     return {**facts, **empty, "withheld": hidden} if hidden else facts
 
 
-def _found(opened: Opened, settings: StatisticsSettings) -> dict[tuple[str, int], dict[Any, float | None]]:
+def _grid_values(opened: Opened, settings: StatisticsSettings) -> dict[tuple[str, int], dict[Any, float | None]]:
     """The values found on grids, in the column's unit, by column, group and rank; None if withheld."""
     found: dict[tuple[str, int], dict[Any, float | None]] = {}
     for search, point, disclosed in zip(
@@ -198,10 +198,10 @@ def _described(
     if shares:
         facts["quantiles"] = {f"{share:g}": value if count else None for share, value in shares.items()}
     if not disclosure.is_disclosed("count", sample.cells, group):
-        return _closed(facts, list(facts))
+        return _null_withheld(facts, list(facts))
     sums = [] if disclosure.is_disclosed("sums", sample.cells, group) else ["sum", "mean", "variance", "sd"]
     ranks = [end for end in ("min", "max") if found.get(end, 0.0) is None]
-    return _closed(facts, [*sums, *ranks, *(["quantiles"] if None in shares.values() else [])])
+    return _null_withheld(facts, [*sums, *ranks, *(["quantiles"] if None in shares.values() else [])])
 
 
 def _variance(squares: float, count: int) -> float | None:
@@ -243,8 +243,8 @@ def _correlation(opened: Opened, settings: StatisticsSettings, sample: Sample, g
     r = pearson(xx, yy, xy) if count > 1 else None
     facts = {"count": count, "r": r, "p": p_values.of_t(pearson_test(r, count)) if r is not None else None}
     if not opened.disclosure.is_disclosed("count", sample.cells, group):
-        return _closed(facts, list(facts))
-    return facts if opened.disclosure.is_disclosed("sums", sample.cells, group) else _closed(facts, ["r", "p"])
+        return _null_withheld(facts, list(facts))
+    return facts if opened.disclosure.is_disclosed("sums", sample.cells, group) else _null_withheld(facts, ["r", "p"])
 
 
 def _t_tests(
@@ -289,7 +289,7 @@ def _t_tests(
         return {"samples": samples, "tests": tests}
     keys = ["mean", "sd"] if opened.disclosure.is_disclosed("count", sample.cells, group) else ["count", "mean", "sd"]
     return {
-        "samples": [_closed(one, keys) for one in samples],
-        "tests": [_closed(one, [key for key in one if key != "levels"]) for one in tests],
+        "samples": [_null_withheld(one, keys) for one in samples],
+        "tests": [_null_withheld(one, [key for key in one if key != "levels"]) for one in tests],
         "withheld": [*keys, "tests"],
     }

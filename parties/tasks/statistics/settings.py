@@ -11,7 +11,7 @@ from pydantic import Field
 
 from parties.scenario.categories import prepare_categories
 from parties.scenario.models import A_COUNT, A_NUMBER, MIN_ROWS, Count, Names, Number, PartySpec, Table, Task, Text
-from parties.scenario.problems import Model, Problem, Reading, nearest, quoted, read_table, shown
+from parties.scenario.problems import Model, Problem, Reading, nearest, quote, read_table, show_value
 from parties.scenario.task import TaskReader
 from protocols.disclosure.suppression import LEAST_MINIMUM
 from protocols.statistics.settings import Grid
@@ -189,7 +189,7 @@ def _check_names(task: StatisticsTask) -> Iterator[Problem]:
     ):
         repeated = [name for name, times in Counter(names).items() if times > 1]
         if repeated:
-            yield Problem(f"[task] {key} lists {quoted(repeated)} more than once", "list each once")
+            yield Problem(f"[task] {key} lists {quote(repeated)} more than once", "list each once")
     for column in task.grouping:
         if column not in task.categories:
             guess = nearest(column, task.categories)
@@ -204,7 +204,7 @@ def _check_names(task: StatisticsTask) -> Iterator[Problem]:
     for pair in task.tables:
         if pair[0] == pair[1] or task.by in pair:
             what = f"'{task.by}', which `by` keeps apart" if task.by in pair else f"'{pair[0]}' twice"
-            yield Problem(f"[task] tables: {shown(' x '.join(pair))} has {what}", "take another column")
+            yield Problem(f"[task] tables: {show_value(' x '.join(pair))} has {what}", "take another column")
     between = {test.between for test in task.t_tests} | {one.between for one in task.survival}
     if task.by is not None and task.by in between:
         yield Problem(f"[task] '{task.by}' is in `between` and in `by`", "keep one of them")
@@ -271,7 +271,7 @@ def _check_size(task: StatisticsTask) -> Iterator[Problem]:
     tables = {pair: levels.get(pair[0], 0) * levels.get(pair[1], 0) for pair in task.tables}
     large = {pair: cells for pair, cells in tables.items() if cells > MOST_TABLE_CELLS}
     for (one, other), cells in large.items():
-        message = f"[task] the table of {shown(f'{one} x {other}')} has {cells} cells, and {MOST_TABLE_CELLS}"
+        message = f"[task] the table of {show_value(f'{one} x {other}')} has {cells} cells, and {MOST_TABLE_CELLS}"
         yield Problem(f"{message} are the most", "take fewer levels")
     bins = sum(len(edges) + 1 for edges in task.histograms.values())
     groups = sum(levels.get(test.between, 0) for test in task.t_tests)

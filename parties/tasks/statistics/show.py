@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, significant, table
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits
 from parties.tasks.base import Show
 
 _MOST_TIMES: Final = 12
@@ -29,13 +29,13 @@ def statistics_blocks(record: Mapping[str, Any]) -> list[Block]:
     by = table(found.get("by"))
     if by:
         blocks.append(_groups_grid(by))
-    blocks += _described(found, by)
+    blocks += _description_grids(found, by)
     for parts in (_histograms, _tables, _correlations, _t_tests, _survival):
         blocks += parts(found, by)
-    return [*blocks, *_withheld(found)]
+    return [*blocks, *_marks_note(found)]
 
 
-def _withheld(found: Mapping[str, Any]) -> list[Block]:
+def _marks_note(found: Mapping[str, Any]) -> list[Block]:
     """What the marks in the tables mean, or that no cell can be withheld."""
     rule = table(found.get("small_cells"))
     if not rule:
@@ -51,7 +51,7 @@ def _withheld(found: Mapping[str, Any]) -> list[Block]:
     return [Line(""), Line(text)]
 
 
-def _shown(one: Mapping[str, Any], key: str, text: str, value: Any = None) -> str:
+def _cell_text(one: Mapping[str, Any], key: str, text: str, value: Any = None) -> str:
     """A number's text, or the mark if it is withheld."""
     return _WITHHELD if value is None and key in entries(one.get("withheld")) else text
 
@@ -67,7 +67,7 @@ def _groups_grid(by: Mapping[str, Any]) -> Grid:
     return Grid("Rows in each group", (str(by.get("column")), "rows"), (*cells, ("missing", _count(by.get("without")))))
 
 
-def _described(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
+def _description_grids(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
     """Two tables: statistics from sums, and statistics on grids."""
     groups = [
         (str(name), table(one)) for name, groups in table(found.get("columns")).items() for one in entries(groups)
@@ -96,14 +96,14 @@ def _described(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
 
 def _on_grid(one: Mapping[str, Any], ends: list[str], shares: list[str]) -> list[str]:
     found = [table(one.get("quantiles")).get(share) for share in shares]
-    quantiles = [_shown(one, "quantiles", _number(value), value) for value in found]
+    quantiles = [_cell_text(one, "quantiles", _number(value), value) for value in found]
     first, last = ([_value(one, end) for end in part] for part in (ends[:1], ends[1:]))
     return [*first, *quantiles, *last]
 
 
 def _value(one: Mapping[str, Any], key: str, text: Callable[[Any], str] | None = None) -> str:
     """The number under a key of a group's facts."""
-    return _shown(one, key, (text or _number)(one.get(key)), one.get(key))
+    return _cell_text(one, key, (text or _number)(one.get(key)), one.get(key))
 
 
 def _histograms(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
@@ -171,7 +171,7 @@ def _t_tests(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
                 interval = MISSING
                 if is_number(test.get("low")) and is_number(test.get("high")):
                     interval = f"{_number(test['low'])} to {_number(test['high'])}"
-                interval = _shown(test, "low", interval, test.get("low"))
+                interval = _cell_text(test, "low", interval, test.get("low"))
                 numbers = (_value(test, key) for key in ("t", "df"))
                 rows.append(
                     (
@@ -206,7 +206,7 @@ def _survival(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
             between = f" by {one.get('between')}" if one.get("between") else ""
             name = _ESTIMATORS.get(str(group.get("estimator")), "Kaplan-Meier")
             blocks.append(Grid(f"Survival to {one.get('event')}{between}{where} ({name})", heads, tuple(rows)))
-            blocks += _estimated(group, [_at_most(curve, shown) for curve in curves])
+            blocks += _curve_note(group, [_at_most(curve, shown) for curve in curves])
             if one.get("between"):
                 blocks.append(Line(_log_rank_text(group)))
     return blocks
@@ -231,7 +231,7 @@ def _at_most(curve: Mapping[str, Any], shown: list[int]) -> float:
     return max((errors[k] for k in shown if k < len(errors) and is_number(errors[k])), default=0.0)
 
 
-def _estimated(group: Mapping[str, Any], errors: Sequence[float]) -> list[Line]:
+def _curve_note(group: Mapping[str, Any], errors: Sequence[float]) -> list[Line]:
     """How a curve is made of the stretches that are disclosed, and how near it is to that of all counts."""
     if not group.get("deferred"):
         return []
@@ -278,7 +278,7 @@ def _chi_square_text(test: Mapping[str, Any], name: str) -> str:
 def _number(value: Any) -> str:
     if is_number(value) and float(value).is_integer() and abs(value) < 1e9:
         return f"{value:.0f}"
-    return significant(value)
+    return to_digits(value)
 
 
 def _group(group: Mapping[str, Any], by: Mapping[str, Any]) -> tuple[str, ...]:

@@ -27,10 +27,10 @@ def survival_facts(opened: Opened, settings: StatisticsSettings, one: Survival, 
     arms = _arms(opened, settings, one, group)
     times = settings.grid_of(one.time).points
     levels = settings.arms_of(one)
-    curves = [_curve(level, arm, times, _deferred(settings)) for level, arm in zip(levels, arms, strict=True)]
+    curves = [_curve(level, arm, times, _most_uncounted(settings)) for level, arm in zip(levels, arms, strict=True)]
     facts: dict[str, Any] = {
         "estimator": "actuarial" if opened.between.get(one, False) else "kaplan-meier",
-        "deferred": _deferred(settings),
+        "deferred": _most_uncounted(settings),
         "curves": curves,
         "log_rank": None,
     }
@@ -44,11 +44,11 @@ def survival_facts(opened: Opened, settings: StatisticsSettings, one: Survival, 
         test = _tested(log_rank(_at_risk(known), _events(known)), None)
         return {**facts, "log_rank": test}
     if not sums.disclosed[group]:
-        return {**facts, **_as_told(known)}
-    return {**facts, "log_rank": _of_sums(sums, group, [int(arm.counts[:-1, 1].sum()) for arm in known])}
+        return {**facts, **_disclosed_test(known)}
+    return {**facts, "log_rank": _test_of_sums(sums, group, [int(arm.counts[:-1, 1].sum()) for arm in known])}
 
 
-def _deferred(settings: StatisticsSettings) -> int:
+def _most_uncounted(settings: StatisticsSettings) -> int:
     """The most patients that may have been censored and are not counted yet, at any time."""
     return len(settings.owners) * (2 * settings.min_cell - 1) if settings.min_cell else 0
 
@@ -123,7 +123,7 @@ def _events(arms: list[Arm]) -> NDArray[np.int64]:
     return np.array([arm.counts[:-1, 1] for arm in arms])
 
 
-def _as_told(arms: list[Arm]) -> dict[str, Any]:
+def _disclosed_test(arms: list[Arm]) -> dict[str, Any]:
     """The test of the disclosed stretches where nothing more may be, if it is near enough to that of all counts."""
     if len(arms) == 2:
         found = log_rank_disclosed(arms)
@@ -135,7 +135,7 @@ def _as_told(arms: list[Arm]) -> dict[str, Any]:
     return {"withheld": ["log_rank"]}
 
 
-def _of_sums(sums: LogRankOpened, group: int, observed: list[int]) -> dict[str, Any] | None:
+def _test_of_sums(sums: LogRankOpened, group: int, observed: list[int]) -> dict[str, Any] | None:
     """The test from expected events E and covariance V, of which the last arm's follow; with the effect of rounding."""
     arms = len(observed)
     values, units = sums.values[group], np.ldexp(1.0, -sums.places[group])

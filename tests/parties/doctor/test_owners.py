@@ -20,7 +20,7 @@ from mpc.links.zmq.transport import Transport
 from parties.base.version import VERSION
 from parties.doctor import checks as doctor_checks
 from parties.doctor import estimate as doctor_estimate
-from parties.doctor.estimate import PlanHere, check_disk, check_memory, check_time, memory_free, plan_here
+from parties.doctor.estimate import PlanEstimate, check_disk, check_memory, check_time, estimate_plan, memory_free
 from parties.doctor.findings import Finding, finding_of, first_code, ok, problem, warning
 from parties.doctor.links import LinkReport, Meeting, probe_links
 from parties.doctor.peers import Side, find_key_holder, megabits, peer_findings
@@ -106,22 +106,22 @@ def test_data_that_all_may_read_are_warned_of(tmp_path: Path) -> None:
 
 def test_a_plan_says_what_it_takes_for_granted(tmp_path: Path) -> None:
     scenario = scenario_of(tmp_path)
-    missing = plan_here(scenario, None)
+    missing = estimate_plan(scenario, None)
     assert isinstance(missing, Finding) and "`features` in [task] and each owner's `rows`" in missing.hint
     table, _ = doctor_checks.check_data(scenario, "hospital_a")
-    guessed = plan_here(scenario, table)
-    assert isinstance(guessed, PlanHere)
+    guessed = estimate_plan(scenario, table)
+    assert isinstance(guessed, PlanEstimate)
     assert guessed.assumed == ", as if hospital_b had 60 rows and all owners had the same 3 columns"
     stated = {"parties.hospital_a": "rows = 60", "parties.hospital_b": "rows = 67"}
     features = {"task": 'features = ["years", "dose", "marker"]'}
-    known = plan_here(scenario_of(tmp_path, stated | features), None)
-    assert isinstance(known, PlanHere) and known.assumed == ""
+    known = estimate_plan(scenario_of(tmp_path, stated | features), None)
+    assert isinstance(known, PlanEstimate) and known.assumed == ""
 
 
 def test_memory_disk_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = scenario_of(tmp_path)
-    known = plan_here(scenario, doctor_checks.check_data(scenario, "hospital_a")[0])
-    assert isinstance(known, PlanHere)
+    known = estimate_plan(scenario, doctor_checks.check_data(scenario, "hospital_a")[0])
+    assert isinstance(known, PlanEstimate)
     monkeypatch.setattr(doctor_estimate, "memory_free", lambda: 1_000_000)
     assert check_memory(known, owner=True).level == check_memory(known, owner=False).level == "problem"
     monkeypatch.setattr(doctor_estimate, "memory_free", lambda: 1 << 40)

@@ -21,7 +21,7 @@ from parties.report.summary import (
     plan_differences,
     print_summary,
 )
-from parties.show.blocks import bytes_text, seconds_text, short_bytes, significant
+from parties.show.blocks import bytes_text, seconds_text, short_bytes, to_digits
 from parties.tasks.logistic.show import accuracy_text, odds_text, ranked_weights
 from protocols.plain import logistic as reference
 from tests.helpers import ROOT, example_tables, job, train
@@ -266,7 +266,7 @@ def test_numbers_read_well() -> None:
     assert bytes_text(16) == "16"
     assert bytes_text(None) == bytes_text(True) == "-"
     assert [seconds_text(s) for s in (0.0123, 9.99, 123.456, float("nan"))] == ["0.012", "9.990", "123.5", "-"]
-    assert [significant(v) for v in (1.7, 0.0, 1234.0, -0.000123456, None)] == [
+    assert [to_digits(v) for v in (1.7, 0.0, 1234.0, -0.000123456, None)] == [
         "1.700", "0.000", "1234", "-0.0001235", "-",
     ]  # fmt: skip
     assert [odds_text(w) for w in (0.0, 800.0, -800.0, None)] == ["1.00", "> 1e300", "< 1e-300", "-"]

@@ -9,7 +9,7 @@ import pytest
 
 from mpc.errors import DataError
 from parties.data.table import load_owner_table
-from parties.doctor.estimate import plan_here
+from parties.doctor.estimate import estimate_plan
 from parties.doctor.findings import Finding
 from parties.report.plan import plan_json, plan_tables
 from parties.scenario.file import Scenario
@@ -112,7 +112,7 @@ def test_a_doctor_tells_of_too_few_rows_and_approvals_go_on(tmp_path: Path) -> N
     cells = "\n".join(",".join(str((k * row) % 7) for k in range(30)) + f",{row}" for row in range(6))
     one = scenario(tmp_path, 'missing = "drop"\n', rows=f"{wide},stay\n{cells}\n")
     table = load_owner_table(one, "a")
-    found = plan_here(one, table)
+    found = estimate_plan(one, table)
     assert isinstance(found, Finding) and "12 rows of all owners for 30 features" in found.text
     assert "Revealed" not in lines(asked_and_read(one, "a", table, dict.fromkeys(one.parties, "key")))
     named = one.task_as(LinearTask).model_copy(update={"features": table.columns})

@@ -13,7 +13,7 @@ from mpc.errors import BeaverlodgeError, DataError, DisagreementError, UsageErro
 from parties.cli.output import Output
 from parties.cli.run_locally import run_locally
 from parties.doctor.checks import check_data, check_ready, check_releases
-from parties.doctor.estimate import PlanHere, plan_here
+from parties.doctor.estimate import PlanEstimate, estimate_plan
 from parties.doctor.findings import Finding
 from parties.report.consent import consent_blocks
 from parties.report.plan import plan_tables
@@ -215,8 +215,8 @@ def test_a_doctor_opens_the_share_and_knows_the_plan(tmp_path: Path) -> None:
     assert table is not None and "2 rows to score by model 0123456789abcdef" in findings[0].text
     (found,) = check_ready(one, table, Vault(A, tmp_path))
     assert found.level == "ok" and "rows scored so far: none" in found.text
-    known = plan_here(one, table)
-    assert isinstance(known, PlanHere) and len(known.plan.rounds) == 19
+    known = estimate_plan(one, table)
+    assert isinstance(known, PlanEstimate) and len(known.plan.rounds) == 19
     (tmp_path / "trained" / "hospital_a.share.scored").unlink()
     (found,) = check_ready(one, table, Vault(A, tmp_path))
     assert found.level == "problem" and "is missing" in found.text
@@ -280,5 +280,5 @@ def test_a_helper_without_a_share_is_shown_what_is_known(tmp_path: Path) -> None
     one = load_scenario(path)
     said = words(consent_blocks(one, "helper", dict.fromkeys(one.parties, "bl1-x")))
     assert "helper has no data" in said and "to that owner alone" in said
-    known = plan_here(one, None)
+    known = estimate_plan(one, None)
     assert isinstance(known, Finding) and known.level == "warning" and "who holds a share" in known.hint

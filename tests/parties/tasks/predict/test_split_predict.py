@@ -15,7 +15,7 @@ from mpc.runtime.interfaces import Revealed
 from mpc.runtime.plan import make_plan
 from mpc.sharing.share import Share
 from parties.doctor.checks import check_data
-from parties.doctor.estimate import PlanHere, plan_here
+from parties.doctor.estimate import PlanEstimate, estimate_plan
 from parties.report.consent import consent_blocks
 from parties.report.plan import plan_json, plan_tables
 from parties.scenario.file import Scenario
@@ -156,8 +156,8 @@ def test_a_doctor_knows_all_owners_rows_by_its_own(tmp_path: Path) -> None:
     one = scenario(tmp_path, extra="max_rows = 3\n")
     table, findings = check_data(one, B)
     assert table is not None and "3 rows of 1 column to score by model" in findings[0].text
-    known = plan_here(one, table)
-    assert isinstance(known, PlanHere) and known.assumed == "" and len(known.plan.rounds) == 21
+    known = estimate_plan(one, table)
+    assert isinstance(known, PlanEstimate) and known.assumed == "" and len(known.plan.rounds) == 21
 
 
 def test_what_is_kept_says_whose_each_column_is(tmp_path: Path) -> None:

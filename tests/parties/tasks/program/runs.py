@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from parties.cli.simulation import Simulation, scenario_of, scenario_text
-from parties.report.record import compared, record_of
+from parties.report.record import add_comparison, record_of
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 
@@ -22,7 +22,7 @@ def scenario(named: str, owners: int | None, *inputs: str, **more: Any) -> Scena
 def simulated(named: str, owners: int | None, *inputs: str, **more: Any) -> dict[str, Any]:
     """The record of a run of it."""
     one = scenario(named, owners, *inputs, **more)
-    return compared(one, record_of(one, run_in_one_thread(one)))
+    return add_comparison(one, record_of(one, run_in_one_thread(one)))
 
 
 def values(record: dict[str, Any]) -> dict[str, Any]:
