@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from mpc.errors import (
@@ -43,6 +44,30 @@ Program = Callable[[bytes, int, int], ClientProgram]
 """(session, round, attempt) -> the client's program."""
 
 
+@dataclass
+class _Turn:
+    """A program that waits for the server's answer to its latest message.
+
+    Args:
+        resends: how many times the server may still ask for the message.
+        asked: whether the server was asked for what is lost, since the message was last sent.
+    """
+
+    program: ClientProgram
+    exchange: Exchange
+    message: Frame
+    resends: int = _RESENDS
+    asked: bool = False
+
+    def again(self) -> list[Frame]:
+        """The message once more, where the server may ask for it."""
+        if not self.asked or self.resends == 0:
+            return []
+        self.asked = False
+        self.resends -= 1
+        return [self.message]
+
+
 class StarClient:
     """One client.
 
@@ -75,12 +100,8 @@ class StarClient:
         self._drop_at = drop_at
         self._due = due
         self._instance = instance or os.urandom(INSTANCE_BYTES)
-        self._program: ClientProgram | None = None
-        self._exchange: Exchange | None = None
         self._at = (0, 0)
-        self._last: Frame | None = None
-        self._resends = 0  # of it, that the server may still ask for
-        self._asked = False  # whether the server was asked, since it was last sent
+        self._turn: _Turn | None = None
         self.done = False
         self.vanished = False
         self.failure: BeaverlodgeError | None = None
@@ -99,7 +120,7 @@ class StarClient:
     @property
     def limit(self) -> int:
         """The longest payload that the server can have to send now, in bytes."""
-        return max(WORD_BYTES, self._exchange.limit if self._exchange is not None else 0)
+        return max(WORD_BYTES, self._turn.exchange.limit if self._turn is not None else 0)
 
     def begin(self) -> list[Frame]:
         """The first frame: that it joins, or why it cannot."""
@@ -109,10 +130,10 @@ class StarClient:
 
     def ping(self) -> list[Frame]:
         """The frame after a long silence: the server answers with what was lost, if anything was."""
-        self._asked = True
-        if self._exchange is None:
+        if self._turn is None:
             return [self._frame(JOIN, self._digest), self._frame(PING)]
-        return [self._frame(PING, at=self._at, label=self._exchange.label)]
+        self._turn.asked = True
+        return [self._frame(PING, at=self._at, label=self._turn.exchange.label)]
 
     def came(self, head: bytes, body: bytes) -> list[Frame]:
         """Take a frame; returns the frames to send. A failure is kept in `failure`, and told to the server.
@@ -160,9 +181,9 @@ class StarClient:
 
     def close(self) -> None:
         """End the program."""
-        if self._program is not None:
-            self._program.close()
-        self._program = self._exchange = self._last = None
+        if self._turn is not None:
+            self._turn.program.close()
+        self._turn = None
 
     def _frame(self, kind: int, body: bytes = b"", *, at: tuple[int, int] = (0, 0), label: str = "") -> Frame:
         return frame(kind, body, round=at[0], attempt=at[1], label=label, instance=self._instance)
@@ -174,7 +195,7 @@ class StarClient:
         return [self._frame(QUIT, error.code.encode())]
 
     def _take(self, head: bytes, body: bytes) -> list[Frame]:
-        header = read_header(head, body, "the server")
+        header, turn = read_header(head, body, "the server"), self._turn
         if header.kind == BYE:
             self.done = True
             self.failure = None if self.rounds else self.fell_short
@@ -185,50 +206,40 @@ class StarClient:
             self._at = header.round, header.attempt
             self.steps += 1
             self.tracer.started()
-            self._program = self._make(body, header.round, header.attempt)
-            return self._go_on(None)
-        elif header.kind == AGAIN and self._last is not None and self._asked and self._resends > 0:
-            self._asked = False
-            self._resends -= 1
-            return [self._last]
-        elif header.kind == DOWN and header.place == self._awaited:
-            assert self._exchange is not None
-            if len(body) > self._exchange.limit:
+            return self._go_on(self._make(body, header.round, header.attempt), None)
+        elif header.kind == AGAIN and turn is not None:
+            return turn.again()
+        elif header.kind == DOWN and turn is not None and header.place == (*self._at, label_code(turn.exchange.label)):
+            if len(body) > turn.exchange.limit:
                 raise ProtocolError("the server's message is longer than it can be", party="server")
             self.received += HEADER_BYTES + len(body)
             self.tracer.arrived(self.server, len(body))
             self.tracer.ended()
             self.steps += 1
-            return self._go_on(body)
+            return self._go_on(turn.program, body)
         return []
 
-    @property
-    def _awaited(self) -> tuple[int, int, int] | None:
-        """Which answer is due."""
-        return None if self._exchange is None else (*self._at, label_code(self._exchange.label))
-
-    def _go_on(self, body: bytes | None) -> list[Frame]:
-        assert self._program is not None
+    def _go_on(self, program: ClientProgram, body: bytes | None) -> list[Frame]:
         try:
-            self._exchange = self._program.send(body)  # type: ignore[arg-type]  # None starts a coroutine
+            exchange = program.send(body)  # type: ignore[arg-type]  # None starts a coroutine
         except StopIteration:
-            self._program = self._exchange = self._last = None
+            self._turn = None
             self.tracer.finished()
             self.rounds += 1
             self.stage = "waiting"
             return []
-        self.stage = self._exchange.label
+        self.stage = exchange.label
+        self._turn = _Turn(program, exchange, self._frame(UP, exchange.send, at=self._at, label=self.stage))
         if self.stage == self._drop_at:
             self.vanished = self.unheard = True
             self.close()
             return []
-        self._last = self._frame(UP, self._exchange.send, at=self._at, label=self.stage)
-        self._resends, self._asked = _RESENDS, False
-        self.sent += self._last.size
-        self.tracer.begins(self.stage, {self.server: self._last.size})
+        size = self._turn.message.size
+        self.sent += size
+        self.tracer.begins(self.stage, {self.server: size})
         self.tracer.handed()
         self.tracer.ready()
-        return [self._last]
+        return [self._turn.message]
 
 
 def _error_of(why: type[BeaverlodgeError]) -> BeaverlodgeError:
