@@ -18,6 +18,7 @@ class Refusals:
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._keys: set[str] = set()
+        self._clients: set[tuple[int, str]] = set()
 
     def stranger(self, key: str, address: str) -> str:
         """Somebody with an unlisted key was turned away: how the key's public text begins; empty if it is not said."""
@@ -28,6 +29,12 @@ class Refusals:
         if not known:
             return f"turned away a connection from {host} with the unlisted key {key}..."
         return f"turned away {count} connections from {host} with unlisted keys" if count else ""
+
+    def of_client(self, number: int, code: str, line: str) -> str:
+        """A process with a client's key was turned away: the line, the first time for this reason; then empty."""
+        known = (number, code) in self._clients
+        self._clients.add((number, code))
+        return "" if known else line
 
     def broken(self, address: str) -> str:
         """A connection ended before both sides knew each other; empty if it is not said."""

@@ -65,10 +65,23 @@ class StarCounts:
 
 
 @dataclass
+class _Attempt:
+    """An attempt at a round.
+
+    Args:
+        last: the stage whose answer each client waits for.
+    """
+
+    round: int
+    number: int
+    session: bytes
+    last: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
 class _Stage:
     gather: Gather
-    round: int
-    attempt: int
+    attempt: _Attempt
     waiting: set[int]
     end: float
     answered: set[int] = field(default_factory=set)
@@ -76,7 +89,7 @@ class _Stage:
 
     @property
     def place(self) -> tuple[int, int, int]:
-        return self.round, self.attempt, label_code(self.gather.label)
+        return self.attempt.round, self.attempt.number, label_code(self.gather.label)
 
 
 class StarServer:
@@ -121,10 +134,8 @@ class StarServer:
         self._doctors = Doctors(say, about or {}, "its link")
         self._refusals = Refusals()
         self._roll = Roll()
-        self._said: set[tuple[int, str]] = set()
         self._stage: _Stage | None = None
-        self._last: dict[int, str] = {}  # in this attempt, the stage whose answer a client waits for
-        self._attempt: tuple[int, int, bytes] | None = None
+        self._attempt: _Attempt | None = None
         self._longest = WORD_BYTES
         self.counts = StarCounts()
         self.reached = ""
@@ -147,9 +158,8 @@ class StarServer:
             TooFewError: a stage's quorum was not reached.
             BeaverlodgeError: what the program raised.
         """
-        self._attempt = round_, attempt, session
+        now = self._attempt = _Attempt(round_, attempt, session)
         self._roll.begin()
-        self._last.clear()
         self.counts, self.reached = StarCounts(), ""
         self._tracer.started()
         for i in self._roll.joined:
@@ -157,7 +167,7 @@ class StarServer:
         try:
             gather = program.send(None)  # type: ignore[arg-type]  # a coroutine is started with None
             while True:
-                answered = self._gather(gather, round_, attempt)
+                answered = self._gather(gather, now)
                 if len(answered) < gather.quorum:
                     raise TooFewError(
                         f"{len(answered)} clients answered in stage '{gather.label}', and {gather.quorum} are needed",
@@ -176,18 +186,18 @@ class StarServer:
         for i in self._roll.joined:
             self._send(i, frame(ABORT, error_code.encode()) if error_code else frame(BYE))
 
-    def _gather(self, gather: Gather, round_: int, attempt: int) -> frozenset[int]:
+    def _gather(self, gather: Gather, attempt: _Attempt) -> frozenset[int]:
         expect = (set(gather.expect) & self._roll.joined) - self._roll.out
         self.reached = gather.label
         self._allow(gather.limit)
-        stage = self._stage = _Stage(gather, round_, attempt, expect, self._network.now() + self._limits.stage)
+        stage = self._stage = _Stage(gather, attempt, expect, self._network.now() + self._limits.stage)
         sent = self.counts.sent
         self._tracer.begins(gather.label, {self._names[i]: HEADER_BYTES + len(body) for i, body in gather.send.items()})
         for i, body in gather.send.items():
             sent[i] = sent.get(i, 0) + HEADER_BYTES + len(body)
-            label = self._last.get(i, "")
-            self._roll.sent(i, (DOWN, (round_, attempt, label_code(label))))
-            self._send(i, frame(DOWN, body, round=round_, attempt=attempt, label=label))
+            label = attempt.last.get(i, "")
+            self._roll.sent(i, (DOWN, (attempt.round, attempt.number, label_code(label))))
+            self._send(i, frame(DOWN, body, round=attempt.round, attempt=attempt.number, label=label))
         self._tracer.handed()
         self._tracer.ready()
         total = len(expect)
@@ -307,16 +317,16 @@ class StarServer:
         else:
             if newcomer:
                 self._network.adopt(name)
-            if i in self._last:  # the process before answered in this attempt: this one begins with the next
+            if (
+                self._attempt is not None and i in self._attempt.last
+            ):  # the process before answered in this attempt: this one begins with the next
                 self._roll.out.add(i)
                 self._forget(i)
             self._roll.join(i, instance)
 
     def _turn_away(self, i: int, error: BeaverlodgeError, text: str, *, newcomer: bool) -> None:
         """Tell a process with a client's key that it has no part here, and why; the client's other process goes on."""
-        if (i, error.code) not in self._said:
-            self._said.add((i, error.code))
-            self._say(text)
+        self._say_if_new(self._refusals.of_client(i, error.code, text))
         if i not in self._roll.joined:
             self._roll.astray.add(i)
         last, now = frame(ABORT, error.code.encode()), self._network.now()
@@ -342,15 +352,15 @@ class StarServer:
         stage.waiting.discard(i)
         stage.answered.add(i)
         self._tracer.arrived(self._names[i], len(body))
-        self._last[i] = gather.label
+        stage.attempt.last[i] = gather.label
 
     def _ping(self, i: int, header: StarHeader) -> None:
         """Answer a client that hears nothing: send once more what was lost in a broken connection."""
         stage = self._stage
-        if stage is None or self._attempt is None:
+        if stage is None:
             return
-        round_, attempt, session = self._attempt
-        gather, last = stage.gather, self._last.get(i)
+        round_, attempt = stage.attempt.round, stage.attempt.number
+        gather, last = stage.gather, stage.attempt.last.get(i)
         if header.place == stage.place:
             if i in stage.waiting:
                 self._again(i, frame(AGAIN, round=round_, attempt=attempt, label=gather.label), AGAIN, header)
@@ -359,7 +369,7 @@ class StarServer:
                 body = gather.send[i]
                 self._again(i, frame(DOWN, body, round=round_, attempt=attempt, label=last), DOWN, header)
         elif header.round == 0 and last is None and i in stage.waiting:
-            self._again(i, frame(START, session, round=round_, attempt=attempt), START, header)
+            self._again(i, frame(START, stage.attempt.session, round=round_, attempt=attempt), START, header)
 
     def _again(self, i: int, one: Any, kind: int, header: StarHeader) -> None:
         if self._roll.may_repeat(i, (kind, header.place), self._network.now()):
@@ -368,7 +378,8 @@ class StarServer:
 
     def _leave(self, i: int, header: StarHeader) -> None:
         """Note that a client left this attempt, which had too few for it; the next one starts with it again."""
-        if self._attempt is not None and (header.round, header.attempt) == self._attempt[:2]:
+        now = self._attempt
+        if now is not None and (header.round, header.attempt) == (now.round, now.number):
             self._roll.out.add(i)
             self._forget(i)
 
