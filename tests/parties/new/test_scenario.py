@@ -286,11 +286,11 @@ def test_it_refuses_what_is_not_clear(
     ("tables", "message"),
     [
         ((columns(3), columns(40)), "3 rows of data, but an owner needs at least 5"),
-        ((columns(), columns(id=[1] * 40)), ""),
+        ((columns(id=range(40)), columns(id=[1] * 40)), "the id column 'id' repeats"),
     ],
 )
 def test_data_that_would_not_run_leave_no_scenario(tmp_path: Path, tables: Sequence[Columns], message: str) -> None:
-    asked = Options(identifier="id") if not message else Options()
+    asked = Options(identifier="id" if "id" in tables[1] else None)
     with pytest.raises(BeaverlodgeError) as raised:
         make(tmp_path, *tables, asked=asked)
     assert message in raised.value.message

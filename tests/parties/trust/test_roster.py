@@ -134,13 +134,6 @@ def test_a_roster_with_one_other_byte_is_refused(world: World, at: int) -> None:
     assert error.exit_code == 5
 
 
-def test_an_older_signature_does_not_fit_a_newer_roster(world: World) -> None:
-    before = signature_path(world.roster).read_bytes()
-    world.write(f'revoked = ["{world.publics["helper"]}"]')
-    signature_path(world.roster).write_bytes(before)
-    assert "not what its signature" in world.refusal(DisagreementError).message
-
-
 def test_a_roster_that_another_signed_is_refused(world: World) -> None:
     sign_roster(world.roster, "hospital_a", world.keys)
     error = world.refusal(DisagreementError)
