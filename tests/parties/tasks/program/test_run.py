@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from parties.report.plan import plan_json, plan_tables
 from parties.report.summary import plan_differences, summary_blocks
 from parties.show.blocks import Line
 from parties.tasks.registry import planned
+from tests.helpers import ROOT
 from tests.parties.tasks.program.own.median import median_reference
 from tests.parties.tasks.program.runs import OWN, scenario, simulated, values
 
@@ -214,3 +217,16 @@ def test_the_median_is_that_of_the_drawn_numbers() -> None:
     assert len(drawn) == 3 and len({part.tobytes() for part in drawn}) == 3
     assert np.all(np.abs(np.concatenate(drawn)) <= 100)
     assert values(simulated("median.py:median", 3, "reals:3"))["result"] == median_reference(drawn).tolist()
+
+
+def test_one_thread_needs_no_sockets_and_no_database() -> None:
+    """Neither zmq, DuckDB nor what copies processes is imported for it, nor what the kit alone needs."""
+    code = (
+        "import sys\n"
+        "from tests.parties.tasks.program.runs import simulated\n"
+        "assert simulated('auction.py:auction', 3, 'reals:2')['status'] == 'ok'\n"
+        "found = {'zmq', 'duckdb', 'hypothesis', 'parties.processes.fork'} & set(sys.modules)\n"
+        "assert not found, found\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
