@@ -34,6 +34,7 @@ from typing import Any, Final
 from mpc.errors import BeaverlodgeError
 from mpc.runtime.round import HEADER_BYTES, Blob, Round
 from mpc.runtime.trace import Tracer
+from mpc.runtime.watched import Watched
 
 SCHEMA: Final = 1
 MOST_BYTES: Final = 64 << 20
@@ -43,7 +44,7 @@ _BATCH: Final = 256  # events that are written at once
 _SOON: Final = 1_000_000  # microseconds after which they are written, if they are fewer
 _HOME: Final = PurePath(__file__).parents[2]
 _OURS: Final = ("mpc", "protocols", "parties", "beaverlodge")
-_RUNTIME: Final = ("mpc/runtime/", "mpc/links/", "mpc/testing/")
+_RUNTIME: Final = ("mpc/runtime/", "mpc/links/", "mpc/testing/", "parties/tasks/program/")
 
 Place = tuple[tuple[CodeType, int], ...]
 Write = Callable[[bytes], object]
@@ -110,6 +111,9 @@ class RoundTracer(Tracer):
                 frame, step = step.cr_frame, step.cr_await
             elif isinstance(step, GeneratorType):
                 frame, step = step.gi_frame, step.gi_yieldfrom
+            elif isinstance(step, Watched):
+                step = step.program
+                continue
             else:
                 break
             if isinstance(frame, FrameType):

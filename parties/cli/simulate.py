@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from parties.cli.options import NETWORK, OUT, QUIET
+from parties.cli.options import NETWORK, OUT, QUIET, TRACE
 from parties.cli.output import Output
 
 
@@ -56,6 +56,7 @@ class _Lists(click.Command):
 @click.option(
     "--insecure-seed", type=click.IntRange(0), metavar="N", help="Make all secret randomness repeatable, for tests."
 )
+@TRACE
 @QUIET
 def simulate(
     program: str,
@@ -68,6 +69,7 @@ def simulate(
     lockstep: bool,
     out: Path | None,
     insecure_seed: int | None,
+    trace: bool,
     quiet: bool,
 ) -> None:
     """Run a protocol of your own, every party a process.
@@ -84,4 +86,7 @@ def simulate(
 
     asked = Simulation(program, owners, inputs, files, columns, seed, network, insecure_seed)
     output = Output(quiet=quiet)
-    output.finished(simulated(asked, out, output, lockstep=lockstep))
+    finished = simulated(asked, out, output, lockstep=lockstep, trace=trace)
+    output.finished(finished)
+    if trace:
+        click.echo(f"Rounds: mpc trace {finished.folder}")

@@ -45,8 +45,14 @@ class Simulation:
     insecure_seed: int | None = None
 
 
-def simulated(asked: Simulation, out: Path | None, output: Output, *, lockstep: bool) -> FinishedRun:
+def simulated(
+    asked: Simulation, out: Path | None, output: Output, *, lockstep: bool, trace: bool = False
+) -> FinishedRun:
     """Run the protocol; its scenario and its file are in the run's folder, too.
+
+    Args:
+        lockstep: whether all parties run in one thread.
+        trace: whether every party records its rounds.
 
     Raises:
         BeaverlodgeError: what is wrong with what was asked; or the first cause of a failure, which the record names.
@@ -55,7 +61,7 @@ def simulated(asked: Simulation, out: Path | None, output: Output, *, lockstep: 
     text = scenario_text(asked)
     scenario = scenario_of(asked.program, text)
     _try(scenario)
-    return run_and_record(scenario, out, lambda folder: _run(scenario, folder, text, output, lockstep=lockstep))
+    return run_and_record(scenario, out, lambda folder: _run(scenario, folder, text, output, lockstep, trace))
 
 
 def scenario_of(program: str, text: str) -> Scenario:
@@ -74,7 +80,7 @@ def _try(scenario: Scenario) -> None:
         planned(scenario)
 
 
-def _run(scenario: Scenario, folder: Path, text: str, output: Output, *, lockstep: bool) -> dict[str, Any]:
+def _run(scenario: Scenario, folder: Path, text: str, output: Output, lockstep: bool, trace: bool) -> dict[str, Any]:
     assert scenario.program is not None
     path = folder / SCENARIO
     create_private(path, text.encode())
@@ -83,10 +89,10 @@ def _run(scenario: Scenario, folder: Path, text: str, output: Output, *, lockste
     if lockstep:
         from parties.session.lockstep import run_in_one_thread
 
-        return add_comparison(placed, record_of(placed, run_in_one_thread(placed)))
+        return add_comparison(placed, record_of(placed, run_in_one_thread(placed, folder if trace else None)))
     from parties.cli.run_locally import run_parties
 
-    return run_parties(placed, folder, output, compare=True)
+    return run_parties(placed, folder, output, compare=True, trace=trace)
 
 
 def scenario_text(asked: Simulation) -> str:

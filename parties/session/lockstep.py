@@ -7,23 +7,34 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from mpc.errors import BeaverlodgeError
 from mpc.links.meeting.handshake import Agreement
 from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy, session_id
 from mpc.runtime.lockstep import Message, run_lockstep
 from mpc.runtime.plan import WAY_BYTES, Plan
 from mpc.runtime.round import HEADER_BYTES
+from mpc.runtime.trace import Tracer
+from parties.base.trace_file import trace_path
 from parties.data.own_table import OwnTable, shared_columns
 from parties.scenario.file import Scenario
 from parties.session.result import blamed, result_of
+from parties.session.secrets import seed_for_tests
+from parties.session.traced import plan_facts, tracer_to
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.registry import Plans, job_of
 
 
-def run_in_one_thread(scenario: Scenario) -> dict[str, dict[str, Any]]:
+def run_in_one_thread(scenario: Scenario, traces: Path | None = None) -> dict[str, dict[str, Any]]:
     """What each party reports of its part, as `record.merge_results` takes it. All owners have the same columns.
+
+    Args:
+        traces: the folder in which every party's rounds are recorded; None where they are not.
 
     Raises:
         BeaverlodgeError: what went wrong first, at whichever party.
@@ -41,8 +52,10 @@ def run_in_one_thread(scenario: Scenario) -> dict[str, dict[str, Any]]:
     programs = {owner: job.run.program(scenario, agreement, tables[owner]) for owner in owners}
     counts = _Counts()
     began = time.perf_counter()
-    with blamed(foreign=job.run.foreign):
-        outcome = run_lockstep(programs, plan, entropy=entropy, helper=helper, tap=counts.tap)
+    with blamed(foreign=job.run.foreign), _tracers(scenario, traces) as tracers:
+        outcome = run_lockstep(programs, plan, entropy=entropy, helper=helper, tap=counts.tap, tracers=tracers)
+        for tracer in tracers.values():
+            tracer.planned(plan_facts(outcome.plan, scenario.network))
     finished = time.perf_counter()
     counts.add_unsent(outcome.plan)
     done = Agreement(session, rows, columns, outcome.plan, {}, {}, settings=settings)
@@ -62,8 +75,27 @@ def run_in_one_thread(scenario: Scenario) -> dict[str, dict[str, Any]]:
     }
 
 
+@contextmanager
+def _tracers(scenario: Scenario, folder: Path | None) -> Iterator[dict[str, Tracer]]:
+    """What records each party's rounds, closed at the end."""
+    values = seed_for_tests(scenario) is not None
+    tracers = {
+        name: tracer_to(None if folder is None else trace_path(folder, name), name, values=values)
+        for name in scenario.parties
+    }
+    try:
+        yield tracers
+    except BeaverlodgeError as error:
+        for tracer in tracers.values():
+            tracer.failed(error)
+        raise
+    finally:
+        for tracer in tracers.values():
+            tracer.close()
+
+
 def _entropy(scenario: Scenario, name: str) -> Entropy:
-    seed = scenario.testing.insecure_seed if scenario.testing else None
+    seed = seed_for_tests(scenario)
     return os_entropy if seed is None else insecure_entropy(seed, name)
 
 

@@ -49,7 +49,21 @@ def nothing(folder: Path) -> None:
     """An empty folder."""
 
 
-HELP = ("approve", "doctor", "keygen", "new", "party", "plan", "report", "revoke", "roster", "run", "sweep", "trace")
+HELP = (
+    "approve",
+    "doctor",
+    "keygen",
+    "new",
+    "party",
+    "plan",
+    "report",
+    "revoke",
+    "roster",
+    "run",
+    "simulate",
+    "sweep",
+    "trace",
+)
 PLANS = (
     *("devices", "hips_linear", "registry_statistics", "split_model", "two_hospitals", "vertical"),
     "wan_auto",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.parties.tasks.program.runs import OWN
+from tests.parties.tasks.program.runs import OWN, line_with
 from tests.run.command import ROOT, Running, mpc, record
 from tests.run.test_party import with_keys
 
@@ -67,8 +67,11 @@ def test_a_runs_folder_is_all_that_it_takes_to_run_it_again(tmp_path: Path) -> N
     """The scenario, and the file; whose place on this machine is no part of the record."""
     shutil.copy(OWN / "similarity.py", tmp_path)
     out = tmp_path / "out"
-    words = ("--input", "reals:4", "--seed", "9", "--network", "lan", "--out", out, "--lockstep")
+    words = ("--input", "reals:4", "--seed", "9", "--network", "lan", "--out", out, "--lockstep", "--trace")
     assert mpc("simulate", "similarity.py:similarity", *words, cwd=tmp_path).code == 0
+    awaited = line_with("reveal(", tmp_path / "similarity.py")
+    for name in ("owner0", "owner1"):
+        assert f'["similarity.py",{awaited},"similarity"]' in (out / f"{name}.trace").read_text()
     (tmp_path / "similarity.py").unlink()
     again = (
         "run",

@@ -6,18 +6,18 @@ import inspect
 import linecache
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, InternalError, UsageError
 from mpc.runtime.party import Party
 from mpc.runtime.round import Round
+from mpc.runtime.watched import Watched
 from parties.scenario.program import ProgramFile
 
-Function = Callable[..., Awaitable[Any]]
+Function = Callable[..., Coroutine[Any, Any, Any]]
 REFERENCE_ENDING: Final = "_reference"
 
 _LONGEST: Final = 300
@@ -89,6 +89,21 @@ def _check_parameters(program: ProgramFile, function: Callable[..., Any], count:
         ) from None
 
 
+@dataclass
+class _Progress:
+    """How many rounds a protocol has had, and the last one's label."""
+
+    rounds: int = 0
+    label: str = ""
+
+    def passed(self, label: str) -> None:
+        self.rounds += 1
+        self.label = label
+
+    def __str__(self) -> str:
+        return f"after round {self.rounds} ('{self.label}')" if self.rounds else "before the first round"
+
+
 async def followed(p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> Any:
     """Run the protocol; an error in it names the party, the line and the round.
 
@@ -96,42 +111,18 @@ async def followed(p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> Any:
         UsageError: something in the author's function failed that is no error of ours by name, or misused a party.
         BeaverlodgeError: what the function itself raised.
     """
-    return await _Followed(p, one, given)
+    progress = _Progress()
 
+    def see(awaited: Any) -> None:
+        if not isinstance(awaited, Round):
+            raise TypeError(f"it awaits a {type(awaited).__name__}, which is no round of a party")
+        progress.passed(awaited.label)
 
-class _Followed:
-    """A protocol that is run, and the round that it is in."""
-
-    def __init__(self, p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> None:
-        self._party = p
-        self._one = one
-        self._given = given
-        self._rounds = 0
-        self._label = ""
-
-    def __await__(self) -> Generator[Round, Any, Any]:
-        program = self._one.run(self._party, *self._given).__await__()
-        step = partial(next, program)
-        try:
-            while True:
-                try:
-                    one = step()
-                except StopIteration as end:
-                    return end.value
-                except Exception as problem:
-                    raise self._told(problem) from None
-                if not isinstance(one, Round):
-                    raise self._told(TypeError(f"it awaits a {type(one).__name__}, which is no round of a party"))
-                self._rounds += 1
-                self._label = one.label
-                step = partial(program.send, (yield one))
-        finally:
-            program.close()
-
-    def _told(self, problem: Exception) -> BeaverlodgeError:
-        at = f"after round {self._rounds} ('{self._label}')" if self._rounds else "before the first round"
-        who = "" if self._party.dry else self._party.name
-        return _authors_error(self._one.file, problem, f"while it was planned, {at}" if not who else at, who)
+    try:
+        return await Watched(one.run(p, *given), see)
+    except Exception as problem:
+        when = f"while it was planned, {progress}" if p.dry else f"{progress}"
+        raise _authors_error(one.file, problem, when, "" if p.dry else p.name) from None
 
 
 def _authors_error(program: ProgramFile, problem: Exception, when: str, who: str) -> BeaverlodgeError:

@@ -12,11 +12,11 @@ from mpc.faults.planted import Planted
 from mpc.faults.wires import Sent, Strikes
 from mpc.links.session import Frame
 from mpc.links.wire import DATA, SIGN, label_code
+from mpc.runtime.inputs import reals
 from mpc.runtime.party import Party
 from mpc.runtime.round import HEADER_BYTES
 from mpc.runtime.speed import LinkSpeed
 from mpc.sharing.share import Share
-from mpc.testing.cases.inputs import reals
 from mpc.testing.cases.programs import same_results, taken_case
 from mpc.testing.faults.check import play
 from mpc.testing.faults.virtual import End, Smooth, VirtualNetwork

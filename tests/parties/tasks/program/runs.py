@@ -28,3 +28,8 @@ def simulated(named: str, owners: int | None, *inputs: str, **more: Any) -> dict
 def values(record: dict[str, Any]) -> dict[str, Any]:
     """What each result holds, by name."""
     return {one["name"]: one.get("values", one.get("by_owner")) for one in record["program"]["results"]}
+
+
+def line_with(text: str, file: Path = OWN / "mistakes.py") -> int:
+    """The number of the first line of a file that has this text."""
+    return next(k for k, line in enumerate(file.read_text().splitlines(), 1) if text in line)

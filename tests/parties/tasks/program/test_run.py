@@ -18,14 +18,9 @@ from parties.show.blocks import Line
 from parties.tasks.registry import planned
 from tests.helpers import ROOT
 from tests.parties.tasks.program.own.median import median_reference
-from tests.parties.tasks.program.runs import OWN, scenario, simulated, values
+from tests.parties.tasks.program.runs import OWN, line_with, scenario, simulated, values
 
 MISTAKES = OWN / "mistakes.py"
-
-
-def line_with(text: str) -> int:
-    """The number of the line of the mistakes that has this text."""
-    return next(k for k, line in enumerate(MISTAKES.read_text().splitlines(), 1) if text in line)
 
 
 def text_of(record: dict[str, Any]) -> str:
