@@ -50,18 +50,7 @@ def nothing(folder: Path) -> None:
 
 
 HELP = (
-    "approve",
-    "doctor",
-    "keygen",
-    "new",
-    "party",
-    "plan",
-    "report",
-    "revoke",
-    "roster",
-    "run",
-    "simulate",
-    "sweep",
+    *("approve", "doctor", "keygen", "new", "party", "plan", "report", "revoke", "roster", "run", "simulate", "sweep"),
     "trace",
 )
 PLANS = (
