@@ -34,6 +34,8 @@ FIGURES = [
     ("scenario.md", "two_hospitals", (PRIVATE,), "tells {rounds} rounds and {owner:,} bytes an owner"),
     ("results.md", "vertical", (), "{rounds} rounds and {owner:,} bytes an owner"),
     ("results.md", "vertical", (MODEL,), "{rounds} and {owner:,}"),
+    ("shared_model.md", "shared_model", (), "{rounds} rounds and\n{megabytes} MB an owner"),
+    ("shared_model.md", "two_hospitals", (), "takes {rounds} and {megabytes} MB"),
     ("statistics.md", "registry_statistics", (), "The registry's example takes {rounds} rounds"),
     ("statistics.md", "registry_statistics", (NO_CELLS,), "with the rule and {thousands} kB without"),
 ]
@@ -51,7 +53,8 @@ def test_a_figure_of_the_docs(
     path.write_text(text.replace('"data/', f'"{ROOT}/scenarios/data/'))
     _, plan = planned(load_scenario(path))
     owner, helper = plan.bytes_sent[plan.owners[0]], plan.bytes_sent[plan.helper]
-    said = words.format(rounds=len(plan.rounds), owner=owner, helper=helper, thousands=round(owner / 1000))
+    sizes = {"thousands": round(owner / 1000), "megabytes": f"{owner / 1e6:.2f}"}
+    said = words.format(rounds=len(plan.rounds), owner=owner, helper=helper, **sizes)
     assert said in (ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
