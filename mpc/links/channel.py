@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Final
 
@@ -40,6 +39,15 @@ class Limits:
     patience: float
 
 
+@dataclass(frozen=True)
+class _Bounds:
+    """What a peer may say: the names of parties and of the program's stages, and the most rounds that it may begin."""
+
+    parties: frozenset[str]
+    stages: Set[str] = frozenset()
+    rounds: int = _OTHER_ROUNDS
+
+
 class Channel:
     """Links to all peers over one network.
 
@@ -59,14 +67,12 @@ class Channel:
         self.trace = trace
         self._say = say
         self._links = {peer: Link(me, peer) for peer in peers}
-        self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
         self._contact = Contact(me, self._links, limits.patience, network.now(), say)
         self._peers = {peer: PeerState() for peer in self._links}
         self._settled = False
         self._doctors = Doctors(say, {}, "its links")
-        self._everyone = frozenset((me, *self._links))
-        self._stages: Set[str] = frozenset()  # of the program
-        self._rounds, self._most_rounds = 0, _OTHER_ROUNDS  # that were begun; that a peer may have begun
+        self._bounds = _Bounds(frozenset((me, *self._links)))
+        self._rounds = 0  # that were begun
         self._sign_due = 0.0
         self._waits: tuple[Wait, set[str]] | None = None  # how, and whom for
         for peer in self._links:
@@ -81,7 +87,7 @@ class Channel:
             theirs: the most that is kept of each peer's messages.
             own: the most that is kept of this side's messages to each peer.
         """
-        self._stages, self._most_rounds = stages, most_rounds + _OTHER_ROUNDS
+        self._bounds = replace(self._bounds, stages=stages, rounds=most_rounds + _OTHER_ROUNDS)
         for peer, link in self._links.items():
             self._network.allow(peer, theirs[peer].longest)
             link.bound(theirs[peer], own[peer])
@@ -136,7 +142,7 @@ class Channel:
         answers = {}
         while missing:
             for peer in one.recv:
-                if peer in missing and self._inboxes[peer]:
+                if peer in missing and self._peers[peer].inbox:
                     answer = self._take(peer, one)
                     tracer.came(peer, one, answer)
                     answers[peer] = look(peer, answer) if look else answer
@@ -156,7 +162,7 @@ class Channel:
         """The peer's next message, which must have this label; the deadline is as in `exchange`."""
         wait = self._begin(label, deadline)
         self.trace.tracer.pulls(label, peer)
-        while not self._inboxes[peer]:
+        while not self._peers[peer].inbox:
             self._wait(wait, {peer})
         body = self._next(peer, label)
         self.trace.tracer.pulled(len(body))
@@ -189,7 +195,7 @@ class Channel:
         end = self._network.now() + self._limits.patience
         try:
             while self._network.now() < end and not all(
-                self._inboxes[peer] or self._peers[peer].elsewhere for peer in self._links
+                known.inbox or known.elsewhere for known in self._peers.values()
             ):
                 self._step(end)
         except BeaverlodgeError as error:
@@ -221,7 +227,7 @@ class Channel:
 
     def _next(self, peer: str, label: str) -> memoryview:
         """The payload of the peer's next message, which has come."""
-        code, body = self._inboxes[peer].popleft()
+        code, body = self._peers[peer].inbox.popleft()
         self._links[peer].used(body)
         if code != label_code(label):
             raise ProtocolError(
@@ -350,7 +356,7 @@ class Channel:
     def _handle(self, peer: str, items: list[Incoming]) -> None:
         for item in items:
             if isinstance(item, Delivered):
-                self._inboxes[peer].append(item)
+                self._peers[peer].inbox.append(item)
                 continue
             match item:
                 case Resend(frames):
@@ -359,13 +365,13 @@ class Channel:
                     self._settle()
                     self._send_again(peer, frames)
                 case Waiting(body):
-                    sign = read_sign(peer, body, self._everyone)
-                    self._contact.take_sign(peer, sign, self._network.now(), self._most_rounds)
+                    sign = read_sign(peer, body, self._bounds.parties)
+                    self._contact.take_sign(peer, sign, self._network.now(), self._bounds.rounds)
                 case Aborted(body):
                     raise self._first_cause(peer, self._words(peer, body))
 
     def _words(self, peer: str, body: bytes) -> Words:
-        return read_words(peer, body, self._everyone, self._stages)
+        return read_words(peer, body, self._bounds.parties, self._bounds.stages)
 
     def _first_cause(self, peer: str, words: Words) -> BeaverlodgeError:
         """The error to end with, where a peer gives up.

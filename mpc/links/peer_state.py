@@ -1,9 +1,12 @@
-"""A channel's state of a peer over connections: whether both sides have said which frame they expect."""
+"""A channel's state of a peer over connections: whether both sides have said which frame they expect; its messages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from mpc.links.session import Delivered
 
 
 class Expectation(Enum):
@@ -24,6 +27,7 @@ class PeerState:
         held_back: whether a frame for it was not handed over yet.
         doubled: whether a second process has its key, as the log says.
         elsewhere: whether it needs nothing more, and is in its next run already.
+        inbox: its messages that nobody has taken yet.
     """
 
     expectation: Expectation | None = None
@@ -31,6 +35,7 @@ class PeerState:
     held_back: bool = False
     doubled: bool = False
     elsewhere: bool = False
+    inbox: deque[Delivered] = field(default_factory=deque)
 
     def connected(self) -> bool:
         """Note a new connection on which the peer was greeted; whether it will not ask for what was held back."""
