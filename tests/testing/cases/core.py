@@ -194,13 +194,13 @@ def pair(largest: float) -> list[Input]:
 
 
 def multiplied(reference: Any, inputs: list[Input], error: Any, word: int = WORD) -> Case:
-    return Case(multiply, reference, inputs, error, Cost(1, 6 * word, 3 * word, MANY), View(soak_from=4))
+    return Case(multiply, reference, inputs, error, Cost(1, 6 * word, 3 * word, MANY))
 
 
 FEW, MANY = {"m": 2}, {"m": 3}
 GRID = 2 * 2 * (SIDE - 1)  # comparisons
 ELEMENTWISE: dict[str, Case] = {
-    "multiply": multiplied(lambda x, y: x * y, pair(1000.0), exact),
+    "multiply": replace(multiplied(lambda x, y: x * y, pair(1000.0), exact), view=View(soak_from=4)),
     "multiply elements": multiplied(lambda x, y: x * y, [words(("m",))] * 2, None),
     "multiply bits": multiplied(lambda x, y: x & y, [words(("m",), ring=B32)] * 2, None, word=4),
     "truncate": Case(
@@ -284,7 +284,7 @@ CASES = {
         [_bit_input(1, "m")],
         2.0**-40,
         Cost(1, 1, 3 * WORD, MANY),
-        View(soak_from=4, sizes={"m": 800}),
+        View(sizes={"m": 800}),
     ),
     "minimum": replace(ELEMENTWISE["maximum"], protocol=minimum, reference=np.minimum),
     "clamp": Case(
@@ -309,7 +309,7 @@ CASES = {
         [_bit_input(0, 2, "m")],
         None,
         Cost(2, 1 + 3 * WORD, 6 * WORD, MANY),
-        View(soak_from=4, secrets=lambda n: [([0], [254])], sizes={"m": 400}, words=1000),
+        View(secrets=lambda n: [([0], [254])], sizes={"m": 400}, words=1000),
     ),
     "any, none set": Case(
         any_of,
@@ -317,7 +317,7 @@ CASES = {
         [_bit_input(0, "m")],
         None,
         Cost(2, 1 + WORD, 3 * WORD, MANY),
-        View(soak_from=4, secrets=lambda n: [([0], [254])], sizes={"m": 800}),
+        View(secrets=lambda n: [([0], [254])], sizes={"m": 800}),
     ),
     "sum": Case(
         _sum,

@@ -233,7 +233,7 @@ CASES = {
         [reals(("m", "k"), scale=SCALE, largest=100.0), reals(("m",), scale=20, largest=100.0)],
         exact,
         Cost(2, (6 + 3) * WORD, 2 * WORD, {"m": 3, "k": 2}),
-        View(soak_from=4, sizes={"m": 60, "k": 3}),
+        View(sizes={"m": 60, "k": 3}),
     ),
     "Gram matrix": Case(
         _gram,
@@ -258,7 +258,7 @@ CASES = {
         [reals(("m", "d"), scale=X_SCALE, largest=8.0)],
         2.0**-11,
         Cost(3, (6 + 6 + 12) * WORD, 3 * 6 * WORD, {"m": 3, "d": 2}),
-        View(soak_from=4, sizes={"m": 4, "d": 2}, words=200, shift=0.8),
+        View(sizes={"m": 4, "d": 2}, words=200, shift=0.8),
     ),
     "preconditioned rows": Case(
         _preconditioned,

@@ -358,7 +358,7 @@ CASES = {
         [reals(("m", "d"), scale=14, largest=1000.0), integers(("m",), 0, 1)],
         0.04,
         Cost(2, (3 + 6 + 6) * WORD, (6 + 2 * 6) * WORD, {"m": 3, "d": 2}),
-        View(soak_from=4, sizes={"m": 2, "d": 2}, words=200, shift=0.6),
+        View(sizes={"m": 2, "d": 2}, words=200, shift=0.6),
         examples=60,
     ),
     "logistic step": Case(
