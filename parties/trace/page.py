@@ -11,6 +11,8 @@ from parties.show.html import escape, grid_table, paragraph, section, whole_page
 from parties.trace.data import timeline
 from parties.trace.lanes import Lane, RoundSeen
 from parties.trace.totals import Spent, by_label, slowest, spent, where
+from parties.trace.value_tables import values_section
+from parties.trace.values import values_of
 
 MOST_LANES: Final = 100
 """Parties that a page shows one by one; all are in the times by label."""
@@ -35,6 +37,7 @@ def trace_html(lanes: Sequence[Lane], record: Mapping[str, Any]) -> str:
     sections = [
         _head(name, lanes, record),
         _timeline(shown, left_out),
+        values_section(values_of(lanes, record), [lane.party for lane in shown if lane.told]),
         _where(shown, len(lanes) - len(shown)),
         _labels(lanes),
         _planned(shown),
@@ -278,5 +281,8 @@ svg .picked { fill: none; stroke: var(--pick); stroke-width: 2; }
 #seen dd { margin: 0; }
 #seen h3 { margin: .6rem 0 .2rem; }
 tbody th { min-width: 7rem; }
+.values { font-size: .8rem; }
+.values td { font-family: ui-monospace, monospace; overflow-wrap: anywhere; min-width: 6rem; }
+.amiss th, .amiss td { background: var(--alarm-paper); color: var(--alarm); }
 @media (max-width: 40rem) { #seen dl { grid-template-columns: 1fr; } #seen dd { margin-bottom: .3rem; } }
 """

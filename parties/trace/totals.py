@@ -113,11 +113,12 @@ def by_label(lanes: Sequence[Lane]) -> list[OfLabel]:
 
 
 def where(one: RoundSeen) -> str:
-    """The line that awaited a round, the innermost one that is not the runtime's."""
+    """The line that awaited a round: the innermost one that is not the runtime's; before it, the author's own."""
     if not one.place:
         return ""
-    file, line, _ = one.place[-1]
-    return f"{file}:{line}"
+    own = [(file, line) for file, line, _ in one.place if "/" not in file]  # of no file of this project
+    last = one.place[-1][:2]
+    return " → ".join(f"{file}:{line}" for file, line in dict.fromkeys((*own[-1:], last)))
 
 
 def slowest(lanes: Iterable[Lane], most: int = 15) -> list[tuple[Lane, RoundSeen, int]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 import numpy as np
 
 from mpc.errors import UsageError
+from mpc.runtime.traced_party import MOST_WORDS
 from parties.data.own_table import shared_columns
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
@@ -15,6 +17,8 @@ from parties.tasks.program.data import inputs_of, load, own_words
 from parties.tasks.program.function import line_of, loaded
 from parties.tasks.program.results import leaves, numbers_of
 from parties.tasks.program.settings import ProgramTask
+
+_MOST_WATCHED: Final = 1000
 
 
 def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,13 +33,29 @@ def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     if one.reference is None:
         return {}
     found: dict[str, Any] = {"reference": one.reference.__name__}
+    watched: list[tuple[str, Any]] = []
     try:
-        wanted = dict(_leaves(one.reference(*plain_inputs(scenario))))
+        wanted = dict(_leaves(_referred(one.reference, plain_inputs(scenario), watched)))
     except Exception as problem:  # of the author's own code, and the run is done
         line, _ = line_of(one.file, problem)
         return {**found, "failed": f"line {line}: {type(problem).__name__}: {problem}"}
     results = record["program"]["results"]
+    if watched and scenario.testing is not None and scenario.testing.insecure_seed is not None:
+        found["watched"] = [_watched(label, value) for label, value in watched[:_MOST_WATCHED]]
     return {**found, "results": [{"name": each["name"], **_difference(each, wanted)} for each in results]}
+
+
+def _referred(reference: Callable[..., Any], inputs: list[tuple[Any, ...]], watched: list[tuple[str, Any]]) -> Any:
+    """The reference's result. One with a parameter `watch` is given what takes a label and its value."""
+    if "watch" not in inspect.signature(reference).parameters:
+        return reference(*inputs)
+    return reference(*inputs, watch=lambda label, value: watched.append((str(label), value)))
+
+
+def _watched(label: str, value: Any) -> dict[str, Any]:
+    """A value as `mpc trace` compares it: of long ones, the first numbers."""
+    numbers = np.asarray(value, dtype=np.float64)
+    return {"label": label, "shape": list(numbers.shape), "values": numbers.reshape(-1)[:MOST_WORDS].tolist()}
 
 
 def plain_inputs(scenario: Scenario) -> list[tuple[Any, ...]]:
