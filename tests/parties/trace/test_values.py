@@ -14,7 +14,7 @@ from mpc.ring.specs import Spec
 from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.round_tracer import RoundTracer
-from mpc.sharing.share import Mask, Share
+from mpc.sharing.share import Mask
 from parties.base.trace_file import TraceFile, trace_path
 from parties.trace.compare import first_difference
 from parties.trace.lanes import Lane, read_lanes
@@ -41,9 +41,9 @@ def product(fault: str = "") -> Callable[[Party], Any]:
         p.watch("x", x)
         p.watch("y", y)
         a, b, c = p.correlation(MultiplyTriple(Spec((3,), SCALE), Spec((3,), SCALE)))
-        second: Share = y - b
+        second = y - b
         if fault == "mask":
-            second = y - Mask(a.value, SCALE)
+            second = y - Mask(a.value, SCALE)  # another use, of the same words
         d, e = await p.open(x - a, second, label="multiply")
         z = c + d * b + e * a + p.public(d * e)
         p.watch("products", z)
