@@ -232,7 +232,7 @@ class Channel:
         if code != label_code(label):
             raise ProtocolError(
                 f"{self.me} waits for {peer} in '{label}', which is in another round",
-                "the parties may run different versions",
+                "the parties run different versions, or a protocol in which not all owners send alike",
                 party=peer,
             )
         self.trace.received(HEADER_BYTES + len(body))

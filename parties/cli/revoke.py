@@ -8,23 +8,26 @@ from pathlib import Path
 import click
 
 from mpc.errors import plain_text
-from parties.cli.options import KEYS
+from parties.cli.options import KEYS, PROGRAM
 
 
 @click.command()
 @click.argument("what", metavar="SCENARIO|DIGEST")
 @click.option("--as", "name", required=True, help="Which party's approval it is.")
 @KEYS
-def revoke(what: str, name: str, keys: Path) -> None:
+@PROGRAM
+def revoke(what: str, name: str, keys: Path, program: str | None) -> None:
     """Withdraw what a party approved.
 
     That is a scenario as it is now, or what has DIGEST (the approval's or the scenario's). The next run of it has to
     be approved again. One that is under way goes on.
     """
-    from parties.tasks.registry import load_any
+    from parties.tasks.registry import load_any, with_program
     from parties.trust.consent import revoke as withdraw
 
-    digest = what.lower() if re.fullmatch("[0-9a-fA-F]{64}", what) else load_any(Path(what)).digest
+    digest = what.lower()
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        digest = with_program(load_any(Path(what)), program, alone=True).digest
     for one in withdraw(name, keys, digest):
         given = f"of {one.when[:10]}{' by ' + one.by if one.by else ''}{', until ' + one.until if one.until else ''}"
         click.echo(plain_text(f"revoked: the approval {given} of '{one.scenario}' for {name}, {one.approves}"))

@@ -204,6 +204,9 @@ def test_parties_on_several_machines(tmp_path: Path) -> None:
         assert "program.sha256" in ran.err or "stopped the run" in ran.err
         said += ran.err
     assert "program.sha256" in said
+    revoked = mpc("revoke", *party(path, "owner1")[1:])
+    assert revoked.code == 0, revoked.err
+    assert mpc(*party(path, "owner1")).code == 2
 
 
 def test_nothing_of_the_file_runs_before_it_is_approved(tmp_path: Path) -> None:
