@@ -60,7 +60,7 @@ def simulated(
     check_out(out)
     text = scenario_text(asked)
     scenario = scenario_of(asked.program, text)
-    _try(scenario)
+    check_plan(scenario)
     return run_and_record(scenario, out, lambda folder: _run(scenario, folder, text, output, lockstep, trace))
 
 
@@ -71,7 +71,7 @@ def scenario_of(program: str, text: str) -> Scenario:
     return scenario.model_copy(update={"program": read_program(program, alone=False)})
 
 
-def _try(scenario: Scenario) -> None:
+def check_plan(scenario: Scenario) -> None:
     """Tells of a slip in the program before there is a folder or a process. Tables are left to their owners."""
     job = job_of(scenario)
     if any(job.data.pools(scenario, owner) for owner in scenario.owners):

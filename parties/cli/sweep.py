@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from parties.cli.options import QUIET
+from parties.cli.options import PROGRAM, QUIET
 from parties.cli.output import Output
 
 
 @click.command()
-@click.argument("study", metavar="SCENARIO", type=click.Path(path_type=Path))
+@click.argument("study", metavar="SCENARIO|FILE:FUNCTION")
 @click.option(
     "--set",
     "said",
@@ -33,19 +33,29 @@ from parties.cli.output import Output
 )
 @click.option("--jobs", type=click.IntRange(1, 256), help="Runs side by side (default: as the cores allow).")
 @click.option("--dask", metavar="ADDRESS", help="Run on the Dask cluster whose scheduler is there (tcp://HOST:PORT).")
+@click.option(
+    "--input",
+    "inputs",
+    metavar="INPUT",
+    multiple=True,
+    help="What every owner gives a protocol of your own, as mpc simulate has it; --set owners=2,3,5 varies how many.",
+)
+@PROGRAM
 @click.option("--no-compare", is_flag=True, help="Skip the comparison with training alone and in the clear.")
 @QUIET
 def sweep(
-    study: Path,
+    study: str,
     said: tuple[str, ...],
     repeats: int,
     out: Path | None,
     jobs: int | None,
     dask: str | None,
+    inputs: tuple[str, ...],
+    program: str | None,
     no_compare: bool,
     quiet: bool,
 ) -> None:
-    """Run SCENARIO with each of several settings, on this machine or a Dask cluster.
+    """Run SCENARIO, or a protocol of your own, with each of several settings, on this machine or a Dask cluster.
 
     Every run is one of `mpc run`. Ends with a table of medians and intervals: how good the model is, rounds, bytes and
     seconds. The same, with plots, is in the folder's sweep.html, and all numbers are in its sweep.json. A run that
@@ -56,13 +66,10 @@ def sweep(
 
     one_blas_thread()  # before numpy is loaded
     from parties.cli.sweep_all import sweep_all
+    from parties.cli.sweep_source import source_of
     from parties.sweep.settings import read_settings
     from parties.sweep.study import read_study
 
-    sweep_all(
-        read_study(study, read_settings(said), repeats, compare=not no_compare),
-        out,
-        jobs=jobs,
-        dask=dask,
-        output=Output(quiet=quiet),
-    )
+    source = source_of(study, inputs, program, alone=dask is not None)
+    read = read_study(source, read_settings(said), repeats, compare=not no_compare)
+    sweep_all(read, out, jobs=jobs, dask=dask, output=Output(quiet=quiet))

@@ -77,7 +77,10 @@ def _runner(jobs: int | None, dask: str | None, study: Study) -> Iterator[tuple[
 
 def _here(jobs: int, study: Study, folder: Path, cells: Sequence[Cell], ended: Ended) -> None:
     _load_libraries(scenario_path(folder, cells[0]))
-    orders = [Order(one.name, scenario_path(folder, one), record_folder(folder, one), study.compare) for one in cells]
+    orders = [
+        Order(one.name, scenario_path(folder, one), record_folder(folder, one), study.compare, study.program)
+        for one in cells
+    ]
     run_here(orders, jobs, _MEMBER, ended)
 
 

@@ -54,11 +54,14 @@ def _follow(order: dict[str, Any], reporter: Reporter) -> None:
     from parties.cli.run_locally import run_locally
     from parties.cli.run_sum import run_sum
     from parties.scenario.file import Scenario
+    from parties.scenario.program import ProgramFile
     from parties.tasks.registry import load_any
 
     if order["cores"] is not None:
         os.sched_setaffinity(0, order["cores"])
     scenario, out, told = load_any(Path(order["scenario"])), Path(order["out"]), _Told(reporter)
+    if order["program"] is not None:
+        scenario = scenario.model_copy(update={"program": ProgramFile.model_validate(order["program"])})
     if isinstance(scenario, Scenario):
         finished = run_locally(scenario, out, told, compare=order["compare"])
     else:

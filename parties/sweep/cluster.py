@@ -20,6 +20,7 @@ from parties.base.private_files import make_folder, replace_file
 from parties.base.record_files import RESULT
 from parties.base.version import VERSION
 from parties.processes.child import Program
+from parties.scenario.program import ProgramFile
 from parties.sweep.folder import record_folder
 from parties.sweep.here import Ended, Order, run_here
 from parties.sweep.study import Cell, Study
@@ -89,9 +90,10 @@ def run_there(
     """Runs cells on the cluster, and writes the record of each as it comes back."""
     from distributed import as_completed
 
+    own = None if study.program is None else study.program.model_dump(mode="json")
     running = {}
     for cell in cells:
-        task = client.submit(_run_cell, cell.name, cell.text, study.compare, program.module, pure=False)
+        task = client.submit(_run_cell, cell.name, cell.text, study.compare, own, program.module, pure=False)
         running[task] = cell
     for task in as_completed(list(running)):
         cell = running.pop(task)
@@ -116,8 +118,8 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
         replace_file(folder / name, files[name].encode(), sync=name == RESULT)
 
 
-def _run_cell(name: str, text: str, compare: bool, module: str) -> dict[str, Any]:
-    """On a worker: the files of a cell's record, its error and its warnings."""
+def _run_cell(name: str, text: str, compare: bool, own: dict[str, Any] | None, module: str) -> dict[str, Any]:
+    """On a worker: the files of a cell's record, its error and its warnings; `own` is the protocol's file."""
     found: dict[str, Any] = {}
 
     def ended(name: str, error: BeaverlodgeError | None, warnings: Sequence[str], seconds: float | None) -> None:
@@ -127,7 +129,8 @@ def _run_cell(name: str, text: str, compare: bool, module: str) -> dict[str, Any
     with tempfile.TemporaryDirectory(prefix="beaverlodge-") as place:
         out, scenario = Path(place) / name, Path(place) / f"{name}.toml"
         scenario.write_text(text, encoding="utf-8")
-        run_here([Order(name, scenario, out, compare)], 1, Program(module), ended)
+        protocol = None if own is None else ProgramFile.model_validate(own)
+        run_here([Order(name, scenario, out, compare, protocol)], 1, Program(module), ended)
         files = sorted(out.iterdir()) if out.is_dir() else []
         kept = [file for file in files if _KEPT.fullmatch(file.name)]
         found["files"] = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in kept}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from mpc.errors import BeaverlodgeError
 from parties.base.events import describe_error
 from parties.report.record import UNFINISHED
-from parties.sweep.folder import Outcome, outcome_of, prepare, write_table
+from parties.sweep.folder import Outcome, keep_program, outcome_of, prepare, write_table
 from parties.sweep.here import Ended
 from parties.sweep.study import Cell, Study
 
@@ -39,6 +39,7 @@ def conduct(study: Study, folder: Path, run: Runner, side_by_side: int, progress
     Raises:
         BeaverlodgeError: the sweep was interrupted, or cannot go on. What is done is kept.
     """
+    keep_program(folder, study)
     found = {cell.name: prepare(folder, cell) for cell in study.cells}
     left = [one.cell for one in found.values() if one.figures is None]
     watch = _Watch(study, folder, found, side_by_side, progress)

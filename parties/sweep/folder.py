@@ -121,6 +121,17 @@ def prepare(folder: Path, cell: Cell) -> Outcome:
     return Outcome(cell)
 
 
+def keep_program(folder: Path, study: Study) -> None:
+    """Writes a study's protocol beside its scenarios, for whoever runs one of them.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    if study.program is not None:
+        make_folder(folder / CELLS)
+        replace_file(folder / CELLS / study.program.path.name, study.program.text.encode(), sync=False)
+
+
 def outcome_of(folder: Path, cell: Cell) -> Outcome:
     """What a cell's record says, if there is one, and it is of this very scenario."""
     made = record_folder(folder, cell)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun
 from parties.processes.child import Child, Program, start_child
 from parties.processes.signals import Interrupts
+from parties.scenario.program import ProgramFile
 
 ENDING_PATIENCE: Final = 8.0
 """Seconds for the cells to end their parties after they were told to, before SIGKILL."""
@@ -31,12 +32,14 @@ class Order:
         scenario: its scenario file.
         out: the folder of its record, which is not there yet.
         compare: whether it is compared with a run in the clear.
+        program: the protocol that it runs, of a kind that has one.
     """
 
     name: str
     scenario: Path
     out: Path
     compare: bool
+    program: ProgramFile | None = None
 
 
 Ended = Callable[[str, BeaverlodgeError | None, Sequence[str], float | None], None]
@@ -107,6 +110,7 @@ class _Pool:
             "out": str(order.out),
             "compare": order.compare,
             "cores": self._place[order.name],
+            "program": None if order.program is None else order.program.model_dump(mode="json"),
         }
         child.send(message)
 

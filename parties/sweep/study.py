@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
 from parties.report.about import about
-from parties.scenario.file import Scenario, read_toml
+from parties.scenario.file import Scenario
 from parties.scenario.models import LARGEST_SEED, SqlSource
+from parties.scenario.program import ProgramFile
 from parties.scenario.star import ROUND, StarScenario
 from parties.scenario.toml_write import toml_text
-from parties.sweep.settings import Setting, apply_settings, value_text
-from parties.tasks.registry import load_tables
+from parties.sweep.settings import Setting, value_text
+from parties.tasks.registry import add_program, load_tables
 
 MOST_CELLS: Final = 10_000
 _MOST_FILES: Final = 10_000
@@ -49,6 +50,27 @@ class Cell:
         return ", ".join([*said, *([f"seed {self.seed}"] if self.seed is not None else [])])
 
 
+def _check_nothing(scenario: Scenario) -> None:
+    """Of a scenario without a protocol: that it could be read is all."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a study varies.
+
+    Args:
+        path: of the scenario file, which messages name, and from which relative paths start.
+        tables: a scenario's tables, by the values of the settings.
+        program: the protocol that is run, of a kind that has one.
+        check: what is asked of a scenario with a protocol before anything is run; raises UsageError.
+    """
+
+    path: Path
+    tables: Callable[[Mapping[str, Any]], dict[str, Any]]
+    program: ProgramFile | None = None
+    check: Callable[[Scenario], None] = _check_nothing
+
+
 @dataclass(frozen=True)
 class Study:
     """A scenario with some settings varied.
@@ -59,6 +81,7 @@ class Study:
         cells: first all combinations of values, then all once more for each further repeat.
         processes: how many processes one run has.
         scenario: what its parties agree on in the first cell, without addresses and keys.
+        program: the protocol that is run, of a kind that has one.
         data: SHA-256 of each party's data, as far as they are here.
         compare: whether each run is compared with one in the clear.
         insecure: whether a test seed makes the secret randomness known.
@@ -70,40 +93,43 @@ class Study:
     cells: tuple[Cell, ...]
     processes: int
     scenario: Mapping[str, Any]
+    program: ProgramFile | None
     data: Mapping[str, str]
     compare: bool
     insecure: bool
     digest: str
 
 
-def read_study(path: Path, settings: Sequence[Setting], repeats: int, *, compare: bool) -> Study:
-    """The study of a scenario file.
+def read_study(source: Source, settings: Sequence[Setting], repeats: int, *, compare: bool) -> Study:
+    """All cells of a study, each of them checked.
 
     Raises:
-        UsageError: the file cannot be read, or a combination of values makes no valid scenario.
+        UsageError: a combination of values makes no valid scenario.
     """
-    tables = read_toml(path)
     combinations = list(_combinations(settings))
     if len(combinations) * repeats > MOST_CELLS:
         hint = "take fewer values or repeats, or several sweeps"
         raise UsageError(f"there would be {len(combinations) * repeats:,} runs, and {MOST_CELLS:,} are the most", hint)
-    loaded = [_checked(path, tables, values) for values in combinations]
-    _refuse_shares(path, tables)
+    tables = [source.tables(values) for values in combinations]
+    loaded = [_check(source, one, values) for one, values in zip(tables, combinations, strict=True)]
+    for one in tables:
+        _refuse_shares(source.path, one)
     seeded = isinstance(loaded[0], Scenario)
-    first = tables.get("seed", 0) if seeded else 0
+    first = tables[0].get("seed", 0) if seeded else 0
     if first + repeats - 1 > LARGEST_SEED:
-        raise UsageError(f"{path}: seed = {first} leaves no {repeats} seeds", "write a smaller one")
+        raise UsageError(f"{source.path}: seed = {first} leaves no {repeats} seeds", "write a smaller one")
     cells = []
     for repeat, (number, values) in itertools.product(range(repeats), enumerate(combinations, 1)):
         seed = first + repeat if seeded else None
-        changed = apply_settings(tables, values) | ({} if seed is None else {"seed": seed})
-        one = loaded[number - 1].model_copy(update={} if seed is None else {"seed": seed})
-        text = toml_text(_make_paths_absolute(changed, path.parent))
-        cells.append(Cell(f"{number:03d}-{repeat + 1}", values, seed, text, one.digest))
+        seeds = {} if seed is None else {"seed": seed}
+        text = toml_text(_make_paths_absolute(tables[number - 1] | seeds, source.path.parent))
+        digest = loaded[number - 1].model_copy(update=seeds).digest
+        cells.append(Cell(f"{number:03d}-{repeat + 1}", values, seed, text, digest))
     data = _data(loaded)
     known: dict[str, Any] = {
         "tables": tables,
         "settings": [[one.key, list(one.values)] for one in settings],
+        "program": None if source.program is None else source.program.facts,
         "data": data,
         "compare": compare,
     }
@@ -113,6 +139,7 @@ def read_study(path: Path, settings: Sequence[Setting], repeats: int, *, compare
         cells=tuple(cells),
         processes=max(map(_processes, loaded)),
         scenario=about(loaded[0])["settings"],
+        program=source.program,
         data=data,
         compare=compare,
         insecure=any(isinstance(one, Scenario) and _is_insecure(one) for one in loaded),
@@ -126,13 +153,16 @@ def _combinations(settings: Sequence[Setting]) -> Iterator[dict[str, Any]]:
         yield dict(zip(keys, values, strict=True))
 
 
-def _checked(path: Path, tables: Mapping[str, Any], values: Mapping[str, Any]) -> Scenario | StarScenario:
+def _check(source: Source, tables: Mapping[str, Any], values: Mapping[str, Any]) -> Scenario | StarScenario:
     try:
-        return load_tables(path, apply_settings(tables, values))
+        loaded = add_program(load_tables(source.path, tables), source.program)
+        if isinstance(loaded, Scenario) and loaded.program is not None:
+            source.check(loaded)
     except UsageError as error:
         said = ", ".join(f"{key} = {value_text(value)}" for key, value in values.items())
         message = f"with {said}: {error.message}" if said else error.message
         raise UsageError(message, error.hint, points=error.points) from None
+    return loaded
 
 
 def _refuse_shares(path: Path, tables: Mapping[str, Any]) -> None:

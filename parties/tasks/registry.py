@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mpc.errors import InternalError, UsageError
 from mpc.runtime.plan import Plan
 from parties.scenario.file import Scenario, check_scenario, read_scenario, read_toml
-from parties.scenario.program import read_program
+from parties.scenario.program import ProgramFile, read_program
 from parties.tasks.base import Job, Kind, Rows, owners_request
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.linear import kind as linear
@@ -109,15 +109,24 @@ def with_program(scenario: Scenario | StarScenario, named: str | None, *, alone:
     Raises:
         UsageError: its kind needs one and there is none, or the other way round; or the file is not fit.
     """
+    return add_program(scenario, None if named is None else read_program(named, alone=alone))
+
+
+def add_program(scenario: Scenario | StarScenario, program: ProgramFile | None) -> Scenario | StarScenario:
+    """The scenario with a protocol that was read.
+
+    Raises:
+        UsageError: its kind needs one and there is none, or the other way round.
+    """
     needed = isinstance(scenario, Scenario) and job_of(scenario).run.foreign
-    if named is None and needed:
+    if program is None and needed:
         hint = "name its file and function with --program FILE:FUNCTION: a scenario never names code"
         raise UsageError(f"{scenario.path} runs a protocol that whoever takes part names", hint)
-    if named is None:
+    if program is None:
         return scenario
     if not needed:
         raise UsageError(f'--program is for kind = "program", and {scenario.path} is of another', "leave it out")
-    return scenario.model_copy(update={"program": read_program(named, alone=alone)})
+    return scenario.model_copy(update={"program": program})
 
 
 class Plans:

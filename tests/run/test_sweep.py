@@ -102,6 +102,35 @@ def test_an_unknown_setting_is_refused_before_anything_is_run(tmp_path: Path) ->
     assert not (tmp_path / "runs").exists()
 
 
+PRODUCT = """
+from beaverlodge.protocol import Party, matmul
+
+async def product(p: Party, x):
+    y = await matmul(p, x[0], x[1])
+    (opened,) = await p.reveal(y, what="product", why="the result", label="product")
+    return opened
+"""
+
+
+def test_a_protocol_of_ones_own_is_swept_by_owners_and_size(tmp_path: Path) -> None:
+    """And the file beside the cells runs each of them alone."""
+    (tmp_path / "own.py").write_text(PRODUCT)
+    out = tmp_path / "out"
+    sizes = 'task.inputs=["integers:2"],["integers:5"]'
+    ran = mpc("sweep", "own.py:product", "--set", "owners=2,3", "--set", sizes, "--out", out, cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    rows = {
+        (row["settings"]["owners"], row["settings"]["task.inputs"][0]): row["figures"]["bytes sent"]["median"]
+        for row in table(out)["table"]
+    }
+    assert rows[2, "integers:2"] < rows[2, "integers:5"] < rows[3, "integers:5"]
+    cells = out / "cells"
+    alone = mpc("run", cells / "001-1.toml", "--program", f"{cells}/own.py:product", "--out", tmp_path / "alone")
+    assert alone.code == 0, alone.err
+    records = [json.loads((one / "result.json").read_text()) for one in (tmp_path / "alone", cells / "001-1")]
+    assert records[0]["program"]["results"] == records[1]["program"]["results"]
+
+
 def test_sums_over_clients_are_swept_too(tmp_path: Path) -> None:
     out = tmp_path / "out"
     ran = mpc("sweep", write_sums(tmp_path), "--set", "clients.processes=1,2", "--out", out)

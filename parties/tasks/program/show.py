@@ -87,6 +87,18 @@ def side_facts(*, split: bool) -> str:
     return "The owners also learn the shapes of each other's inputs."
 
 
+def _figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Each result that is one number, and the largest difference from the reference."""
+    results = [table(one) for one in entries(table(record.get("program")).get("results"))]
+    single = {str(one.get("name")): np.asarray(one["values"]).reshape(-1) for one in results if one.get("values")}
+    compared = [table(one) for one in entries(table(record.get("comparison")).get("results"))]
+    differences = [one["difference"] for one in compared if is_number(one.get("difference"))]
+    return {
+        **{name: values.tolist()[0] for name, values in single.items() if values.size == 1},
+        "largest difference": max(differences, default=None),
+    }
+
+
 SHOW: Final = Show(
     "What the protocol gave",
     blocks,
@@ -97,4 +109,5 @@ SHOW: Final = Show(
         "test (docs/testing.md). The owners also learn the shapes of each other's inputs."
     ),
     side_facts=side_facts,
+    figures=_figures,
 )

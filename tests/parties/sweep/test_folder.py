@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import UsageError
+from parties.cli.sweep_source import source_of
 from parties.sweep.folder import Outcome, lock_folder, outcome_of, prepare, record_folder, sweep_folder, write_table
 from parties.sweep.settings import read_settings
 from parties.sweep.study import Study, read_study
@@ -23,7 +24,9 @@ def scenario(tmp_path: Path) -> Path:
 
 
 def study_of(path: Path, *said: str, repeats: int = 1) -> Study:
-    return read_study(path, read_settings(said or ["task.l2=0,1"]), repeats, compare=True)
+    return read_study(
+        source_of(str(path), (), None, alone=False), read_settings(said or ["task.l2=0,1"]), repeats, compare=True
+    )
 
 
 def begun(scenario: Path) -> tuple[Path, Study]:

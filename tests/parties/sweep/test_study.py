@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mpc.errors import UsageError
+from parties.cli.sweep_source import source_of
 from parties.sweep.settings import read_settings
 from parties.sweep.study import Study, read_study
 from parties.tasks.registry import load_any
@@ -17,7 +18,7 @@ from tests.run.sums import write_sums
 
 
 def study_of(path: Path, *said: str, repeats: int = 1, compare: bool = True) -> Study:
-    return read_study(path, read_settings(said), repeats, compare=compare)
+    return read_study(source_of(str(path), (), None, alone=False), read_settings(said), repeats, compare=compare)
 
 
 def test_all_combinations_come_once_before_any_comes_again(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""What `mpc sweep` varies: a scenario file, or a protocol of somebody's own, as `mpc simulate` would run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.errors import UsageError
+from parties.cli.simulation import SCENARIO, Simulation, check_plan, scenario_text
+from parties.scenario.file import read_toml
+from parties.scenario.program import read_program
+from parties.scenario.toml_text import parse_toml
+from parties.sweep.settings import apply_settings, value_text
+from parties.sweep.study import Source
+
+OWNERS: Final = "owners"
+"""The setting of how many owners run a protocol: no scenario has it."""
+
+_MOST_OWNERS: Final = 60
+
+
+def source_of(named: str, inputs: tuple[str, ...], program: str | None, *, alone: bool) -> Source:
+    """The source that the command line names.
+
+    Args:
+        named: a scenario file, or FILE:FUNCTION.
+        inputs: of `--input`.
+        program: of `--program`, FILE:FUNCTION.
+        alone: whether the protocol's file must be all that runs: a worker elsewhere gets nothing else.
+
+    Raises:
+        UsageError: there is no such file or function, or options do not go with it.
+    """
+    file, _, _ = named.rpartition(":")
+    if not file.endswith(".py"):
+        if inputs:
+            raise UsageError(
+                "--input is for a protocol, named as FILE:FUNCTION", "a scenario has `inputs` in its [task]"
+            )
+        read = None if program is None else read_program(program, alone=alone)
+        return Source(Path(named), partial(apply_settings, read_toml(Path(named))), read, check_plan)
+    if program is not None:
+        raise UsageError(f"--program is for a scenario file, and {named} is a protocol", "leave it out")
+    return Source(Path(SCENARIO), partial(_tables, named, inputs), read_program(named, alone=alone), check_plan)
+
+
+def _tables(named: str, inputs: tuple[str, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    others = dict(values)
+    owners = others.pop(OWNERS, 2)
+    if type(owners) is not int or not 2 <= owners <= _MOST_OWNERS:
+        hint = f"it must be a whole number from 2 to {_MOST_OWNERS}"
+        raise UsageError(f"--set {OWNERS} = {value_text(owners)} is no number of owners", hint)
+    given = inputs or tuple(others.get("task.inputs", ()))
+    return apply_settings(parse_toml(scenario_text(Simulation(named, owners, given, ()))), others)
