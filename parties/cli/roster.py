@@ -27,5 +27,5 @@ def sign(file: Path, name: str, keys: Path) -> None:
     click.echo(f'signed_by = "{text}"')
     if signed.is_over():
         click.echo(f"{file} was valid until {signed.valid_until}: no party will take it", err=True)
-    told = plain_text(f"{', '.join(signed.parties)}; revoked keys: {len(signed.revoked)}")
-    click.echo(f"the signature of {file} ({told}) is in {where}: hand out both files", err=True)
+    summary = plain_text(f"{', '.join(signed.parties)}; revoked keys: {len(signed.revoked)}")
+    click.echo(f"the signature of {file} ({summary}) is in {where}: hand out both files", err=True)

@@ -15,17 +15,17 @@ class _Lists(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Give each of several files an option of its own, as click reads them."""
-        told: list[str] = []
+        words: list[str] = []
         listing = False
         for one in args:
             if one == "--data":
                 listing = True
             elif one.startswith("-"):
                 listing = False
-                told.append(one)
+                words.append(one)
             else:
-                told += ["--data", one] if listing else [one]
-        return super().parse_args(ctx, told)
+                words += ["--data", one] if listing else [one]
+        return super().parse_args(ctx, words)
 
 
 @click.command(cls=_Lists)

@@ -29,10 +29,10 @@ _LINGER: Final = 0.5
 
 def examine_file(scenario: Scenario, tell: Tell) -> int:
     """Check the file, and a roster in its folder, alone; returns the exit code."""
-    told = Teller(tell)
-    told.all(checks.check_file(scenario))
-    told.all(checks.check_keys(scenario))
-    return told.code
+    teller = Teller(tell)
+    teller.all(checks.check_file(scenario))
+    teller.all(checks.check_keys(scenario))
+    return teller.code
 
 
 def examine(
@@ -53,30 +53,30 @@ def examine(
     """
     check_name(scenario, me)
     end = time.monotonic() + seconds
-    told = Teller(tell)
-    told.all(checks.check_file(scenario))
-    own = keys_of(scenario, me, keys, told)
-    told.all(checks.check_machine(scenario))
+    teller = Teller(tell)
+    teller.all(checks.check_file(scenario))
+    own = keys_of(scenario, me, keys, teller)
+    teller.all(checks.check_machine(scenario))
     stated = checks.pooled_rows(scenario, me, None)
-    told.all(checks.check_policy(scenario, me, keys, policy, stated) if own is not None else ())
-    if not told.approved(scenario, me, keys):
-        return told.code
-    told.all(checks.check_names(scenario, me))
+    teller.all(checks.check_policy(scenario, me, keys, policy, stated) if own is not None else ())
+    if not teller.approved(scenario, me, keys):
+        return teller.code
+    teller.all(checks.check_names(scenario, me))
     table, found = checks.check_data(scenario, me)
-    told.all(found)
+    teller.all(found)
     if own is not None and table is not None:
         if stated is None:
-            told.all(checks.check_policy(scenario, me, keys, policy, checks.pooled_rows(scenario, me, table)))
-        told.all(checks.check_releases(scenario, me, keys, table))
-        told.all(checks.check_ready(scenario, table, vault_of(scenario, me, RECORDS, own[0].secret)))
-    known = _estimates(scenario, me, table, told)
+            teller.all(checks.check_policy(scenario, me, keys, policy, checks.pooled_rows(scenario, me, table)))
+        teller.all(checks.check_releases(scenario, me, keys, table))
+        teller.all(checks.check_ready(scenario, table, vault_of(scenario, me, RECORDS, own[0].secret)))
+    known = _estimates(scenario, me, table, teller)
     if own is None:
-        return told.code
+        return teller.code
     left = max(seconds / 2, end - time.monotonic()) - LOOK_SECONDS
-    meeting = _links(scenario, me, *own, max(FEWEST_SECONDS, left), told, say)
+    meeting = _links(scenario, me, *own, max(FEWEST_SECONDS, left), teller, say)
     if known is not None and meeting is not None:
-        told.all(check_time(known, meeting.peers.values()))
-    return told.code
+        teller.all(check_time(known, meeting.peers.values()))
+    return teller.code
 
 
 class Teller:
@@ -110,27 +110,27 @@ class Teller:
         return {finding.party for finding in self._findings if finding.level == "problem"}
 
 
-def keys_of(scenario: Keyed, me: str, keys: Path, told: Teller) -> tuple[Identity, dict[str, bytes]] | None:
+def keys_of(scenario: Keyed, me: str, keys: Path, teller: Teller) -> tuple[Identity, dict[str, bytes]] | None:
     """This party's own keys and the others' public ones; problems with them are reported."""
     try:
         own = own_keys(scenario, me, keys)
     except BeaverlodgeError as error:
-        told.one(finding_of(error))
+        teller.one(finding_of(error))
         return None
-    told.one(ok(f"{keys / f'{me}.key'} is yours alone, and is the key that the others expect of {me}"))
+    teller.one(ok(f"{keys / f'{me}.key'} is yours alone, and is the key that the others expect of {me}"))
     return own
 
 
-def _estimates(scenario: Scenario, me: str, table: OwnTable | None, told: Teller) -> PlanEstimate | None:
-    told.one(check_disk(RECORDS))
+def _estimates(scenario: Scenario, me: str, table: OwnTable | None, teller: Teller) -> PlanEstimate | None:
+    teller.one(check_disk(RECORDS))
     owner = scenario.parties[me].role == "owner"
     if owner and table is None:
         return None
     known = estimate_plan(scenario, table)
     if isinstance(known, Finding):
-        told.one(known)
+        teller.one(known)
         return None
-    told.one(check_memory(known, owner))
+    teller.one(check_memory(known, owner))
     return known
 
 
@@ -140,12 +140,12 @@ def _links(
     identity: Identity,
     peers: dict[str, bytes],
     seconds: float,
-    told: Teller,
+    teller: Teller,
     say: Callable[[str], None],
 ) -> Meeting | None:
-    dialled = _endpoints(scenario, me, peers, told)
+    dialled = _endpoints(scenario, me, peers, teller)
     address = scenario.parties[me].address
-    transport = open_transport(identity, peers, address, me, told)
+    transport = open_transport(identity, peers, address, me, teller)
     coming = [] if transport.endpoint is None else [name for name in peers if _comes(scenario, me, name)]
     looked_at = [name for name in peers if name in dialled or name in coming]
     if not looked_at:
@@ -159,13 +159,13 @@ def _links(
     finally:
         transport.close(_LINGER)
     addresses = {name: party.address for name, party in scenario.parties.items()}
-    told.all(peer_findings(Side(me, identity, peers, addresses, dialled, facts), meeting, seconds))
+    teller.all(peer_findings(Side(me, identity, peers, addresses, dialled, facts), meeting, seconds))
     return meeting
 
 
-def _endpoints(scenario: Scenario, me: str, peers: Iterable[str], told: Teller) -> dict[str, str]:
+def _endpoints(scenario: Scenario, me: str, peers: Iterable[str], teller: Teller) -> dict[str, str]:
     """The endpoints of the peers to dial whose addresses resolve."""
-    known_bad, found = told.unknown_names, {}
+    known_bad, found = teller.unknown_names, {}
     for peer in peers:
         try:
             if dials(scenario, me, peer) and peer not in known_bad:
@@ -183,16 +183,16 @@ def _comes(scenario: Scenario, me: str, peer: str) -> bool:
 
 
 def open_transport(
-    identity: Identity, peers: dict[str, bytes], address: str | None, me: str, told: Teller
+    identity: Identity, peers: dict[str, bytes], address: str | None, me: str, teller: Teller
 ) -> Transport:
     """A doctor's transport; it listens at this party's address if that is free."""
     if address is not None:
         try:
             listening_one = Transport(identity, peers, listening(address), doctor=True)
         except UsageError as error:
-            told.one(_port_finding(error, me, address))
+            teller.one(_port_finding(error, me, address))
         else:
-            told.one(ok(f"{address}: the port is free, and this party can listen there"))
+            teller.one(ok(f"{address}: the port is free, and this party can listen there"))
             return listening_one
     return Transport(identity, peers, None, doctor=True)
 

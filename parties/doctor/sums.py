@@ -37,9 +37,9 @@ _DESCRIPTORS = 80  # for a client
 
 def examine_sum_file(scenario: StarScenario, tell: Tell) -> int:
     """Check the file alone; returns the exit code."""
-    told = Teller(tell)
-    told.all(_file(scenario))
-    return told.code
+    teller = Teller(tell)
+    teller.all(_file(scenario))
+    return teller.code
 
 
 def examine_sum(
@@ -59,25 +59,25 @@ def examine_sum(
     """
     check_name(scenario, me)
     end = time.monotonic() + seconds
-    told = Teller(tell)
-    told.all(_file(scenario))
-    own = keys_of(scenario, me, keys, told)
-    told.one(checks.check_versions())
-    told.all(_descriptors(scenario, me))
-    told.all(checks.check_policy(scenario, me, keys, policy, None) if own is not None else ())
-    if not told.approved(scenario, me, keys):
-        return told.code
-    told.all(checks.check_names(scenario, me))
+    teller = Teller(tell)
+    teller.all(_file(scenario))
+    own = keys_of(scenario, me, keys, teller)
+    teller.one(checks.check_versions())
+    teller.all(_descriptors(scenario, me))
+    teller.all(checks.check_policy(scenario, me, keys, policy, None) if own is not None else ())
+    if not teller.approved(scenario, me, keys):
+        return teller.code
+    teller.all(checks.check_names(scenario, me))
     values, found = _data(scenario, me)
-    told.all(found)
+    teller.all(found)
     if own is not None and values is not None:
-        told.all(_check_settled(scenario, me, keys, policy, values))
-    told.one(check_disk(RECORDS))
+        teller.all(_check_settled(scenario, me, keys, policy, values))
+    teller.one(check_disk(RECORDS))
     if own is None:
-        return told.code
+        return teller.code
     left = max(FEWEST_SECONDS, max(seconds / 2, end - time.monotonic()) - LOOK_SECONDS)
-    _links(scenario, me, *own, left, told, say)
-    return told.code
+    _links(scenario, me, *own, left, teller, say)
+    return teller.code
 
 
 def _file(scenario: StarScenario) -> Iterator[Finding]:
@@ -150,7 +150,7 @@ def _links(
     identity: Identity,
     others: dict[str, bytes],
     seconds: float,
-    told: Teller,
+    teller: Teller,
     say: Callable[[str], None],
 ) -> None:
     serves = me == scenario.server
@@ -160,7 +160,7 @@ def _links(
     except UsageError:
         return  # the address was reported already
     peers = others if serves else {scenario.server: others[scenario.server]}
-    transport = open_transport(identity, peers, address if serves else None, me, told)
+    transport = open_transport(identity, peers, address if serves else None, me, teller)
     if serves and transport.endpoint is None:
         transport.close(0)
         return
@@ -174,9 +174,9 @@ def _links(
         transport.close(_LINGER)
     addresses = {me: None, scenario.server: address}
     side = Side(me, identity, peers, addresses, dialled, facts)
-    told.all(_client_findings(scenario, side, meeting, seconds) if serves else peer_findings(side, meeting, seconds))
+    teller.all(_client_findings(scenario, side, meeting, seconds) if serves else peer_findings(side, meeting, seconds))
     if not serves:
-        told.all(_cost(scenario, me, meeting))
+        teller.all(_cost(scenario, me, meeting))
 
 
 def _client_findings(scenario: StarScenario, side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:

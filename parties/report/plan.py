@@ -66,13 +66,13 @@ def print_star_plan(scenario: StarScenario, *, as_json: bool = False) -> None:
 
 def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
     """The plan as lines and tables, in order: common questions first, details at the end."""
-    told = job_of(scenario).notice.plan(settings, scenario)
-    facts = _facts(plan, told, scenario)
+    notice = job_of(scenario).notice.plan(settings, scenario)
+    facts = _facts(plan, notice, scenario)
     return [
         Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
-        Line(told.work),
+        Line(notice.work),
         Line(_cost_text(facts, plan, scenario.network)),
-        *told.how,
+        *notice.how,
         _stages_grid(facts),
         _traffic_grid(plan),
         Line(f"All that {plan.helper} sends goes to {plan.owners[-1]}, the last owner; the others need seeds only."),
@@ -80,8 +80,8 @@ def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
         Line(_left_out_text(plan)),
         *_faults_blocks(facts),
         *_learns_blocks(facts, plan, scenario),
-        _dealt_grid(facts, plan, told),
-        *told.details,
+        _dealt_grid(facts, plan, notice),
+        *notice.details,
         Line(""),
         Line("Every party makes this plan for itself, and starts only if all have the same digest:"),
         Line(plan.digest, wrap=False),
@@ -93,13 +93,13 @@ def plan_json(plan: Plan, settings: Any, scenario: Scenario) -> dict[str, Any]:
     return _facts(plan, job_of(scenario).notice.plan(settings, scenario), scenario)
 
 
-def _facts(plan: Plan, told: PlanText, scenario: Scenario) -> dict[str, Any]:
+def _facts(plan: Plan, notice: PlanText, scenario: Scenario) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "scenario": {
             "name": scenario.name,
             "digest": scenario.digest,
-            **told.scenario,
+            **notice.scenario,
         },
         "digest": plan.digest,
         "rounds": len(plan.rounds),
@@ -113,7 +113,7 @@ def _facts(plan: Plan, told: PlanText, scenario: Scenario) -> dict[str, Any]:
             {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}
             for item in plan.reveals
         ],
-        "helper": {"name": plan.helper, "learns": list(told.helper_learns), "opened": []},
+        "helper": {"name": plan.helper, "learns": list(notice.helper_learns), "opened": []},
         "seconds": {
             "lan": _seconds(plan, LAN),
             "wan": _seconds(plan, WAN),
@@ -122,7 +122,7 @@ def _facts(plan: Plan, told: PlanText, scenario: Scenario) -> dict[str, Any]:
             "handling": plan.handling,
         },
         **({} if scenario.faults is None else {"faults": [str(fault) for fault in scenario.faults.faults]}),
-        **told.facts,
+        **notice.facts,
     }
 
 
@@ -224,10 +224,10 @@ def _traffic_grid(plan: Plan) -> Grid:
     )
 
 
-def _dealt_grid(facts: dict[str, Any], plan: Plan, told: PlanText) -> Grid:
+def _dealt_grid(facts: dict[str, Any], plan: Plan, notice: PlanText) -> Grid:
     """The helper's correlations by kind, and the use of each kind."""
     dealt = correlations_grid(facts["correlations"], f"Random numbers that {plan.helper} deals")
-    rows = tuple((*row, told.uses.get(row[0], "")) for row in dealt.rows)
+    rows = tuple((*row, notice.uses.get(row[0], "")) for row in dealt.rows)
     return Grid(dealt.title, (*dealt.columns, "for"), rows, frozenset({0, 3}))
 
 
@@ -265,7 +265,9 @@ def _learns_blocks(facts: dict[str, Any], plan: Plan, scenario: Scenario) -> lis
         Line(""),
         Line(kind_of(scenario).show().side_facts(split=any(item.what == ALIGNMENT for item in plan.reveals))),
         Grid(
-            f"What {plan.helper} will learn", ("no value, but",), tuple((told,) for told in facts["helper"]["learns"])
+            f"What {plan.helper} will learn",
+            ("no value, but",),
+            tuple((notice,) for notice in facts["helper"]["learns"]),
         ),
         Line(""),
         Line(

@@ -70,5 +70,7 @@ def check_same_rows(owners: Mapping[str, PartySpec]) -> Iterator[Problem]:
     """All owners have as many rows, as far as the file states them."""
     counts = {name: party.rows for name, party in owners.items() if party.rows is not None}
     if len(set(counts.values())) > 1:
-        told = " and ".join(f"{name} {count}" for name, count in counts.items())
-        yield Problem(f"the owners have different rows ({told})", f"with {VERTICAL[7:]} all have the same patients")
+        counts_text = " and ".join(f"{name} {count}" for name, count in counts.items())
+        yield Problem(
+            f"the owners have different rows ({counts_text})", f"with {VERTICAL[7:]} all have the same patients"
+        )

@@ -40,8 +40,8 @@ def inference_grid(record: Mapping[str, Any], *, wide: bool = False) -> Grid | N
         return None
     grid = coefficients_grid(rows, "z", digits=3)
     kept = len(grid.columns) if wide else len(grid.columns) - len(_INTERVAL)
-    told = tuple((*cells[:kept], *_odds(row)) for cells, row in zip(grid.rows, rows, strict=True))
-    return replace(grid, columns=(*grid.columns[:kept], "odds ratio", *_INTERVAL), rows=told)
+    table_rows = tuple((*cells[:kept], *_odds(row)) for cells, row in zip(grid.rows, rows, strict=True))
+    return replace(grid, columns=(*grid.columns[:kept], "odds ratio", *_INTERVAL), rows=table_rows)
 
 
 def coefficients_grid(rows: Sequence[Mapping[str, Any]], test: str, *, digits: int = 4) -> Grid:
@@ -53,7 +53,7 @@ def coefficients_grid(rows: Sequence[Mapping[str, Any]], test: str, *, digits: i
         digits: of the interval's ends.
     """
     columns = ("feature", "coefficient", "s.e.", test, "p", *_INTERVAL)
-    told = tuple(
+    table_rows = tuple(
         (
             str(row.get("feature", MISSING)),
             to_digits(row.get("coefficient")),
@@ -65,7 +65,7 @@ def coefficients_grid(rows: Sequence[Mapping[str, Any]], test: str, *, digits: i
         )
         for row in rows
     )
-    return Grid("Coefficients per unit of the feature", columns, told)
+    return Grid("Coefficients per unit of the feature", columns, table_rows)
 
 
 def fit_texts(record: Mapping[str, Any]) -> list[str]:
@@ -100,7 +100,7 @@ def calibration_grid(record: Mapping[str, Any], which: str) -> Grid | None:
     if not groups:
         return None
     columns = ("tenth of risk", "rows", "observed", "expected", "observed %", "expected %")
-    told = tuple(
+    table_rows = tuple(
         (
             _tenths(one.get("first"), one.get("last")),
             count_text(one.get("rows")),
@@ -111,7 +111,9 @@ def calibration_grid(record: Mapping[str, Any], which: str) -> Grid | None:
         )
         for one in groups
     )
-    return Grid(f"Calibration on {_SETS.get(which, which)} of all owners, by tenths of predicted risk", columns, told)
+    return Grid(
+        f"Calibration on {_SETS.get(which, which)} of all owners, by tenths of predicted risk", columns, table_rows
+    )
 
 
 def calibration_texts(record: Mapping[str, Any]) -> list[str]:

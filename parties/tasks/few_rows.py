@@ -30,10 +30,10 @@ def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
         return
     few = [owner for owner, (used, _) in rows.items() if used < least]
     if few:
-        told = ", ".join(f"{owner} has {plural(rows[owner][0], 'row')}" for owner in few)
+        owner_texts = ", ".join(f"{owner} has {plural(rows[owner][0], 'row')}" for owner in few)
         kind = " to train on" if isinstance(task, ModelTask) else ""
         raise DataError(
-            f"{told}{kind}, and min_rows = {least}: sums over so few would show its patients",
+            f"{owner_texts}{kind}, and min_rows = {least}: sums over so few would show its patients",
             "add rows, or leave this owner out; a lower min_rows in [task] has to be allowed by every owner's policy",
         )
     if isinstance(task, ModelTask):
@@ -57,9 +57,9 @@ def _refuse_few_held_out(task: ModelTask, rows: Rows) -> None:
         return
     few = [owner for owner, (_, held_out) in rows.items() if 0 < held_out < task.min_cell]
     if few:
-        told = ", ".join(f"{owner} has {plural(rows[owner][1], 'held-out row')}" for owner in few)
+        owner_texts = ", ".join(f"{owner} has {plural(rows[owner][1], 'held-out row')}" for owner in few)
         raise DataError(
-            f"{told}, and min_cell = {task.min_cell}: metrics over so few would show its patients",
+            f"{owner_texts}, and min_cell = {task.min_cell}: metrics over so few would show its patients",
             "change `test_fraction` (with 0 the metrics are of the training rows alone), add rows, or take "
             '"metrics" out of reveal; every owner\'s policy has to allow a lower min_cell',
         )

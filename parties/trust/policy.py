@@ -120,8 +120,8 @@ class Policy:
         least = self.rules.minimum_cell
         if least is None:
             return ""
-        told = request.small_counts(least)
-        return f"minimum_cell = {least}, but {'; '.join(told)}" if told else ""
+        reasons = request.small_counts(least)
+        return f"minimum_cell = {least}, but {'; '.join(reasons)}" if reasons else ""
 
     def _few_rows(self, request: Request) -> str:
         """The minimums of a scenario that are below the defaults, where no rule allows it."""

@@ -59,11 +59,11 @@ def _how(settings: LinearSettings, task: LinearTask) -> tuple[Line, ...]:
         made = "multiplied" if settings.partition == "vertical" else "added"
         text = f"{kind}: X'X and X'y are {made} and inverted under sharing; only the result is opened."
         return (Line(text),)
-    told = f"{kind}, by every owner for itself: the pooled X'X and X'y are opened"
+    opened = f"{kind}, by every owner for itself: the pooled X'X and X'y are opened"
     if len(settings.owners) == 2:
-        told += ", and so each owner learns the other's, by taking off its own"
+        opened += ", and so each owner learns the other's, by taking off its own"
     few = 'With few rows they tell much of the rows; inference = "shared" opens neither.'
-    return (Line(f'inference = "open-gram": {told}. {few}', "bold"),)
+    return (Line(f'inference = "open-gram": {opened}. {few}', "bold"),)
 
 
 def _details(settings: LinearSettings) -> tuple[Block, ...]:
@@ -74,11 +74,11 @@ def _details(settings: LinearSettings) -> tuple[Block, ...]:
             "the model is opened."
         )
     if settings.weighted:
-        told = "the sum of all weights"
+        opened = "the sum of all weights"
         if settings.partition == "vertical":
-            told += ", and a power of two that none is above, in units of their mean,"
+            opened += ", and a power of two that none is above, in units of their mean,"
         once = ", and count once among those held out" if settings.metrics else ""
-        texts.append(f"Rows are weighted in the fit{once}; {told} is opened.")
+        texts.append(f"Rows are weighted in the fit{once}; {opened} is opened.")
     if settings.offset:
         texts.append("The offset is taken off the target by who has both; nothing of it is opened.")
     return tuple(Line(text) for text in texts)

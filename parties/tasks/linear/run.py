@@ -148,7 +148,7 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
         f"it has min_cell = {task.min_cell}": task.min_cell < least,
         MISSING_COUNTS: "missing" in task.reveal,
     }
-    return [text for text, told in untested.items() if told]
+    return [text for text, applies in untested.items() if applies]
 
 
 def _outcome(scenario: Scenario) -> str:

@@ -126,22 +126,22 @@ def _inference_blocks(settings: TrainingSettings) -> tuple[Block, ...]:
     lines = [Line(text), *(Line(one) for one in _aside_texts(settings))]
     if settings.inference == "shared":
         return tuple(lines)
-    told = "every owner learns the pooled gradient and Fisher matrix of every step"
+    opened = "every owner learns the pooled gradient and Fisher matrix of every step"
     if len(settings.owners) == 2:
-        told += ", and so the other owner's, by taking off its own"
+        opened += ", and so the other owner's, by taking off its own"
     few = 'With few rows those sums tell much of the rows; inference = "shared" opens none of them.'
-    return (*lines, Line(f'inference = "open-fisher": {told}. {few}', "bold"))
+    return (*lines, Line(f'inference = "open-fisher": {opened}. {few}', "bold"))
 
 
 def _aside_texts(settings: TrainingSettings) -> list[str]:
     """What offset, weights and calibration disclose, in sentences."""
     split, texts = settings.partition == "vertical", []
     if settings.weighted:
-        told = "a power of two that no weight is above" if split else "the sum of all weights"
-        texts.append(f"Rows are weighted in the fit, and count once in the metrics; {told} is opened.")
+        opened = "a power of two that no weight is above" if split else "the sum of all weights"
+        texts.append(f"Rows are weighted in the fit, and count once in the metrics; {opened} is opened.")
     if settings.offset:
-        told = "the log-likelihood of the fit" if split else "the intercept"
-        texts.append(f"Scores have an offset: for the tests of the whole model, {told} without features is opened.")
+        opened = "the log-likelihood of the fit" if split else "the intercept"
+        texts.append(f"Scores have an offset: for the tests of the whole model, {opened} without features is opened.")
     if settings.calibration is not None:
         texts.append(
             "Calibration by tenths of predicted risk, cut where nobody learns: it is opened where counts are below "

@@ -118,12 +118,12 @@ def solver_text(facts: Mapping[str, Any]) -> str:
         return f"Fitted by {NAMES['irls']}: {steps_text(facts)}{given}; {kept}."
     name = NAMES.get(str(facts.get("solver")), str(facts.get("solver")))
     numbers = [("learning rate", "learning_rate"), ("momentum", "momentum"), ("l2", "l2")]
-    told = [f"{words} {to_digits(facts[key], 3)}" for words, key in numbers if is_number(facts.get(key))]
+    parts = [f"{words} {to_digits(facts[key], 3)}" for words, key in numbers if is_number(facts.get(key))]
     weights = facts.get("class_weights")
     if weights is not None:
         pair = weights if isinstance(weights, str) else " and ".join(to_digits(one, 3) for one in weights)
-        told.append(f"class weights {pair}")
-    return f"Trained by {name}: {steps_text(facts)}, {', '.join(told)}.{_stop_text(facts)}{_choice_text(facts)}"
+        parts.append(f"class weights {pair}")
+    return f"Trained by {name}: {steps_text(facts)}, {', '.join(parts)}.{_stop_text(facts)}{_choice_text(facts)}"
 
 
 def _choice_text(facts: Mapping[str, Any]) -> str:

@@ -185,7 +185,7 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
         '"metrics" tells how many rows were right and wrong, however few': "metrics" in task.reveal,
         MISSING_COUNTS: "missing" in task.reveal,
     }
-    return [text for text, told in untested.items() if told]
+    return [text for text, applies in untested.items() if applies]
 
 
 def _outcome(scenario: Scenario) -> str:

@@ -72,7 +72,7 @@ def _record(scenario: Scenario, agreement: Agreement, opened: Opened | None) -> 
         return {"mantel_haenszel": None}
     task, settings = scenario.task_as(MantelHaenszelTask), settings_of(scenario, agreement.rows, 3)
     (cells,) = settings.crossed.values()
-    told = np.all(opened.disclosure.disclosed_cells(cells), axis=(1, 2)).tolist()
+    disclosed = np.all(opened.disclosure.disclosed_cells(cells), axis=(1, 2)).tolist()
     tables = opened.counts[cells.name][:, ::-1, ::-1]  # exposed first, the event first
     levels = task.categories[task.strata]
     return {
@@ -81,9 +81,9 @@ def _record(scenario: Scenario, agreement: Agreement, opened: Opened | None) -> 
             "outcome": {"column": task.outcome, "levels": task.categories[task.outcome]},
             "strata": [
                 {"level": level, "counts": table.tolist() if is_told else None}
-                for level, table, is_told in zip(levels, tables, told, strict=True)
+                for level, table, is_told in zip(levels, tables, disclosed, strict=True)
             ],
-            "estimate": asdict(pooled_odds_ratio(tables)) if all(told) else None,
+            "estimate": asdict(pooled_odds_ratio(tables)) if all(disclosed) else None,
         }
     }
 

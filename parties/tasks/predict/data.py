@@ -158,9 +158,9 @@ def opened(scenario: Scenario, table: PredictTable, vault: Vault) -> PredictTabl
             party=table.owner,
         )
     most = most_rows(scenario, len(table.columns))
-    told = ", ".join(f"{name} {count}" for name, count in share.journal.scored().items() if count) or "none"
+    counts = ", ".join(f"{name} {count}" for name, count in share.journal.scored().items() if count) or "none"
     check_cap(share, scenario.task_as(PredictTask).scored({table.owner: table.rows}), most)
-    note = Note("info", f"model {share.bound.model}: rows scored so far: {told}; each owner may score {most}")
+    note = Note("info", f"model {share.bound.model}: rows scored so far: {counts}; each owner may score {most}")
     return replace(table, opened=share, notes=(*table.notes, note))
 
 

@@ -175,12 +175,14 @@ def _reveals(scenario: SumScenario) -> list[str]:
     what = join_words([f"{kind}s" for kind in kinds])
     if scenario.helper is not None:
         what = f"which numbers are withheld, and of the others the {what}"
-    told = [f"{what} of {', '.join(scenario.task.columns)}, over all clients that stay: {scenario.min_cohort} at least"]
+    lines = [
+        f"{what} of {', '.join(scenario.task.columns)}, over all clients that stay: {scenario.min_cohort} at least"
+    ]
     if "weight" in kinds:
-        told.append(f"so the total weight ('{scenario.task.weight}') of each sum and mean")
+        lines.append(f"so the total weight ('{scenario.task.weight}') of each sum and mean")
     elif "mean" in scenario.task.statistics:
-        told.append("so the total weight of each mean, which is its count")
-    return [*told, "who takes part, and who drops out when"]
+        lines.append("so the total weight of each mean, which is its count")
+    return [*lines, "who takes part, and who drops out when"]
 
 
 def _group_text(scenario: SumScenario, group: int) -> str:

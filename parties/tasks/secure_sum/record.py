@@ -158,9 +158,9 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
     done = found.done
     names, how = scenario.client_names, scenario.coding
     totals = decode(done.total, how, len(done.survivors)).tolist()
-    told = [True] * len(totals) if done.disclosed is None else done.disclosed.tolist()
+    disclosed = [True] * len(totals) if done.disclosed is None else done.disclosed.tolist()
     columns: dict[str, dict[str, Any]] = {column: {} for column in scenario.task.columns}
-    for (column, kind), total, known in zip(scenario.entries, totals, told, strict=False):
+    for (column, kind), total, known in zip(scenario.entries, totals, disclosed, strict=False):
         columns[column][kind] = None if not known else total / how.scale if kind == "sum" else total
     withheld = {column: [kind for kind, value in one.items() if value is None] for column, one in columns.items()}
     for column, one in columns.items():

@@ -153,17 +153,17 @@ class SumScenario(StarScenario):
         if self.helper is None or least is None:
             return None
         cells: list[Cell] = []
-        told: dict[str, dict[str, int]] = {column: {} for column in self.task.columns}
+        places_of: dict[str, dict[str, int]] = {column: {} for column in self.task.columns}
         for place, (column, kind) in enumerate(self.entries):
-            told[column][kind] = place
-        for column, places in told.items():
+            places_of[column][kind] = place
+        for column, places in places_of.items():
             others = tuple(place for kind, place in places.items() if kind != "count")
             flagged = places.get("sum") if column in self.task.flags else None
             cells += column_cells(places["count"], others, flagged, int(self.coding.scale))
         first = len(self.entries)
         for rows in self.value_rows:
             kinds = ("weight", "sum") if rows.of == "weight" else ("sum",)
-            cells.append(rows.cell(first, (told[rows.column][kind] for kind in kinds), least))
+            cells.append(rows.cell(first, (places_of[rows.column][kind] for kind in kinds), least))
             first += rows.places
         return CellTest(least, tuple(cells), tuple(range(len(self.entries), first)))
 

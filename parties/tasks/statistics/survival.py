@@ -81,7 +81,7 @@ def _curve(level: str | None, arm: Arm | None, times: Values, deferred: int) -> 
         empty: dict[str, Any] = dict.fromkeys(keys)
         return {"level": level, **empty, "withheld": list(keys)}
     found = curve(arm)
-    told = arm.ends if arm.exact else arm.ends & _close(found)
+    disclosed = arm.ends if arm.exact else arm.ends & _close(found)
 
     def at(values: NDArray[Any], there: NDArray[np.bool_]) -> list[Any]:
         return [value if one else None for value, one in zip(values.tolist(), there, strict=True)]
@@ -95,12 +95,12 @@ def _curve(level: str | None, arm: Arm | None, times: Values, deferred: int) -> 
         "events": int(arm.counts[:-1, 1].sum()),
         "median": None if half is None or not arm.rows else half[1],
         "median_after": None if half is None else half[0],
-        "error": at(found.error, told),
-        "at_risk": at(waited, np.full(len(told), exact)),
+        "error": at(found.error, disclosed),
+        "at_risk": at(waited, np.full(len(disclosed), exact)),
         "events_at": at(arm.counts[:-1, 1], arm.ends),
         "lost_at": arm.counts[:-1, 0].tolist(),
-        "survival": at(found.survival, told),
-        "se": at(found.se, told),
+        "survival": at(found.survival, disclosed),
+        "se": at(found.se, disclosed),
     }
     if exact:
         return facts
