@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from mpc.errors import UsageError
+from mpc.faults.fault import vanishing
 from mpc.links.zmq.curve import Identity, new_identity
 from mpc.links.zmq.transport import Transport
 from mpc.randomness.key_agreement import Signer
@@ -63,7 +64,8 @@ def host(
         return aggregation_client(i, settings, occasion, vector, os_entropy, lambda number, digest: None, trust)
 
     clients = {
-        f"c{i}": (StarClient(partial(make, i), _DIGEST, drops.get(i)), Identity(*place["pairs"][i])) for i in numbers
+        f"c{i}": (StarClient(partial(make, i), _DIGEST, vanishing(drops.get(i))), Identity(*place["pairs"][i]))
+        for i in numbers
     }
     run = ClientHost(place["endpoint"], place["key"], clients, _SECONDS, 0.0, lambda over, total: None)
     run.run()

@@ -11,6 +11,7 @@ Kind = Literal[
     "stop",
     "kill",
     "restart",
+    "vanish",
     "drop unnoticed",
     "repeat",
     "overtake",
@@ -21,9 +22,11 @@ Kind = Literal[
 """What happens.
 
 Delay: a message is late, and all that follow it. Drop: the connection breaks under a message, which is lost with it,
-and comes back. Stop: the party's process stands still. Kill: it ends at once; restart: and is started again. The others
-are for networks in virtual time: a sender that learns of the break only when the connection is back; a message that
-comes twice, is overtaken by the next, is cut short, or has a bit turned.
+and comes back. Stop: the party's process stands still. Kill: it ends at once; restart: and is started again. Vanish:
+one of many clients in a process says nothing any more.
+
+The others are for networks in virtual time: a sender that learns of the break only when the connection is back; a
+message that comes twice, is overtaken by the next, is cut short, or has a bit turned.
 """
 
 AWAY: Final = 0.5
@@ -43,7 +46,7 @@ class Fault:
         label: of the message's round; None: any message of a run, of the handshake too.
         number: which of these messages of one link, from 1.
         probability: with which it strikes each of these messages instead.
-        stage, step: the stage, and the step of it, at whose beginning it strikes.
+        stage, step: the stage at whose beginning it strikes, or when it has come so far.
         at: seconds after the parties have met.
         frame: which frame of a whole run in virtual time, of whomever, from 0; signs and resends count.
         seconds: how long it lasts.
@@ -100,6 +103,11 @@ class Fault:
         if self.probability is not None:
             return f"at each message{where} with probability {self.probability:g}"
         return f"at message {self.number}{where}"
+
+
+def vanishing(stage: str | None) -> Fault | None:
+    """The fault of a client that vanishes in a stage; none where it is None."""
+    return None if stage is None else Fault("vanish", stage=stage)
 
 
 def write_fault(fault: Fault) -> dict[str, Any]:

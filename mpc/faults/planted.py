@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from mpc.faults.fault import Fault
@@ -35,17 +35,22 @@ class Planted:
             alone, so that equal runs have equal faults.
         struck: called when a fault strikes, before anything else happens, with its place among them, and whom the
             message is for.
+        done: the places of those that have struck already, in a process before this one.
     """
 
     def __init__(
-        self, faults: Sequence[Fault], seed: int = 0, struck: Callable[[int, str | None], None] = _nobody
+        self,
+        faults: Sequence[Fault],
+        seed: int = 0,
+        struck: Callable[[int, str | None], None] = _nobody,
+        done: Iterable[int] = (),
     ) -> None:
         self._faults = tuple(faults)
         self._seed = seed
         self._struck = struck
         self._newest: dict[tuple[str, str], int] = {}  # by link: the number of its newest message
         self._counts: dict[tuple[int, str, str], int] = {}  # by fault and link: the messages that it was about
-        self._done: set[int] = set()
+        self._done = set(done)
         self.hit: list[tuple[Fault, Sent]] = []
 
     def due(self, sent: Sent) -> Fault | None:
@@ -68,7 +73,7 @@ class Planted:
     def enters(self, name: str, stage: str, step: int, net: Strikes) -> None:
         """Called when a party comes to a step of a stage."""
         for place, fault in enumerate(self._faults):
-            if fault.party == name and (fault.stage, fault.step) == (stage, step) and place not in self._done:
+            if fault.party == name and fault.stage == stage and step >= fault.step and place not in self._done:
                 self._done.add(place)
                 self._struck(place, None)
                 strike_process(fault, name, net)

@@ -15,6 +15,7 @@ from mpc.errors import (
     ProtocolError,
     TooFewError,
 )
+from mpc.faults.fault import Fault
 from mpc.links.session import Frame
 from mpc.links.wire import label_code
 from mpc.runtime.round import HEADER_BYTES
@@ -68,19 +69,25 @@ class _Turn:
         return [self.message]
 
 
+def _nobody(stage: str) -> None:
+    """Hears of no stage."""
+
+
 class StarClient:
     """One client.
 
     Args:
         make: makes its program for an attempt at a round.
         digest: of the facts on which server and clients must agree.
-        drop_at: the stage in which it vanishes instead of sending, for trials of drop-outs.
+        fault: of a trial: in its stage, the client vanishes instead of sending, or its message is delayed.
         due: the number of rounds, after which the server is not needed any more.
+        enters: called with each stage that it comes to, before it sends.
         instance: distinguishes this process from another one with the same key; drawn where it is not given.
 
     Attributes:
         done: whether all rounds are done.
-        vanished: whether it dropped out at `drop_at`.
+        vanished: whether its fault made it vanish.
+        late: seconds by which the message that it sends now is delayed.
         failure: its error, if it failed.
         fell_short: the error of an attempt that it left because there were too few; it waits for the next.
         met: whether the server has answered.
@@ -93,17 +100,25 @@ class StarClient:
     """
 
     def __init__(
-        self, make: Program, digest: bytes, drop_at: str | None = None, due: int = 1, instance: bytes | None = None
+        self,
+        make: Program,
+        digest: bytes,
+        fault: Fault | None = None,
+        due: int = 1,
+        instance: bytes | None = None,
+        enters: Callable[[str], None] = _nobody,
     ) -> None:
         self._make = make
         self._digest = digest
-        self._drop_at = drop_at
+        self._fault = fault
+        self._enters = enters
         self._due = due
         self._instance = instance or os.urandom(INSTANCE_BYTES)
         self._at = (0, 0)
         self._turn: _Turn | None = None
         self.done = False
         self.vanished = False
+        self.late = 0.0
         self.failure: BeaverlodgeError | None = None
         self.fell_short: TooFewError | None = None
         self.met = self.unheard = False
@@ -230,7 +245,10 @@ class StarClient:
             return []
         self.stage = exchange.label
         self._turn = _Turn(program, exchange, self._frame(UP, exchange.send, at=self._at, label=self.stage))
-        if self.stage == self._drop_at:
+        self._enters(self.stage)
+        struck = self._fault if self._fault is not None and self._fault.stage == self.stage else None
+        self.late = struck.seconds if struck is not None and struck.kind == "delay" else 0.0
+        if struck is not None and struck.kind == "vanish":
             self.vanished = self.unheard = True
             self.close()
             return []

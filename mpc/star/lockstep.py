@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, ProtocolError, TooFewError
+from mpc.faults.fault import Fault
 from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram
 
 
@@ -50,6 +51,22 @@ class StarOutcome:
     received: dict[int, int] = field(default_factory=dict)
     server_seconds: float = 0.0
     client_seconds: dict[int, float] = field(default_factory=dict)
+
+
+def tap_of(faults: Mapping[int, Fault], deadline: float) -> StarTap:
+    """A tap by which clients vanish or are delayed; who is late by more than the deadline counts as dropped, too."""
+    gone: set[int] = set()
+
+    def tap(message: StarMessage) -> bytes | None:
+        fault = faults.get(message.client)
+        if fault is not None and message.up and fault.stage == message.label:
+            if fault.kind == "vanish":
+                gone.add(message.client)
+            elif fault.kind == "delay" and fault.seconds > deadline:
+                return None
+        return None if message.client in gone else message.body
+
+    return tap
 
 
 def run_star(

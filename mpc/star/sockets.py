@@ -56,6 +56,8 @@ class Hosted:
         self.monitor: zmq.Socket[bytes] | None = None
         self.account: Account | None = None  # of its connection, if that is watched
         self.frames = Assembler()
+        self.held: list[Frame] = []  # what is delayed on purpose, until when
+        self.held_until = 0.0
 
     def look(self, meter: Meter) -> None:
         """Take news of the connection: the server let the client in, turned its key away, or sent too much."""
@@ -162,7 +164,12 @@ class ClientHost:
                 return
             if one.account is not None:
                 one.account.took(len(message.buffer))
-            self._send(one, self._taken(one, message))
+            frames = self._taken(one, message)
+            if frames and one.client.late:
+                one.held, one.held_until = frames, time.monotonic() + one.client.late
+                one.client.late = 0.0
+            else:
+                self._send(one, frames)
 
     def _taken(self, one: Hosted, message: zmq.Frame) -> list[Frame]:
         """The client's answer to a message."""
@@ -186,6 +193,11 @@ class ClientHost:
     def _look_at_clocks(self, now: float) -> None:
         for one in self._by_socket.values():
             if one.client.over:
+                continue
+            if one.held:
+                if now >= one.held_until:
+                    self._send(one, one.held)
+                    one.held = []
                 continue
             if self._meet_within is not None and not one.client.met and now - self._began > self._meet_within:
                 one.client.lost(self._meet_within)

@@ -11,8 +11,10 @@ from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
 from parties.cli.output import Shown
 from parties.data.same_data import warn_of_same_data
 from parties.processes.emulated import links_of, network_lines
+from parties.processes.fault_agenda import FaultLog
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
+from parties.processes.own_faults import faults_order
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.star import HOSTED, StarScenario
 from parties.tasks.registry import star_of
@@ -27,10 +29,14 @@ def run_sum(scenario: StarScenario, out: Path | None, output: Shown, *, trace: b
     Raises:
         BeaverlodgeError: why there is no result; the record then says `failed` and why.
     """
-    return run_and_record(scenario, out, lambda folder: _run(scenario, folder, output, trace=trace))
+    spec = scenario.faults
+    log = FaultLog(() if spec is None else spec.faults, tuple(scenario.hosted_faults.values()))
+    return run_and_record(
+        scenario, out, lambda folder: _run(scenario, folder, output, log, trace=trace), more=log.record
+    )
 
 
-def _run(scenario: StarScenario, folder: Path, output: Shown, *, trace: bool) -> dict[str, Any]:
+def _run(scenario: StarScenario, folder: Path, output: Shown, faults: FaultLog, *, trace: bool) -> dict[str, Any]:
     names = [scenario.server, *_processes(scenario)]
     load_libraries(scenario)
     with output.progress(names) as progress:
@@ -39,16 +45,22 @@ def _run(scenario: StarScenario, folder: Path, output: Shown, *, trace: bool) ->
             progress("warning", {"event": "log", "level": "warning", "text": text})
         for text in network_lines(scenario.network):
             progress("network", {"event": "log", "level": "info", "text": text})
+        for text in faults.texts:
+            progress("faults", {"event": "log", "level": "info", "text": f"on purpose: {text}"})
+        trial = {"trace": trace, **faults_order(scenario.faults)}
         try:
             results = launch(
                 scenario.path,
                 names,
-                lambda: {name: {**order, "trace": trace} for name, order in orders(scenario).items()},
+                lambda: {name: {**order, **trial} for name, order in orders(scenario).items()},
                 out=folder,
                 on_event=progress,
                 patience=scenario.session.deadline,
                 essential=[scenario.server],
-                network=links_of(scenario.network, (), lambda name: name if name in scenario.parties else HOSTED),
+                network=links_of(
+                    scenario.network, faults.faults, lambda name: name if name in scenario.parties else HOSTED
+                ),
+                faults=faults,
             )
         except BeaverlodgeError as error:
             raise _with_code(error, scenario) from None
@@ -91,11 +103,8 @@ def _processes(scenario: StarScenario) -> dict[str, tuple[str, ...]]:
     """The clients of each process; the helper has a process of its own."""
     alone = (*([scenario.helper] if scenario.helper is not None else []), *scenario.own_process)
     processes: dict[str, tuple[str, ...]] = {name: (name,) for name in alone}
-    if scenario.clients is not None:
-        count = min(scenario.clients.processes, scenario.clients.count)
-        for number in range(count):
-            processes[f"clients_{number + 1}"] = scenario.hosted_clients[number::count]
-    return processes
+    hosts = scenario.hosts
+    return processes | {host: scenario.hosted_clients[number :: len(hosts)] for number, host in enumerate(hosts)}
 
 
 def _signing_keys(scenario: StarScenario) -> tuple[Mapping[str, str], list[str]] | None:

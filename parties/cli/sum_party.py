@@ -35,7 +35,7 @@ from parties.session.take_part import PATIENCE, public_facts
 from parties.session.traced import traced_clients, traced_server
 from parties.show.blocks import Line, plural
 from parties.tasks.registry import request_of, star_of
-from parties.tasks.star import LINGER, Membership, Seat, check_identities, server_address, silence
+from parties.tasks.star import LINGER, NO_TRIALS, Membership, Seat, check_identities, server_address, silence
 from parties.trust import keys as key_files
 from parties.trust.consent import Terms, obtain
 from parties.trust.keys import KeyPair
@@ -249,7 +249,7 @@ def _take_part(
         trust = star.trust_of(pair.signing.private_bytes_raw(), public)
     noting = _Noting(scenario, me, releases, reporter, log)
     member = Membership(RoundJournal(journal_path(scenario, me, keys)), trust, noting.around)
-    client = star.clients(scenario, {me: member}, log, {})[me]
+    client = star.clients(scenario, {me: member}, log, NO_TRIALS)[me]
     host = _dial(scenario, me, client, address, pair, texts, trace, reporter)
     if client.failure is not None:
         raise client.failure

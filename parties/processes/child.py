@@ -166,6 +166,7 @@ class Child:
         result: what it reported as its result.
         failure: the error it reported, or that it sent nonsense; since `failed_at`.
         first_hand: whether it found `failure` itself, rather than heard of it from a peer or lost a peer.
+        killed_on_purpose, to_restart: whether a fault of the scenario kills it, and has it started again.
         exit_code: as `subprocess` gives it (negative: the signal), None while it runs; since `ended_at`.
     """
 
@@ -183,6 +184,7 @@ class Child:
         self.exit_code: int | None = None
         self.ended_at = 0.0
         self.killed_on_purpose = False
+        self.to_restart = False
         self._process = process
         self._lifeline: int | None = lifeline
         self._stderr = out / f"{name}.stderr"

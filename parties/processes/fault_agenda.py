@@ -25,21 +25,26 @@ class FaultLog:
     """What struck in a run; filled in while it goes on.
 
     Attributes:
+        others: faults of many clients, in words; their places come after those of `faults`.
         struck: when each fault struck, in seconds since the parties met; by its place.
     """
 
     faults: tuple[Fault, ...]
+    others: tuple[str, ...] = ()
     struck: dict[int, list[float]] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """What the run's record says of its faults; nothing where there are none."""
-        if not self.faults:
-            return {}
         found = [
-            {"fault": str(fault), "struck": [round(at, 3) for at in self.struck.get(place, ())]}
-            for place, fault in enumerate(self.faults)
+            {"fault": text, "struck": [round(at, 3) for at in self.struck.get(place, ())]}
+            for place, text in enumerate(self.texts)
         ]
-        return {"faults": found}
+        return {"faults": found} if found else {}
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All faults, in words."""
+        return (*map(str, self.faults), *self.others)
 
 
 class Agenda:
@@ -68,6 +73,11 @@ class Agenda:
                 self._due.append((now + fault.at, partial(self._strike, place, by_name[fault.party])))
 
     @property
+    def struck(self) -> list[int]:
+        """The places of the faults that have struck."""
+        return [*self._log.struck]
+
+    @property
     def wake_at(self) -> float | None:
         """When `act` is to be called next."""
         return min((due for due, _ in self._due), default=None)
@@ -81,11 +91,14 @@ class Agenda:
 
     def note(self, child: Child, place: int, peer: str | None, now: float) -> None:
         """A party says that a fault strikes it: help it, where it cannot help itself."""
-        if not 0 <= place < len(self._log.faults):
+        if not 0 <= place < len(self._log.texts):
+            return
+        if place < len(self._log.faults) or place not in self._log.struck:  # of many clients, one line is enough
+            self._say(child, f"a fault on purpose: {self._log.texts[place]}")
+        self._log.struck.setdefault(place, []).append(now - (self._met if self._met is not None else now))
+        if place >= len(self._log.faults):
             return
         fault = self._log.faults[place]
-        self._log.struck.setdefault(place, []).append(now - (self._met if self._met is not None else now))
-        self._say(child, f"a fault on purpose: {fault}")
         if fault.kind == "drop" and peer is not None:
             self._cut(child.name, peer, fault.seconds)
         elif fault.kind == "stop":
@@ -93,6 +106,7 @@ class Agenda:
             self._due.append((now + fault.seconds, partial(self._let_go, child)))
         elif fault.kind in ("kill", "restart"):
             child.killed_on_purpose = True
+            child.to_restart = fault.kind == "restart"
 
     def _strike(self, place: int, child: Child, now: float) -> None:
         """A fault of a time strikes, unless the party has ended."""

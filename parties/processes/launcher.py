@@ -108,8 +108,12 @@ def launch(
                 run.send(run.relay, {"links": links})
             given = orders()
             common = {"scenario": str(scenario_path), "out": str(out)}
+            run.orders = {name: {**order, **common, "name": name} for name, order in given.items()}
+            # Started anew, a party is no copy of the launcher's process, which knows the keys of all by now.
+            anew = Program(program.module)
+            run.start_anew = partial(start_child, program=anew, scenario=scenario_path, out=out)
             for child in run.children:
-                run.send(child, {**given[child.name], **common, "name": child.name})
+                run.send(child, run.orders[child.name])
             for child in run.children:
                 on_event(child.name, {"event": "started", "pid": child.pid})
             _wait_for_the_end(run, interrupts, deadline, Stopped(run.essential, run.relay, patience))
@@ -218,9 +222,13 @@ class _Run:
         self.children: list[Child] = []
         self.essential: list[Child] = []
         self.relay: Child | None = None
+        self.orders: Orders = {}
+        self.start_anew: Callable[[str], Child] | None = None
         self._selector = selector
         self._on_event = on_event
         self._relay_asked = False
+        self._peers: dict[str, dict[str, Any]] = {}
+        self._started_again: list[Child] = []
         self._introduced = False
         self._told: set[str] = set()
         self._told_to_all: set[str] = set()
@@ -271,7 +279,8 @@ class _Run:
     def others_are_over(self) -> bool:
         """Whether all parties that are not essential are done, gone or stopped: they send nothing more."""
         return all(
-            child.result is not None or child.exit_code is not None or child.stopped() for child in self._others()
+            child.result is not None or child.exit_code is not None or child.stopped() or child in self._started_again
+            for child in self._others()
         )
 
     def _others(self) -> list[Child]:
@@ -287,7 +296,7 @@ class _Run:
 
     def clear_away(self) -> None:
         """Ends and reaps every child; reports nothing."""
-        self._on_event = _ignore
+        self._on_event, self.start_anew = _ignore, None
         for child in self._everyone():
             self._release(child)
         self._wait_for_exits(RELEASE_PATIENCE)
@@ -347,6 +356,19 @@ class _Run:
         events = child.read_rest()
         self._close_events(child)
         self._pass_on(child, events)
+        if child.to_restart and child in self.children and self.start_anew is not None:
+            self._replace(child, self.start_anew(child.name))
+
+    def _replace(self, child: Child, other: Child) -> None:
+        """A party whose process has ended goes on in another, which is told the same."""
+        self._release(child)
+        self.children[self.children.index(child)] = other
+        self._started_again.append(other)
+        self._watch(other)
+        self.warn([(other, "was started again")])
+        self.send(other, {**self.orders[other.name], "struck": self.agenda.struck})
+        if other.name in self._peers:
+            self.send(other, self._peers[other.name])
 
     def _close_events(self, child: Child) -> None:
         self._forget(child.events)
@@ -385,8 +407,9 @@ class _Run:
             own = self.relay.result["peers"]
         self._introduced = True
         self.agenda.begin(self.children, monotonic())
+        self._peers = {each.name: peers if self.relay is None else {"peers": own[each.name]} for each in self.children}
         for each in self.children:
-            self.send(each, peers if self.relay is None else {"peers": own[each.name]})
+            self.send(each, self._peers[each.name])
 
     def _forget(self, descriptor: int | None) -> None:
         if descriptor is not None and descriptor in self._selector.get_map():

@@ -11,12 +11,14 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from mpc.faults.fault import read_fault, write_fault
+from mpc.faults.fault import Fault, read_fault, write_fault
 from mpc.faults.network import FaultyNetwork
 from mpc.faults.planted import Planted
 from mpc.links.network import Network
 from parties.base.reporter import Reporter
 from parties.scenario.faults import FaultsSpec
+from parties.scenario.star import StarScenario
+from parties.tasks.star import Trials
 
 
 def faults_order(spec: FaultsSpec | None) -> dict[str, Any]:
@@ -24,6 +26,26 @@ def faults_order(spec: FaultsSpec | None) -> dict[str, Any]:
     if spec is None or not spec.faults:
         return {}
     return {"faults": [write_fault(fault) for fault in spec.faults], "fault_seed": spec.seed}
+
+
+def trials_of(
+    scenario: StarScenario, order: Mapping[str, Any], reporter: Reporter, faults: Mapping[str, Fault]
+) -> Trials:
+    """What goes wrong on purpose at the clients of one process.
+
+    Args:
+        faults: of hosted clients.
+    """
+    own, first = OwnFaults(order, reporter), len(order.get("faults", ()))
+    places = {kind: first + place for place, kind in enumerate(scenario.hosted_faults)}
+
+    def enters(client: str, stage: str) -> None:
+        fault = faults.get(client)
+        if fault is not None and fault.stage == stage:
+            reporter.fault(places[fault.kind], None)
+        own.enters(stage, 0)
+
+    return Trials(faults, enters)
 
 
 class OwnFaults:
@@ -38,7 +60,7 @@ class OwnFaults:
         self._me: str = order["name"]
         self._reporter = reporter
         faults = [read_fault(fields) for fields in order.get("faults", ())]
-        self._planted = Planted(faults, order.get("fault_seed", 0), reporter.fault)
+        self._planted = Planted(faults, order.get("fault_seed", 0), reporter.fault, order.get("struck", ()))
         if any(fault.stage is not None and fault.party == self._me for fault in faults):
             reporter.watch(self.enters)
         self._any = any(fault.of_messages and fault.party in (None, self._me) for fault in faults)

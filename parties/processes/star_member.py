@@ -17,6 +17,7 @@ from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
 from parties.processes.lifeline import Lifeline
 from parties.processes.order_keys import read_identity, read_keys
+from parties.processes.own_faults import OwnFaults, trials_of
 from parties.scenario.star import StarScenario
 from parties.session.traced import traced_clients, traced_server
 from parties.tasks.registry import star_of
@@ -30,6 +31,7 @@ def part_in_sum(
     scenario: StarScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
     """Take the part that the launcher ordered; returns its result."""
+    OwnFaults(order, reporter)  # which hears of the stages that are reported
     part = {scenario.server: _serve, scenario.helper: _help}.get(order["name"], _take_part)
     try:
         return part(scenario, order, lifeline, reporter, log)
@@ -100,7 +102,8 @@ def _take_part(
     trusts = {name: star.trust_of(bytes.fromhex(key), public) for name, key in order.get("signing", {}).items()}
     folder = Path(order["out"])
     members = {name: Membership(RoundJournal(folder / f"{name}.rounds", sync=alone), trusts.get(name)) for name in mine}
-    clients = star.clients(scenario, members, log, {} if alone else star.dropouts(scenario))
+    trials = trials_of(scenario, order, reporter, {} if alone else star.client_faults(scenario))
+    clients = star.clients(scenario, members, log, trials)
     endpoint = lifeline.peers()[scenario.server]
     assert endpoint is not None
     identities = {name: read_identity(fields) for name, fields in mine.items()}

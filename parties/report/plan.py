@@ -58,10 +58,13 @@ def print_plan(
 def print_star_plan(scenario: StarScenario, *, as_json: bool = False) -> None:
     """Prints the plan of a scenario for a server and clients: as tables, or as one JSON object on standard output."""
     star = star_of(scenario)
+    of_processes = () if scenario.faults is None else scenario.faults.faults
+    faults = [*map(str, of_processes), *scenario.hosted_faults.values()]
+    said = {"faults": faults} if faults else {}
     if as_json:
-        sys.stdout.write(json.dumps(star.plan(scenario), indent=2, allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps({**star.plan(scenario), **said}, indent=2, allow_nan=False) + "\n")
     else:
-        print_blocks(star.plan_blocks(scenario))
+        print_blocks([*star.plan_blocks(scenario), *_faults_blocks(said)])
 
 
 def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:

@@ -194,6 +194,32 @@ def check_owners_faults(spec: FaultsSpec) -> Iterator[Problem]:
         yield Problem("[faults.clients] is for the clients of a secure sum", "remove it")
 
 
+def check_star_faults(spec: FaultsSpec, inside: Sequence[str | None], hosted: bool) -> Iterator[Problem]:
+    """What a server and its clients cannot have.
+
+    Args:
+        inside: who cannot come back: the server, and the helper, if there is one.
+        hosted: whether there are clients that share processes.
+    """
+    if spec.delay:
+        yield Problem("[[faults.delay]] is for owners and a helper", "for clients that are late, use [faults.clients]")
+    for drop in spec.drop:
+        if drop.at is None:
+            yield Problem("[[faults.drop]] of a sum needs a time", "add at = and link =")
+    for kind, specs in (("stop", spec.stop), ("kill", spec.kill), ("restart", spec.restart)):
+        for one in specs:
+            if one.stage is None and one.at is None:
+                yield Problem(f"[[faults.{kind}]] of a sum needs a stage or a time", "add stage = or at =")
+    for one in spec.restart:
+        if one.party in inside:
+            yield Problem(f"[[faults.restart]] {one.party} cannot come back into a sum", "use [[faults.kill]]")
+    if spec.clients is not None:
+        if not hosted:
+            yield Problem("[faults.clients] is of hosted clients, and there are none", "add [clients]")
+        if spec.clients.vanish + spec.clients.straggle > 1:
+            yield Problem("[faults.clients] vanish and straggle are more than all clients", "lower one of them")
+
+
 def _check_party(table: str, name: str | None, known: Sequence[str]) -> Iterator[Problem]:
     if name is not None and name not in known:
         guess = nearest(name, known)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny
 
+from mpc.faults.fault import Kind
 from parties.base.version import VERSION
 from parties.scenario.faults import FaultsSpec
 from parties.scenario.file import SCHEMA
@@ -47,7 +48,6 @@ class ClientsSpec(Table):
     processes: Annotated[int, Field(ge=1, le=64)] = Field(default=2, description="a whole number from 1 to 64")
     data: Text = Field(description="a file's path, with {client} in it or with a column named by `by`")
     by: Text | None = Field(default=None, description="the name of the column that says whose row it is")
-    dropping: Rate = Field(default=0.0, description=RATE)
 
 
 class StarTask(Task):
@@ -118,6 +118,26 @@ class StarScenario(BaseModel):
     def star_names(self) -> tuple[str, ...]:
         """The parties that dial the server: the clients by number, then the helper, if there is one."""
         return (*self.client_names, *([self.helper] if self.helper is not None else []))
+
+    @property
+    def hosted_faults(self) -> dict[Kind, str]:
+        """What hosted clients do on purpose, in words."""
+        spec = self.faults.clients if self.faults is not None else None
+        if spec is None:
+            return {}
+        total = len(self.hosted_clients)
+        where = ", some in each stage" if spec.stage is None else f" in '{spec.stage}'"
+        texts: dict[Kind, str] = {
+            "vanish": f"{int(spec.vanish * total)} of {total} hosted clients vanish{where}",
+            "delay": f"{int(spec.straggle * total)} of {total} hosted clients answer {spec.seconds:g} s late{where}",
+        }
+        return {kind: text for kind, text in texts.items() if not text.startswith("0 ")}
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The processes of the hosted clients."""
+        count = 0 if self.clients is None else min(self.clients.processes, self.clients.count)
+        return tuple(f"clients_{number + 1}" for number in range(count))
 
     @property
     def link_names(self) -> tuple[str, ...]:

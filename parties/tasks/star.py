@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
+from mpc.faults.fault import Fault
 from mpc.links.network import Network
 from mpc.runtime.trace import Tracer
 from mpc.star.client import StarClient
@@ -36,6 +37,26 @@ class Membership:
     journal: RoundJournal
     trust: Trust | None = None
     noting: Noting | None = None
+
+
+def _nobody(client: str, stage: str) -> None:
+    """Hears of no stage."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What goes wrong on purpose at the clients of one process.
+
+    Args:
+        faults: by client.
+        enters: called with each client and each stage that it comes to.
+    """
+
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+    enters: Callable[[str, str], None] = _nobody
+
+
+NO_TRIALS: Final = Trials()
 
 
 @dataclass(frozen=True)
@@ -71,7 +92,8 @@ class Star:
         plan: the plan, as `mpc plan --json` prints it.
         plan_blocks: the same as lines and tables.
         protection: what it withstands; `knowledge` who learns what; `data_notice` what is asked of a party's data.
-        clients: the clients of one process, ready to join; `dropouts` those that a test lets drop out, and when.
+        clients: the clients of one process, ready to join; `client_faults` what the
+            hosted ones do of a trial.
         trust_of: what a client goes by where the server may lie, of its own and everybody's signing keys.
         helper: the helper, ready to join; `helper_result` what it reports.
         serve: the server's part; returns its result.
@@ -88,8 +110,8 @@ class Star:
     protection: Callable[[Any], list[Block]]
     knowledge: Callable[[Any], list[Block]]
     data_notice: Callable[[Any, str], list[Block]]
-    clients: Callable[[Any, Mapping[str, Membership], Logger, Mapping[str, str]], dict[str, StarClient]]
-    dropouts: Callable[[Any], dict[str, str]]
+    clients: Callable[[Any, Mapping[str, Membership], Logger, Trials], dict[str, StarClient]]
+    client_faults: Callable[[Any], dict[str, Fault]]
     trust_of: Callable[[bytes, list[bytes]], Trust]
     helper: Callable[[Any], StarClient]
     helper_result: Callable[[Any, ClientHost, Logger], dict[str, Any]]

@@ -33,6 +33,7 @@ import zmq
 
 import mpc.links.channel
 from mpc.errors import BeaverlodgeError
+from mpc.faults.fault import vanishing
 from mpc.links.channel import Channel, Limits
 from mpc.links.zmq.curve import Curve, Identity
 from mpc.links.zmq.transport import Transport
@@ -335,7 +336,7 @@ def a_sum(scene: Scene) -> dict[str, str]:
         def make(*_: Any) -> ClientProgram:
             return stages()
 
-        return StarClient(make, DIGEST, STAGES[1] if name == LEAVES_AFTER_FIRST else None)
+        return StarClient(make, DIGEST, vanishing(STAGES[1] if name == LEAVES_AFTER_FIRST else None))
 
     def visit(*names: str) -> Any:
         clients = {name: (client(name), scene.keys[name]) for name in names}

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import TooFewError
+from mpc.faults.fault import vanishing
 from mpc.links.network import Came, Disconnected
 from mpc.links.probe import probe, read_probe
 from mpc.links.session import Frame
@@ -50,7 +51,7 @@ def star_clients(settings: Settings = SETTINGS, drops: dict[int, str] | None = N
         )
 
     return [
-        StarClient(partial(make, i), DIGEST, (drops or {}).get(i))  # type: ignore[arg-type]
+        StarClient(partial(make, i), DIGEST, vanishing((drops or {}).get(i)))  # type: ignore[arg-type]
         for i in range(settings.clients)
     ]
 

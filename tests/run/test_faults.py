@@ -11,6 +11,7 @@ import pytest
 from parties.scenario.problems import nearest
 from tests.run.command import mpc, record
 from tests.run.scenarios import write_scenario
+from tests.run.sums import expected, write_sums
 from tests.run.test_party import separate
 
 SEED = "[testing]\ninsecure_seed = 11\n"
@@ -124,3 +125,70 @@ def test_no_party_takes_part_in_a_study_with_faults(tmp_path: Path, command: str
     assert ran.code == 2
     assert "[faults] has things go wrong on purpose, which is for `mpc run` alone" in ran.err
     assert not (tmp_path / "runs").exists()
+
+
+def run_sum(tmp_path: Path, trial: str, **how: Any) -> tuple[Any, dict[str, Any]]:
+    scenario = write_sums(tmp_path, **how)
+    scenario.write_text(scenario.read_text() + trial)
+    ran = mpc("run", scenario, "--out", tmp_path / "record")
+    assert "Traceback" not in ran.err
+    return ran, record(tmp_path / "record")
+
+
+@pytest.mark.parametrize(
+    ("trial", "left_out", "text"),
+    [
+        ('vanish = 0.12\nstage = "masked"\n', 1, "1 of 9 hosted clients vanish in 'masked'"),
+        ('straggle = 0.12\nstage = "unmask"\nseconds = 1.0\n', 0, "1 of 9 hosted clients answer 1 s late in 'unmask'"),
+        (
+            'straggle = 0.12\nstage = "masked"\nseconds = 60.0\n',
+            1,
+            "1 of 9 hosted clients answer 60 s late in 'masked'",
+        ),
+    ],
+    ids=["vanish", "straggle", "come too late"],
+)
+def test_hosted_clients_that_vanish_or_straggle(tmp_path: Path, trial: str, left_out: int, text: str) -> None:
+    ran, fields = run_sum(tmp_path, f"[faults.clients]\n{trial}", deadline=10.0 if "60" in trial else 50.0)
+    assert ran.code == 0, ran.err
+    assert len(fields["sums"]["left_out"]) == left_out
+    assert [(one["fault"], len(one["struck"])) for one in fields["faults"]] == [(text, 1)]
+    assert text in mpc("plan", tmp_path / "sums.toml").out
+
+
+@pytest.mark.parametrize(
+    ("trial", "code", "left_out"),
+    [
+        (fault("kill", party="c3", stage="masked"), 0, ["c3"]),
+        (fault("restart", party="c3", stage="start"), 0, []),
+        (fault("stop", party="server", stage="masked", seconds=1.0), 0, []),
+        (fault("kill", party="server", stage="masked"), 7, None),
+    ],
+    ids=["a client is killed", "a client starts again", "the server stops", "the server is killed"],
+)
+def test_processes_of_a_sum(tmp_path: Path, trial: str, code: int, left_out: list[str] | None) -> None:
+    ran, fields = run_sum(tmp_path, trial)
+    assert ran.code == code, ran.err
+    assert [len(one["struck"]) for one in fields["faults"]] == [1]
+    if left_out is not None:
+        assert fields["sums"]["left_out"] == left_out
+        assert fields["sums"]["columns"] == expected(*(int(name[1:]) for name in left_out))
+
+
+@pytest.mark.parametrize(
+    ("trial", "said"),
+    [
+        (fault("kill", party="c3", stage="maskd"), "did you mean 'masked'?"),
+        (fault("kill", party="clients_2", at=1.0), "did you mean 'clients_1'?"),
+        (fault("kill", party="c3"), "[[faults.kill]] of a sum needs a stage or a time"),
+        (fault("delay", party="c3"), "for clients that are late, use [faults.clients]"),
+        (fault("restart", party="server", at=1.0), "[[faults.restart]] server cannot come back into a sum"),
+        ("[faults.clients]\nvanish = 0.7\nstraggle = 0.7\n", "vanish and straggle are more than all clients"),
+        ('[faults.clients]\nstage = "maskd"\n', "did you mean 'masked'?"),
+    ],
+)
+def test_faults_that_a_sum_cannot_have(tmp_path: Path, trial: str, said: str) -> None:
+    scenario = write_sums(tmp_path)
+    scenario.write_text(scenario.read_text() + trial)
+    ran = mpc("plan", scenario)
+    assert ran.code == 2 and said in ran.err, ran

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, DataError
+from mpc.faults.fault import Fault, Kind
 from mpc.randomness.key_agreement import Signer
 from mpc.randomness.streams import Stream, derive, os_entropy
 from mpc.ring.array import Array
@@ -19,7 +20,7 @@ from mpc.star.stage import ClientProgram
 from parties.scenario.problems import quote
 from parties.tasks.secure_sum.data import ClientRows, Values, numbers_of
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.star import Membership
+from parties.tasks.star import NO_TRIALS, Membership, Trials
 from parties.trust.rounds import AgreedRounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.graph import shuffled
@@ -28,7 +29,7 @@ from protocols.aggregation.settings import Journal, Occasion, Settings, Trust
 
 
 def clients_of(
-    scenario: SumScenario, members: Mapping[str, Membership], log: Logger, drops: Mapping[str, str] | None = None
+    scenario: SumScenario, members: Mapping[str, Membership], log: Logger, trials: Trials = NO_TRIALS
 ) -> dict[str, StarClient]:
     """The clients of this process, ready to join; a client with unfit data reports only that to the server."""
     numbers = {name: number for number, name in enumerate(scenario.client_names)}
@@ -42,18 +43,28 @@ def clients_of(
             log.error("%s: %s", name, error)
             clients[name] = _unfit(error)
             continue
-        drop = (drops or {}).get(name)
-        clients[name] = StarClient(part.program, scenario.meeting, drop, scenario.task.rounds)
+        fault, enters = trials.faults.get(name), partial(trials.enters, name)
+        clients[name] = StarClient(part.program, scenario.meeting, fault, scenario.task.rounds, enters=enters)
     return clients
 
 
-def dropouts(scenario: SumScenario) -> dict[str, str]:
-    """The hosted clients that drop out, by stage: `dropping` of all, some in each stage, always the same ones."""
+def client_faults(scenario: SumScenario) -> dict[str, Fault]:
+    """The hosted clients that vanish or straggle, each with its fault: some in each stage where none is named.
+
+    Those of one seed are always the same ones.
+    """
+    spec = scenario.faults.clients if scenario.faults is not None else None
+    if scenario.faults is None or spec is None:
+        return {}
     names = scenario.hosted_clients
-    share = scenario.clients.dropping if scenario.clients is not None else 0.0
-    places = shuffled(len(names), Stream(derive(bytes(32), f"dropping/{scenario.name}")))[: int(share * len(names))]
-    kinds = stages(scenario.task.server == "malicious")
-    return {names[place]: kinds[turn % len(kinds)] for turn, place in enumerate(places.tolist())}
+    order = shuffled(len(names), Stream(derive(bytes(32), f"faults/{scenario.name}/{scenario.faults.seed}"))).tolist()
+    kinds = stages(scenario.task.server == "malicious") if spec.stage is None else (spec.stage,)
+    count = int(spec.vanish * len(names)), int(spec.straggle * len(names))
+    found = {}
+    for turn, place in enumerate(order[: sum(count)]):
+        kind: Kind = "vanish" if turn < count[0] else "delay"
+        found[names[place]] = Fault(kind, stage=kinds[turn % len(kinds)], seconds=spec.seconds)
+    return found
 
 
 def trust_of(signing: bytes, public: list[bytes]) -> Trust:

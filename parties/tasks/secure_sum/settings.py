@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import UsageError
+from mpc.faults.fault import Fault
+from parties.scenario.faults import FaultsSpec, check_faults, check_star_faults, check_words, read_faults
 from parties.scenario.file import NAME_HINT, PARTY_NAME, check_schema
 from parties.scenario.models import Head, RosterSpec, SessionSpec
 from parties.scenario.network import NetworkSpec, check_network, read_network
@@ -24,18 +26,20 @@ from parties.scenario.problems import (
 from parties.scenario.star import ROUND, ClientsSpec, StarParty, StarScenario
 from parties.tasks.secure_sum.models import SumTask
 from protocols.aggregation.bounds import Bounds, choose_bounds
+from protocols.aggregation.messages import DISCLOSED, HIDDEN, stages
 from protocols.aggregation.quantise import Coding
 from protocols.aggregation.settings import Settings, settings_of
 from protocols.aggregation.small_sums import Cell, CellTest, column_cells
 from protocols.aggregation.value_rows import ValueRows, moduli
 
-_TABLES = ("parties", "clients", "task", "network", "session", "roster")
+_TABLES = ("parties", "clients", "task", "network", "faults", "session", "roster")
 _HEAD_KEYS = ("schema", "name")  # no seed: a sum uses no public randomness
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "[task]": tuple(SumTask.model_fields),
     "[parties.NAME]": tuple(StarParty.model_fields),
     "[clients]": tuple(ClientsSpec.model_fields),
     "[network]": tuple(NetworkSpec.model_fields),
+    "[faults]": tuple(FaultsSpec.model_fields),
     "[session]": tuple(SessionSpec.model_fields),
     "[roster]": tuple(RosterSpec.model_fields),
 }
@@ -201,6 +205,7 @@ def _read_each_table(path: Path, raw: Mapping[str, Any]) -> Reading[SumScenario 
     task = yield from read_table(SumTask, raw["task"], "[task]", _ELSEWHERE)
     roster = (yield from read_table(RosterSpec, raw["roster"], "[roster]", _ELSEWHERE)) if "roster" in raw else None
     network = (yield from read_network(raw["network"], _ELSEWHERE)) if "network" in raw else None
+    faults = (yield from read_faults(raw["faults"], _ELSEWHERE)) if "faults" in raw else None
     if head is None or session is None or task is None:
         return None
     return SumScenario(
@@ -211,6 +216,7 @@ def _read_each_table(path: Path, raw: Mapping[str, Any]) -> Reading[SumScenario 
         session=session,
         roster=roster,
         network=network,
+        faults=faults,
         path=path,
     )
 
@@ -253,6 +259,8 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
         yield Problem("a party has the name of a hosted client", "call it otherwise")
     if scenario.network is not None:
         yield from check_network(scenario.network, scenario.link_names)
+    if scenario.faults is not None:
+        yield from _check_faults(scenario, scenario.faults)
     if len(set(task.columns)) < len(task.columns):
         yield Problem("[task] columns lists a column more than once", "list each once")
     if (task.weight is None) != (task.largest_weight is None):
@@ -313,3 +321,14 @@ def _check_helper(scenario: SumScenario) -> Iterator[Problem]:
         )
     if scenario.count > _MOST_HELPED:
         yield Problem(f"{scenario.count} clients are more than the {_MOST_HELPED} that a helper serves", "leave it out")
+
+
+def _check_faults(scenario: SumScenario, spec: FaultsSpec) -> Iterator[Problem]:
+    """What goes wrong on purpose is of the processes and stages of a sum."""
+    kinds = stages(scenario.task.server == "malicious")
+    more = ("start", "joining", *((HIDDEN, DISCLOSED) if scenario.helper is not None else ()))
+    yield from check_faults(spec, (*scenario.parties, *scenario.hosts))
+    yield from check_star_faults(spec, (scenario.server, scenario.helper), scenario.clients is not None)
+    yield from check_words(spec.faults, (), (*more, *kinds))
+    if spec.clients is not None and spec.clients.stage is not None:
+        yield from check_words([Fault("vanish", stage=spec.clients.stage)], (), kinds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from parties.tasks.secure_sum.clients import clients_of, dropouts, hosts_result, trust_of
+from parties.tasks.secure_sum.clients import client_faults, clients_of, hosts_result, trust_of
 from parties.tasks.secure_sum.consent import data_notice
 from parties.tasks.secure_sum.data import ClientRows, Values, numbers_of
 from parties.tasks.secure_sum.helper import helper_client, helper_result
@@ -31,7 +31,7 @@ STAR: Final = Star(
     knowledge=knowledge_blocks,
     data_notice=data_notice,
     clients=clients_of,
-    dropouts=dropouts,
+    client_faults=client_faults,
     trust_of=trust_of,
     helper=helper_client,
     helper_result=helper_result,

@@ -17,6 +17,7 @@ from mpc.runtime.party import Party
 from mpc.runtime.round import HEADER_BYTES
 from mpc.runtime.speed import LinkSpeed
 from mpc.sharing.share import Share
+from mpc.star.lockstep import StarMessage, tap_of
 from mpc.testing.cases.programs import same_results, taken_case
 from mpc.testing.faults.check import play
 from mpc.testing.faults.virtual import End, Smooth, VirtualNetwork
@@ -189,3 +190,18 @@ def test_a_virtual_run_takes_as_long_as_planned(latency: float, rate: float) -> 
     planned = case.plan.seconds_over(speed)
     assert abs(done - began - planned) < 0.02 + latency / 2
     assert (planned > 10 * case.plan.seconds(0.02, 1e7)) == (latency > 0.1 or rate < 1e5)
+
+
+@pytest.mark.parametrize("stage", ("keys", "shares", "masked", "unmask"))
+def test_clients_of_a_sum_in_lockstep(stage: str) -> None:
+    """Who vanishes, or is later than the deadline, drops out where it is due; who is late for less does not."""
+    faults = {1: Fault("vanish", stage=stage), 2: Fault("delay", stage=stage, seconds=9.0)}
+    faults[3] = Fault("delay", stage=stage, seconds=1.0)
+    tap, seen = tap_of(faults, deadline=5.0), {}
+    for label in ("keys", "shares", "masked", "unmask"):
+        seen[label] = [i for i in range(5) if tap(StarMessage(i, True, label, b"x")) is None]
+    due = False
+    for label, gone in seen.items():
+        due = due or label == stage
+        assert gone == ([1, 2] if label == stage else [1] if due else [])
+    assert tap(StarMessage(1, False, stage, b"x")) is None, "nothing reaches it any more"

@@ -12,7 +12,7 @@ from mpc.links.zmq.curve import HELD_BYTES
 from parties.base.descriptors import allow_connections
 from parties.report.star_consent import star_consent_blocks
 from parties.tasks.registry import load_any
-from parties.tasks.secure_sum.clients import dropouts
+from parties.tasks.secure_sum.clients import client_faults
 from parties.tasks.secure_sum.data import ClientRows, numbers_of
 from parties.tasks.secure_sum.plan import plan_blocks, sum_plan
 from parties.tasks.secure_sum.settings import SumScenario
@@ -271,11 +271,23 @@ def test_of_hosted_clients_one_without_rows_says_so(tmp_path: Path) -> None:
     assert decode(numbers.vector, scenario.coding, 1).tolist() == [3, 900, 3, 375]
 
 
-def test_who_is_made_to_drop_out_is_spread_over_the_stages(tmp_path: Path) -> None:
-    scenario = loaded(tmp_path, ("count = 9", "count = 40\ndropping = 0.2"))
-    drops = dropouts(scenario)
-    assert sorted(drops.values()) == sorted(["keys", "shares", "masked", "unmask"] * 2)
-    assert drops == dropouts(scenario)
+def test_whose_fault_it_is_is_spread_over_the_stages(tmp_path: Path) -> None:
+    trial = "[faults]\nseed = {seed}\n[faults.clients]\nvanish = 0.2\nstraggle = 0.1\nseconds = 3.0\n"
+    found = []
+    for seed in (1, 1, 2):
+        changes = ("count = 9", "count = 40"), ("[session]", trial.format(seed=seed) + "[session]")
+        scenario = loaded(tmp_path, *changes)
+        faults = client_faults(scenario)
+        kinds = [(fault.kind, fault.stage) for fault in faults.values()]
+        assert sorted(kinds[:8]) == sorted(("vanish", stage) for stage in ("keys", "shares", "masked", "unmask") * 2)
+        assert sorted(kinds[8:]) == sorted(("delay", stage) for stage in ("keys", "shares", "masked", "unmask"))
+        assert {fault.seconds for fault in faults.values()} == {3.0}
+        assert [*scenario.hosted_faults.values()] == [
+            "8 of 40 hosted clients vanish, some in each stage",
+            "4 of 40 hosted clients answer 3 s late, some in each stage",
+        ]
+        found.append(faults)
+    assert found[0] == found[1] != found[2]
 
 
 def test_a_journal_outlives_a_restart(tmp_path: Path) -> None:
