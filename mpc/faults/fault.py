@@ -47,6 +47,7 @@ class Fault:
         number: which of these messages of one link, from 1.
         probability: with which it strikes each of these messages instead.
         stage, step: the stage at whose beginning it strikes, or when it has come so far.
+        of: whose stage that is, where the processes have a launcher; None: the party's own.
         at: seconds after the parties have met.
         frame: which frame of a whole run in virtual time, of whomever, from 0; signs and resends count.
         seconds: how long it lasts.
@@ -61,6 +62,7 @@ class Fault:
     probability: float | None = None
     stage: str | None = None
     step: int = 0
+    of: str | None = None
     at: float | None = None
     frame: int | None = None
     seconds: float = AWAY
@@ -96,7 +98,8 @@ class Fault:
         if self.at is not None:
             return f"after {self.at:g} s"
         if self.stage is not None:
-            return f"in '{self.stage}'" + (f", step {self.step}" if self.step else "")
+            whose = f" of {self.of}" if self.of is not None else ""
+            return f"in '{self.stage}'" + (f", step {self.step}" if self.step else "") + whose
         if self.frame is not None:
             return f"at frame {self.frame}"
         where = "" if self.label is None else f" in '{self.label}'"

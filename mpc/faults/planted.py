@@ -73,10 +73,12 @@ class Planted:
     def enters(self, name: str, stage: str, step: int, net: Strikes) -> None:
         """Called when a party comes to a step of a stage."""
         for place, fault in enumerate(self._faults):
-            if fault.party == name and fault.stage == stage and step >= fault.step and place not in self._done:
+            whose = fault.party if fault.of is None else fault.of
+            if whose == name and fault.stage == stage and step >= fault.step and place not in self._done:
                 self._done.add(place)
                 self._struck(place, None)
-                strike_process(fault, name, net)
+                if fault.party == name:  # else the launcher, which has heard of it, strikes the other
+                    strike_process(fault, name, net)
 
     def _is_new(self, sent: Sent) -> bool:
         """Whether a frame is a message that was not sent before, rather than a repeat, a sign or a greeting."""

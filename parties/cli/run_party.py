@@ -62,14 +62,19 @@ def run_party(
 
         def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
             if scenario.network is not None:
-                log.info(_REAL_LINKS)
-                reporter.log("info", _REAL_LINKS)
+                say_real_links(reporter, log)
             vault = vault_of(scenario, me, folder, where.identity.secret)
             to = trace_path(folder, me) if trace else None
             result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault, trace=to))
             return record_of(scenario, {me: result})
 
         return take_recorded_part(scenario, me, out, output, part)
+
+
+def say_real_links(reporter: Reporter, log: Logger) -> None:
+    """Note that [network] changes nothing here."""
+    log.info(_REAL_LINKS)
+    reporter.log("info", _REAL_LINKS)
 
 
 def take_recorded_part(

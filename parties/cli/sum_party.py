@@ -25,7 +25,7 @@ from parties.base.descriptors import allow_connections
 from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
 from parties.cli.output import Output
-from parties.cli.run_party import take_recorded_part
+from parties.cli.run_party import say_real_links, take_recorded_part
 from parties.doctor.checks import describe
 from parties.report.recorded_run import FinishedRun
 from parties.report.star_consent import star_consent_blocks
@@ -77,6 +77,8 @@ def run_sum_party(
 
         def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
             to = trace_path(folder, me) if trace else None
+            if scenario.network is not None:
+                say_real_links(reporter, log)
             try:
                 if me == scenario.server:
                     return _serve(scenario, address, pair, texts, keys, folder, to, reporter, log)

@@ -45,6 +45,8 @@ def check_file(scenario: Scenario) -> Iterator[Finding]:
     yield from _check_pairs(scenario)
     if scenario.testing is not None and scenario.testing.insecure_seed is not None:
         yield warning("[testing] insecure_seed makes all secrets known: the run protects nothing", "remove [testing]")
+    if scenario.faults is not None:
+        yield problem("[faults] is for `mpc run` only: `mpc party` refuses this file", "take [faults] out")
     if scenario.network is not None:
         yield warning("[network] is for `mpc run` only", "nothing needs to be done; real links are what they are")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -52,25 +52,28 @@ class Agenda:
 
     Args:
         log: notes what strikes.
+        find: a party's process.
         cut: breaks a connection.
         say: tells the user of a party.
     """
 
-    def __init__(self, log: FaultLog, cut: Cut, say: Callable[[Child, str], None]) -> None:
+    def __init__(
+        self, log: FaultLog, find: Callable[[str | None], Child | None], cut: Cut, say: Callable[[Child, str], None]
+    ) -> None:
         self._log = log
+        self._find = find
         self._cut = cut
         self._say = say
         self._met: float | None = None
         self._due: list[tuple[float, Callable[[float], None]]] = []
         self.stopped: set[str] = set()
 
-    def begin(self, children: Sequence[Child], now: float) -> None:
+    def begin(self, now: float) -> None:
         """The parties are told of each other: times count from here."""
         self._met = now
-        by_name = {child.name: child for child in children}
         for place, fault in enumerate(self._log.faults):
-            if fault.at is not None and fault.party in by_name:
-                self._due.append((now + fault.at, partial(self._strike, place, by_name[fault.party])))
+            if fault.at is not None and (child := self._find(fault.party)) is not None:
+                self._due.append((now + fault.at, partial(self._strike, place, child)))
 
     @property
     def struck(self) -> list[int]:
@@ -99,6 +102,12 @@ class Agenda:
         if place >= len(self._log.faults):
             return
         fault = self._log.faults[place]
+        if fault.of is not None and fault.party != child.name:  # its stage, and another's fault
+            victim = self._find(fault.party)
+            if victim is None or victim.exit_code is not None:
+                return
+            child = victim
+            _signal(child, signal.SIGSTOP if fault.kind == "stop" else signal.SIGKILL)
         if fault.kind == "drop" and peer is not None:
             self._cut(child.name, peer, fault.seconds)
         elif fault.kind == "stop":
@@ -114,11 +123,8 @@ class Agenda:
         if child.exit_code is not None:
             return
         self.note(child, place, fault.peer, now)
-        with suppress(ProcessLookupError):
-            if fault.kind == "stop":
-                os.kill(child.pid, signal.SIGSTOP)
-            elif fault.kind in ("kill", "restart"):
-                os.kill(child.pid, signal.SIGKILL)
+        if fault.kind != "drop":
+            _signal(child, signal.SIGSTOP if fault.kind == "stop" else signal.SIGKILL)
 
     def _let_go(self, child: Child, now: float) -> None:
         """A process that stopped goes on; one that is only about to stop is waited for."""
@@ -127,6 +133,10 @@ class Agenda:
         if not child.stopped():
             self._due.append((now + _AGAIN, partial(self._let_go, child)))
             return
-        with suppress(ProcessLookupError):
-            os.kill(child.pid, signal.SIGCONT)
+        _signal(child, signal.SIGCONT)
         self.stopped.discard(child.name)
+
+
+def _signal(child: Child, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(child.pid, number)

@@ -218,7 +218,7 @@ class _Run:
     """The children of one run and the selector that watches them."""
 
     def __init__(self, selector: selectors.BaseSelector, on_event: OnEvent, faults: FaultLog) -> None:
-        self.agenda = Agenda(faults, self._cut, lambda child, text: self.warn([(child, text)]))
+        self.agenda = Agenda(faults, self._find, self._cut, lambda child, text: self.warn([(child, text)]))
         self.children: list[Child] = []
         self.essential: list[Child] = []
         self.relay: Child | None = None
@@ -385,6 +385,9 @@ class _Run:
             else:
                 self._on_event(child.name, event)
 
+    def _find(self, name: str | None) -> Child | None:
+        return next((child for child in self.children if child.name == name), None)
+
     def _cut(self, one: str, other: str, seconds: float) -> None:
         if self.relay is not None and self.relay.exit_code is None:
             self.send(self.relay, {"cut": [one, other], "seconds": seconds})
@@ -406,7 +409,7 @@ class _Run:
                 return
             own = self.relay.result["peers"]
         self._introduced = True
-        self.agenda.begin(self.children, monotonic())
+        self.agenda.begin(monotonic())
         self._peers = {each.name: peers if self.relay is None else {"peers": own[each.name]} for each in self.children}
         for each in self.children:
             self.send(each, self._peers[each.name])

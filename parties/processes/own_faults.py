@@ -61,7 +61,7 @@ class OwnFaults:
         self._reporter = reporter
         faults = [read_fault(fields) for fields in order.get("faults", ())]
         self._planted = Planted(faults, order.get("fault_seed", 0), reporter.fault, order.get("struck", ()))
-        if any(fault.stage is not None and fault.party == self._me for fault in faults):
+        if any(fault.stage is not None and self._me in (fault.party, fault.of) for fault in faults):
             reporter.watch(self.enters)
         self._any = any(fault.of_messages and fault.party in (None, self._me) for fault in faults)
 

@@ -59,6 +59,7 @@ class KillSpec(Table):
     probability: Chance | None = Field(default=None, description=_A_CHANCE)
     stage: Text | None = Field(default=None, description="the name of a stage")
     step: Annotated[int, Field(ge=0, le=LARGEST_COUNT)] = Field(default=0, description=_A_STEP)
+    of: Text | None = Field(default=None, description=_A_PARTY)
     at: FromStart | None = Field(default=None, description=FROM_START)
 
 
@@ -137,6 +138,7 @@ def _of_process(kind: Kind, spec: KillSpec, seconds: float = 0.0) -> Fault:
         probability=spec.probability,
         stage=spec.stage,
         step=spec.step,
+        of=spec.of,
         at=spec.at,
         seconds=seconds,
     )
@@ -180,6 +182,7 @@ def check_faults(spec: FaultsSpec, names: Iterable[str]) -> Iterator[Problem]:
     for kind, specs in (("stop", spec.stop), ("kill", spec.kill), ("restart", spec.restart)):
         for process in specs:
             yield from _check_party(f"[[faults.{kind}]]", process.party, known)
+            yield from _check_party(f"[[faults.{kind}]] of", process.of, known)
             yield from _check_when(f"[[faults.{kind}]]", process)
 
 
@@ -237,8 +240,9 @@ def _check_when(table: str, one: MessageFault | KillSpec) -> Iterator[Problem]:
         yield Problem(f"{table} has {quote([*ways, *numbered])}", "each says when it strikes: keep one of them")
     if "label" in said and ("stage" in said or "at" in said):
         yield Problem(f"{table} has label, which is of messages, and {ways[0]}", "keep one of them")
-    if "step" in said and "stage" not in said:
-        yield Problem(f"{table} has step, and no stage", "say of which stage")
+    for key in ("step", "of"):
+        if key in said and "stage" not in said:
+            yield Problem(f"{table} has {key}, and no stage", "say of which stage")
 
 
 def check_words(faults: Iterable[Fault], labels: Iterable[str], stages: Iterable[str]) -> Iterator[Problem]:
