@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from types import ModuleType
+from types import CoroutineType, FrameType, ModuleType
 from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, InternalError, UsageError
@@ -72,7 +72,7 @@ def _executed(program: ProgramFile) -> ModuleType:
     sys.modules[name] = module  # a dataclass looks for the names in its annotations there
     try:
         exec(compile(text, str(program.path), "exec"), vars(module))  # noqa: S102  what its user named, to be run
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         raise _authors_error(program, problem, "as the file was loaded", "") from None
     return module
 
@@ -91,10 +91,11 @@ def _check_parameters(program: ProgramFile, function: Callable[..., Any], count:
 
 @dataclass
 class _Progress:
-    """How many rounds a protocol has had, and the last one's label."""
+    """How many rounds a protocol has had, and the last one's label; the frame that awaits what is no round."""
 
     rounds: int = 0
     label: str = ""
+    at: FrameType | None = None
 
     def passed(self, label: str) -> None:
         self.rounds += 1
@@ -112,22 +113,29 @@ async def followed(p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> Any:
         BeaverlodgeError: what the function itself raised.
     """
     progress = _Progress()
+    program = one.run(p, *given)
 
     def see(awaited: Any) -> None:
         if not isinstance(awaited, Round):
+            progress.at = program.cr_frame if isinstance(program, CoroutineType) else None
             raise TypeError(f"it awaits a {type(awaited).__name__}, which is no round of a party")
         progress.passed(awaited.label)
 
     try:
-        return await Watched(one.run(p, *given), see)
-    except Exception as problem:
+        return await Watched(program, see)
+    except (Exception, SystemExit) as problem:
         when = f"while it was planned, {progress}" if p.dry else f"{progress}"
-        raise _authors_error(one.file, problem, when, "" if p.dry else p.name) from None
+        raise _authors_error(one.file, problem, when, "" if p.dry else p.name, progress.at) from None
 
 
-def _authors_error(program: ProgramFile, problem: Exception, when: str, who: str) -> BeaverlodgeError:
+def _authors_error(
+    program: ProgramFile, problem: BaseException, when: str, who: str, at: FrameType | None = None
+) -> BeaverlodgeError:
     """What went wrong in the author's file, by its line. What a peer is told of it is its kind alone."""
     line, text = line_of(program, problem)
+    if line is None and at is not None:
+        line = at.f_lineno
+        text = linecache.getline(str(program.path), line).strip()
     where = f"{program.path}" + (f", line {line}" if line else "")
     spot = f"{where}, {when}"
     party = who or None
@@ -146,7 +154,7 @@ def _authors_error(program: ProgramFile, problem: Exception, when: str, who: str
 
 def line_of(program: ProgramFile, problem: BaseException) -> tuple[int | None, str]:
     """The last line of the file that led to an error, and its text."""
-    if isinstance(problem, SyntaxError):
+    if isinstance(problem, SyntaxError) and problem.filename == str(program.path):
         return problem.lineno, (problem.text or "").strip()
     mine = [one for one in traceback.extract_tb(problem.__traceback__) if one.filename == str(program.path)]
     return (mine[-1].lineno, (mine[-1].line or "").strip()) if mine else (None, "")

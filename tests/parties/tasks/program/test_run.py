@@ -105,6 +105,12 @@ def test_a_table_that_is_not_of_numbers_is_refused(tmp_path: Path, text: str, me
             "{file}, line {line}, while it was planned, after round 1 ('one'): a mask was used twice",
             'label="two"',
         ),
+        (
+            "sleeps",
+            "{file}, line {line}, while it was planned, before the first round: TypeError: it awaits a NoneType",
+            "sleep(0)",
+        ),
+        ("leaves", "owner0: {file}, line {line}, before the first round: SystemExit: 0", "SystemExit(0)"),
         ("returns_text", "{file}, returns_text: it returns a str", ""),
         ("does_more", "opened 1 values in 'more', where its plan has 0", ""),
         ("takes_two", "{file}, line {line}: takes_two(p, x, y) is given 2 values", "def takes_two"),

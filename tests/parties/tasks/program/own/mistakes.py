@@ -63,3 +63,14 @@ def mixed_reference(x):
 
 def tells_each_reference(x):
     raise ValueError("of the reference")
+
+
+async def sleeps(p, x):
+    import asyncio
+
+    await asyncio.sleep(0)
+
+
+async def leaves(p, x):
+    if not p.dry:
+        raise SystemExit(0)
