@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from parties.show.blocks import count_text, listed
+from parties.show.blocks import count_text, join_words
 from parties.trace.lanes import Lane, RoundSeen
 from parties.trace.totals import where
 
@@ -18,7 +18,7 @@ def first_difference(one: Sequence[Lane], other: Sequence[Lane]) -> str:
     names = [lane.party for lane in one]
     others = {lane.party: lane for lane in other}
     if set(names) != set(others):
-        return f"other parties: {listed(sorted(names))}, and {listed(sorted(others))}"
+        return f"other parties: {join_words(sorted(names))}, and {join_words(sorted(others))}"
     found = [place for lane in one for place in _differences(lane, others[lane.party])]
     if found:
         return min(found)[2]

@@ -8,8 +8,8 @@ from typing import Final
 
 from mpc.ring.array import Array
 from mpc.ring.rings import Ring
-from parties.show.blocks import count_text, significant
-from parties.show.html import escaped, paragraph, section
+from parties.show.blocks import count_text, to_digits
+from parties.show.html import escape, paragraph, section
 from parties.trace.values import Value, amiss, first_leaving
 
 _MOST_SHOWN: Final = 600
@@ -34,7 +34,7 @@ def values_section(values: Sequence[Value], parties: Sequence[str]) -> str:
     if not values:
         return ""
     found = list(amiss(values))
-    head = "".join(f'<p class="alarm">{escaped(text)}</p>' for text in found[:20])
+    head = "".join(f'<p class="alarm">{escape(text)}</p>' for text in found[:20])
     checked = sum(1 for value in values if value.wanted is not None)
     if not found:
         text = f"Nothing is amiss: no mask covers two values, and {count_text(checked)} values are their reference's."
@@ -59,7 +59,7 @@ def values_section(values: Sequence[Value], parties: Sequence[str]) -> str:
 
 def _round(number: int, values: Sequence[Value], parties: Sequence[str], bad: Value | None) -> str:
     heads = ("value", "shape", *parties, "masks", "opened", "in clear", "reference")
-    head = "".join(f'<th scope="col">{escaped(text)}</th>' for text in heads)
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     rows = "".join(_row(value, parties, marked=value is bad) for value in values)
     return (
         f'<div class="scroll" data-round="{number}"><table class="values"><caption>Round {number + 1}</caption>'
@@ -80,11 +80,11 @@ def _row(value: Value, parties: Sequence[str], *, marked: bool) -> str:
     opened = "" if value.opened is None else _hex(value.opened, value.ring)
     cells = [shape, *(_hex(value.parts[party], value.ring) if party in value.parts else "" for party in parties)]
     cells += [masks, opened, _numbers(value.total), _numbers(value.wanted)]
-    told = "".join(f"<td>{escaped(cell)}</td>" for cell in cells)
+    told = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     notes = [*value.notes, *(["the first value that is not the reference's"] if marked else [])]
-    note = f"<br><strong>{escaped('; '.join(notes))}</strong>" if notes else ""
+    note = f"<br><strong>{escape('; '.join(notes))}</strong>" if notes else ""
     kind = ' class="amiss"' if notes or value.leaves else ""
-    return f'<tr{kind}><th scope="row">{escaped(name)}{note}</th>{told}</tr>'
+    return f'<tr{kind}><th scope="row">{escape(name)}{note}</th>{told}</tr>'
 
 
 def _hex(words: Array, ring: Ring) -> str:
@@ -97,4 +97,4 @@ def _numbers(numbers: Array | None) -> str:
     if numbers is None:
         return ""
     flat = numbers.reshape(-1)
-    return ", ".join(significant(float(one), 6) for one in flat[:_NUMBERS]) + (" …" if len(flat) > _NUMBERS else "")
+    return ", ".join(to_digits(float(one), 6) for one in flat[:_NUMBERS]) + (" …" if len(flat) > _NUMBERS else "")
