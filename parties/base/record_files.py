@@ -8,4 +8,4 @@ RESULT: Final = "result.json"
 REPORT: Final = "report.html"
 
 SCHEMA: Final = 2
-"""Of `result.json`: since 2 it says of which `kind` of task it is. Records of schema 1 are still read."""
+"""The schema of `result.json`. Since 2 it has the `kind` of task. Records of schema 1 are still read."""

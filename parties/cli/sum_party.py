@@ -121,7 +121,7 @@ def ask_sum_approval(
     output: Output,
     terms: Terms | None = None,
 ) -> tuple[bool, Policy]:
-    """As `run_party.ask_approval`, of a secure sum."""
+    """The same as `run_party.ask_approval`, for a secure sum."""
     rules = load_policy(keys, policy)
     rules.check(request_of(scenario), me, texts)
 
@@ -141,7 +141,7 @@ def _admit(
     ask: Callable[[], bool] | None,
     output: Output,
 ) -> Releases | None:
-    """That this party's policy lets the run through and that somebody approved it; its list of releases, if it has
+    """Check this party's policy and its approval of the run; returns its list of releases, if it has
     data."""
     has_data = me not in (scenario.server, scenario.helper)
     new, rules = ask_sum_approval(scenario, me, keys, texts, approve, policy, ask, output)

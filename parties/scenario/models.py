@@ -183,7 +183,7 @@ class ModelTask(Task):
 
     @property
     def counts_as_one(self) -> str | None:
-        """Of two classes, the value that the scenario counts as 1."""
+        """The value of a target of two classes that the scenario counts as 1."""
         return None
 
     @property

@@ -194,7 +194,7 @@ def check_network(network: NetworkSpec, names: Iterable[str]) -> Iterator[Proble
 
 
 def check_link(where: str, link: str, known: Sequence[str]) -> Iterator[Problem]:
-    """That a link's name is those of two parties."""
+    """A link's name consists of two parties' names."""
     names = link.split("-")
     if len(names) != 2 or names[0] == names[1]:
         yield Problem(f"{where} is no link", 'write the names of two parties, such as "hospital_a-helper"')

@@ -49,7 +49,7 @@ class ProgramFile(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """Of the file's bytes, in hexadecimal."""
+        """SHA-256 of the file's bytes, in hexadecimal."""
         return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
     @property
@@ -106,7 +106,7 @@ def _parsed(path: Path, text: str) -> ast.Module:
 
 
 def _check_function(path: Path, tree: ast.Module, name: str) -> None:
-    """That the file has this `async` function; whether it can be called with its inputs is seen when it is planned."""
+    """Check that the file has this `async` function; the plan shows whether it can be called with its inputs."""
     coroutines = [one.name for one in tree.body if isinstance(one, ast.AsyncFunctionDef)]
     if name in coroutines:
         return
@@ -119,7 +119,7 @@ def _check_function(path: Path, tree: ast.Module, name: str) -> None:
 
 
 def _check_alone(path: Path, tree: ast.Module) -> None:
-    """That the file is all that runs: its digest, which the parties compare, would else mean nothing."""
+    """Refuse a file that runs other files: the parties compare its digest alone."""
     for line, what in sorted(_strangers(tree)):
         raise UsageError(
             f"{path}, line {line}: {what}; a program on several machines is one file",

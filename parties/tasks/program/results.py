@@ -46,7 +46,7 @@ def leaves(result: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def check(result: Any, file: ProgramFile, *, dry: bool) -> None:
-    """That a record can tell of it.
+    """Refuse a result that a record cannot hold.
 
     Raises:
         UsageError: it cannot; says of which function.
