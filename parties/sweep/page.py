@@ -37,9 +37,8 @@ def page_html(study: Study, outcomes: Sequence[Outcome]) -> str:
     rows = rows_of(runs)
     text = ending_text(study.name, outcomes).removeprefix(f"{study.name}: ")
     seeds = [one.cell.seed for one in outcomes if one.cell.seed is not None]
-    repeated = (
-        f"Public seeds {min(seeds)} to {max(seeds)}: which rows are held out differs between them. " if seeds else ""
-    )
+    drawn = "of them come which rows are held out and what inputs are made up"
+    repeated = f"Public seeds {min(seeds)} to {max(seeds)}: {drawn}. " if seeds else ""
     head = [
         f"<h1>{escape(study.name)}: sweep</h1>",
         f'<p class="alarm" role="alert">{escape(INSECURE)}</p>' if study.insecure else "",
