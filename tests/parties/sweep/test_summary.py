@@ -63,7 +63,7 @@ def test_rows_are_medians_and_extremes_of_like_runs() -> None:
 
 
 def test_values_that_python_takes_for_equal_stay_apart() -> None:
-    assert len(rows_of([({"x": 1}, None), ({"x": True}, None), ({"x": 1.0}, None)])) == 3
+    assert len(rows_of([({"x": 1}, None), ({"x": True}, None), ({"x": 1.0}, None), ({"x": "1"}, None)])) == 4
 
 
 def test_what_is_the_same_everywhere_is_said_once() -> None:
