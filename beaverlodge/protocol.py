@@ -23,6 +23,7 @@ from mpc.runtime.round import together
 from mpc.sharing.share import Mask, Masked, Public, Share
 from protocols.core.beaver import matmul, multiply
 from protocols.core.comparison import equal, less_than
+from protocols.core.order import order_statistics, ranks
 from protocols.core.secure_sum import secure_sum
 from protocols.core.selection import as_numbers, maximum, minimum, select
 from protocols.core.truncation import truncate
@@ -58,7 +59,9 @@ __all__ = [
     "maximum",
     "minimum",
     "multiply",
+    "order_statistics",
     "os_entropy",
+    "ranks",
     "run_lockstep",
     "secure_sum",
     "select",

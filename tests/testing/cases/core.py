@@ -21,12 +21,13 @@ from protocols.core.exact_floor import floor
 from protocols.core.grid_search import Wanted, grid_search
 from protocols.core.halved import halved_matmul
 from protocols.core.monotone_search import FAN, first_reached
+from protocols.core.order import order_statistics, ranks
 from protocols.core.secure_sum import secure_sum
 from protocols.core.selection import as_numbers, clamp, maximum, minimum, select
 from protocols.core.truncation import truncate
 from protocols.rows.own_rows import DIGEST_BITS
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn
-from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WORD, clamped, floored
+from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, SAME, SAME_DEALT, WORD, clamped, floored
 
 SCALE = 14
 LOW, HIGH = -1000, 5000
@@ -115,6 +116,13 @@ OTHER_ADDENDS: Secrets = [
     ([[5.0, 7.0, 1.0]], [[5.0, 6.0, 2.0]]),
 ]
 """For each of three owners: the two others have others of the same sum."""
+
+# -- order
+
+
+def _ranks_reference(x: np.ndarray) -> np.ndarray:
+    return np.argsort(np.argsort(x, axis=0, kind="stable"), axis=0)
+
 
 # -- one list of ids
 
@@ -230,7 +238,7 @@ ELEMENTWISE: dict[str, Case] = {
         lambda x, y: (x == y).astype(np.uint8),
         [integers(("m",), -1, 1)] * 2,
         None,
-        Cost(7, 2 * WORD + 4 * 4 + 4 * 2 + 4 * 1 * 4, 2 * WORD + 2 * 4 + 2 * 2 + 2 * 1 * 4, FEW),
+        Cost(7, 2 * SAME, 2 * SAME_DEALT, FEW),
     ),
     "select": Case(
         select,
@@ -339,6 +347,31 @@ CASES = {
         2.0**-20,
         Cost(1, 3 * 16, 0, MANY),
         View(owners=(3,), soak_from=4, secrets=lambda n: OTHER_ADDENDS, sizes={"m": 100}, addends=True),
+    ),
+    "ranks": Case(
+        ranks,
+        _ranks_reference,
+        [reals((3, "m"), scale=SCALE, largest=2.0**40)],
+        2.0**-40,
+        Cost(8, 6 * COMPARED + 1, 6 * (COMPARED_DEALT + WORD), FEW),
+        View(soak_from=2, sizes={"m": 12}, words=1000, structure_sizes={"m": 1}),
+        many=3_000,
+    ),
+    "order statistics": Case(
+        lambda p, x: order_statistics(p, x, (0, 2)),
+        lambda x: np.sort(x, axis=0)[[0, 2]],
+        [reals((3, "m"), scale=SCALE, largest=2.0**40)],
+        2.0**-40,
+        # three pairs are compared, and each rank with two places
+        Cost(
+            16,
+            3 * COMPARED + 1 + 6 * (SAME + WORD) + 1,
+            3 * (COMPARED_DEALT + WORD) + 6 * (SAME_DEALT + 2 * WORD),
+            {"m": 1},
+        ),
+        View(owners=(2,), soak_from=2, structure_sizes={"m": 1}, words=600, sizes={"m": 20}),
+        examples=20,
+        every=11,
     ),
     "one list of ids": Case(
         aligned,

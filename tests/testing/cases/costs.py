@@ -8,6 +8,8 @@ from protocols.scaling.standardise import SUM_RING
 WORD, WIDE = 8, SUM_RING.word_bytes
 COMPARED, COMPARED_DEALT = WORD + 12 + 6 + 3 + 3 + 3 + 2, WORD + 8 + 4 + 2 + 2 + 2 + 1
 """Of two numbers: the masked one and the levels of the tree."""
+SAME, SAME_DEALT = WORD + 8 + 4 + 4 * 2, WORD + 4 + 2 + 4 * 1
+"""Whether two numbers are equal, likewise."""
 
 
 def bits(count: int) -> int:
