@@ -22,6 +22,7 @@ from mpc.testing.cost import Cost, check_cost
 from mpc.testing.faults.check import KINDS, Faults, check_faults
 from mpc.testing.shown_plan import show_plan
 from mpc.testing.views.check import Viewed, check_view
+from mpc.testing.views.drawn import SeenItem, View, view_of
 from mpc.testing.views.star_view import Summed, check_sums
 from mpc.testing.views.structure import Structure
 
@@ -32,8 +33,10 @@ __all__ = [
     "Cost",
     "Faults",
     "Input",
+    "SeenItem",
     "Structure",
     "Summed",
+    "View",
     "Viewed",
     "bits",
     "check_correct",
@@ -47,5 +50,6 @@ __all__ = [
     "reals",
     "show_plan",
     "to_each",
+    "view_of",
     "words",
 ]

@@ -14,13 +14,37 @@ from mpc.errors import plain_text
 @click.argument("other", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Where the page goes (default: RUN/trace.html).")
 @click.option("--chrome", type=click.Path(path_type=Path), metavar="FILE", help="Write Chrome's trace format, too.")
-def trace(folder: Path, other: Path | None, out: Path | None, chrome: Path | None) -> None:
+@click.option("--view", metavar="PARTY", help="Draw what PARTY sees of a protocol, FILE:FUNCTION in the place of RUN.")
+@click.option("--owners", type=click.IntRange(2, 60), default=3, show_default=True, help="With --view: how many.")
+@click.option("--input", "inputs", metavar="INPUT", multiple=True, help="With --view: as `mpc simulate` takes it.")
+def trace(
+    folder: Path,
+    other: Path | None,
+    out: Path | None,
+    chrome: Path | None,
+    view: str | None,
+    owners: int,
+    inputs: tuple[str, ...],
+) -> None:
     """Make a page of the rounds of RUN, which was recorded with --trace: who computed, sent and waited when.
 
     The page is one file, and loads nothing. --chrome writes the same for https://ui.perfetto.dev. Under a test seed the
     page has the values of each round, too. Of two runs, say where they first differ.
+
+    `mpc trace --view owner0 median.py:median --input reals:5` runs a protocol many times with two secrets of equal
+    outputs, and draws what owner0 saw beside each other, with the verdict of the test kit.
     """
     from parties.base.private_files import replace_file
+
+    if view is not None:
+        from parties.cli.view import view_by
+        from parties.trace.view_page import view_html
+
+        seen = view_by(str(folder), view, owners, inputs)
+        page = out or Path("view.html")
+        replace_file(page, view_html(seen).encode("utf-8", "backslashreplace"), sync=False)
+        click.echo(f"{seen}\n{page}")
+        return
     from parties.trace.chrome import chrome_trace
     from parties.trace.lanes import read_lanes
     from parties.trace.page import trace_html

@@ -176,7 +176,7 @@ def check_view(
     most = _MOST_RUNS if masks == (words is not None) else _RUNS_BESIDE if masks else _RUNS_ALONE
     sums = _Sums(public, longer, words or _WORDS, most)
     tested: set[tuple[int, ...]] = set()
-    for number, (one, other) in enumerate(_pairs(protocol, inputs, owners, known, secrets, seed)):
+    for number, (one, other) in enumerate(pairs_of(protocol, inputs, owners, known, secrets, seed)):
         cases = [Case(protocol, tuple(inputs), owners, known, values) for values in (one, other)]
         tested |= _look(cases[0], cases[1], chosen, f"{seed}/{number}", sums, secrets is not None)
     if not tested:
@@ -229,7 +229,7 @@ def _look(
     tested = set()
     for coalition in coalitions:
         for case, runner in sides:  # the first turn in which somebody outside has something to hide
-            mine = _agreeing(case, runner.other, coalition)
+            mine = agreeing(case, runner.other, coalition)
             if mine is not None:
                 tested.add(coalition)
                 _compare(runner, mine, coalition, sums)
@@ -237,7 +237,7 @@ def _look(
     return tested
 
 
-def _pairs(
+def pairs_of(
     protocol: Protocol,
     inputs: Sequence[Input],
     n: int,
@@ -245,6 +245,7 @@ def _pairs(
     secrets: Sequence[tuple[Secrets, Secrets]] | None,
     seed: int,
 ) -> list[tuple[Values, Values]]:
+    """Pairs of secrets to compare, as values: the given ones; or zeros, edges and random ones."""
     if secrets is not None:
         return [(written(inputs, sizes, n, one), written(inputs, sizes, n, other)) for one, other in secrets]
     zeros = constants(inputs, sizes, n, 0)
@@ -258,7 +259,7 @@ def _pairs(
     return [(zeros, highest), (lowest, randoms(inputs, sizes, n, f"view/{seed}"))]
 
 
-def _agreeing(case: Case, other: Case, coalition: Sequence[int]) -> Case | None:
+def agreeing(case: Case, other: Case, coalition: Sequence[int]) -> Case | None:
     """The case with the coalition's inputs made equal to the other's, since it knows them; None if no input is left.
 
     A protocol that reveals must be left as it is: changed inputs would give other outputs.
