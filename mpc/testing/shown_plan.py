@@ -24,7 +24,12 @@ def show_plan(protocol: Protocol, inputs: Sequence[Input], sizes: Sizes | None =
     known = complete(inputs, sizes, 2)
     plan = Case(protocol, tuple(inputs), owners, known, constants(inputs, known, owners, 0)).plan
     sized = "".join(f", {name} = {size}" for name, size in known.items())
-    return "\n".join([f"{owners} owners and a helper{sized}", *_rounds(plan), *_correlations(plan), *_reveals(plan)])
+    return "\n".join([f"{owners} owners and a helper{sized}", *plan_lines(plan)])
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """Rounds, bytes, correlations and reveals of a plan, in lines to read."""
+    return [*_rounds(plan), *_correlations(plan), *_reveals(plan)]
 
 
 def _rounds(plan: Plan) -> list[str]:

@@ -6,13 +6,12 @@ Times are microseconds of the machine's clock. A file is cut off where its party
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
-from parties.base.trace_file import SUFFIX
 
 SCHEMA: Final = 1
 DEAL: Final = "deal"
@@ -135,46 +134,64 @@ def read_lanes(folder: Path) -> list[Lane]:
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", "name the folder of a run that was recorded with --trace")
-    lanes: dict[str, Lane] = {}
-    readers: dict[str, _Reader] = {}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        for party, content in _lines(path):
-            if "trace" in content:
-                if content["trace"] != SCHEMA:
-                    raise UsageError(f"{path} was written by another version", "use the version that wrote it")
-                lanes[party] = Lane(party, bool(content["values"]), int(content["time"]))
-                readers[party] = _Reader(lanes[party], path)
-            elif party in readers:
-                readers[party].take(content.get("events", ()))
+    from parties.base.trace_file import SUFFIX  # whose locks only some systems have
+
+    lanes = lanes_in((str(path), _content(path)) for path in sorted(folder.glob(f"*{SUFFIX}")))
     if not lanes:
         raise UsageError(
             f"{folder} holds no record of rounds (NAME{SUFFIX})", "run it with --trace: `mpc run SCENARIO --trace`"
         )
+    return lanes
+
+
+def lanes_in(written: Iterable[tuple[str, bytes]]) -> list[Lane]:
+    """What parties recorded, as it was written by each: in the order of `read_lanes`.
+
+    Args:
+        written: where each stands, for errors, and its bytes.
+
+    Raises:
+        UsageError: some of it was damaged.
+    """
+    lanes: dict[str, Lane] = {}
+    readers: dict[str, _Reader] = {}
+    for where, data in written:
+        for party, content in _lines(where, data):
+            if "trace" in content:
+                if content["trace"] != SCHEMA:
+                    raise UsageError(f"{where} was written by another version", "use the version that wrote it")
+                lanes[party] = Lane(party, bool(content["values"]), int(content["time"]))
+                readers[party] = _Reader(lanes[party], where)
+            elif party in readers:
+                readers[party].take(content.get("events", ()))
     return sorted(lanes.values(), key=lambda lane: (not lane.protocol, -lane.peers, lane.party))
 
 
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The lines of a file, and whose each is; a last one that was cut off is left out."""
+def _content(path: Path) -> bytes:
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
+        return path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    for number, line in enumerate(lines, 1):
+
+
+def _lines(where: str, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines of a file, and whose each is; a last one that was cut off is left out."""
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
         try:
             content = json.loads(line)
             yield content["party"], content
         except (ValueError, KeyError, TypeError, RecursionError):
             raise UsageError(
-                f"line {number} of {path} is no record of rounds", "it was changed: run it again"
+                f"line {number} of {where} is no record of rounds", "it was changed: run it again"
             ) from None
 
 
 class _Reader:
     """Takes a lane's events."""
 
-    def __init__(self, lane: Lane, path: Path) -> None:
+    def __init__(self, lane: Lane, where: str) -> None:
         self._lane = lane
-        self._path = path
+        self._where = where
         self._places: list[Place] = []
         self._fetched: list[Pull] = []  # since the last round
         self._number = 0
@@ -186,7 +203,7 @@ class _Reader:
             try:
                 self._take(event)
             except (ValueError, TypeError, KeyError, IndexError):
-                raise UsageError(f"{self._path} is damaged", "it was changed: run it again") from None
+                raise UsageError(f"{self._where} is damaged", "it was changed: run it again") from None
 
     def _take(self, event: list[Any]) -> None:
         lane = self._lane

@@ -20,14 +20,14 @@ def blocks(record: Mapping[str, Any]) -> list[Block]:
     inputs = "; ".join(_input_text(table(one)) for one in entries(part.get("inputs")))
     digest = str(part.get("sha256") or MISSING)
     what = f"{part.get('function', MISSING)} of {part.get('file', MISSING)}"
-    rows = [row for one in entries(part.get("results")) for row in _rows(table(one))]
+    rows = [row for one in entries(part.get("results")) for row in result_rows(table(one))]
     grid = Grid(f"What {what} gave", ("result", "to", "shape", "values"), tuple(rows), frozenset({0, 1, 2, 3}))
     nothing = Line("The protocol returned nothing.")
     return [
         Line(f"Each owner gave: {inputs}. SHA-256 of the file: {digest}."),
         *_drawn(record, part),
         grid if rows else nothing,
-        *_comparison(table(record.get("comparison"))),
+        *comparison_lines(table(record.get("comparison"))),
     ]
 
 
@@ -46,7 +46,8 @@ def _drawn(record: Mapping[str, Any], part: Mapping[str, Any]) -> list[Block]:
     return [Line(f"{', '.join(drawn)}: made-up numbers, drawn from the scenario's public seed{said}.")]
 
 
-def _rows(one: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+def result_rows(one: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Name, recipients, shape and values of one result, a row a recipient."""
     name, kind = str(one.get("name", MISSING)), one.get("kind")
     if by_owner := table(one.get("by_owner")):
         return [(name, str(owner), *_shape_values(table(own))) for owner, own in by_owner.items()]
@@ -65,7 +66,8 @@ def _shape_values(one: Mapping[str, Any]) -> tuple[str, str]:
     return str(shape), ", ".join(shown) + (f", ... ({count_text(flat.size)} in all)" if flat.size > _MOST_SHOWN else "")
 
 
-def _comparison(found: Mapping[str, Any]) -> list[Block]:
+def comparison_lines(found: Mapping[str, Any]) -> list[Block]:
+    """How far a protocol is from its reference, or why that is not known."""
     if not found:
         return []
     name = found.get("reference", MISSING)
