@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, Staged, begun
+from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, Staged, begun, struck
 from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
@@ -54,7 +54,7 @@ def test_interrupted(tmp_path: Path, moment: Moment, number: signal.Signals, tel
     ids=str,
 )
 def test_interrupted_with_a_stopped_party(tmp_path: Path, moment: Moment, victim: str, tell: Tell) -> None:
-    staged = begun(tmp_path, moment, victim)
-    staged.signal(victim, signal.SIGSTOP)
+    staged = struck(tmp_path, moment, victim, "stop", seconds=1000.0)
+    staged.run.hear(r"(.*\n)*.*: a fault on purpose")
     interrupt(staged, signal.SIGINT)
     judge(staged, tell, "Ctrl-C with a stopped party at every stage")

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.command import Running
-from tests.run.scenarios import write_scenario
-from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, Staged, begun
+from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, Staged, begun, started, struck
 from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
 
 ROUNDS = range(2)
-LINES = range(1, 30)  # a run without slow links says about thirty lines
+TIMES = [k / 40 for k in range(29)]  # seconds: a run without slow links takes about one
 
 
 def judge(staged: Staged, victim: str, tell: Tell, sweep: str) -> None:
@@ -38,26 +36,18 @@ def judge(staged: Staged, victim: str, tell: Tell, sweep: str) -> None:
     ids=str,
 )
 def test_a_killed_party(tmp_path: Path, moment: Moment, victim: str, number: int, tell: Tell) -> None:
-    staged = begun(tmp_path, moment, victim)
-    staged.signal(victim, signal.SIGKILL)
-    judge(staged, victim, tell, "SIGKILL to each party at every stage")
+    judge(struck(tmp_path, moment, victim, "kill"), victim, tell, "SIGKILL to each party at every stage")
 
 
 @pytest.mark.parametrize(
-    ("victim", "lines"),
-    SOAK.chosen("killed at a line", [(victim, lines) for victim in PARTIES for lines in LINES]),
+    ("victim", "at"),
+    SOAK.chosen("killed at a time", [(victim, at) for victim in PARTIES for at in TIMES]),
     ids=str,
 )
-def test_a_party_that_is_killed_when_so_many_lines_were_said(
-    tmp_path: Path, victim: str, lines: int, tell: Tell
-) -> None:
-    scenario = write_scenario(tmp_path, epochs=30, batch_size=16)
-    run = Running("run", scenario, "--out", tmp_path / "record", "--no-compare")
-    run.wait_for(lambda: victim in run.parties(), f"a process of {victim}")
-    run.hear(f"(.*\\n){{{lines}}}")
-    staged = Staged(run, scenario, tmp_path / "record", victim)
-    staged.signal(victim, signal.SIGKILL)
-    judge(staged, victim, tell, "SIGKILL to each party on fast links")
+def test_a_party_that_is_killed_at_a_time(tmp_path: Path, victim: str, at: float, tell: Tell) -> None:
+    trial = f'[[faults.kill]]\nparty = "{victim}"\nat = {at}\n'
+    how = {"epochs": 30, "batch_size": 16, "extra": trial}
+    judge(started(tmp_path, victim, how), victim, tell, "SIGKILL to each party on fast links")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parties.processes.relay import NAME as NETWORK
-from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, begun
+from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, begun, struck
 from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
@@ -22,9 +22,7 @@ DEADLINE = SOAK.in_time(4.0, patient=12.0)  # a busy machine lets a party wait l
     ids=str,
 )
 def test_a_stopped_party(tmp_path: Path, moment: Moment, victim: str, tell: Tell) -> None:
-    staged = begun(tmp_path, moment, victim, deadline=DEADLINE)
-    staged.signal(victim, signal.SIGSTOP)
-    ended = staged.end()
+    ended = struck(tmp_path, moment, victim, "stop", deadline=DEADLINE, seconds=1000.0).end()
     assert ended.ran.seconds < DEADLINE + PROMPT
     sweep = "SIGSTOP to each party at every stage"
     if ended.ran.code == 0 and ended.landed() == "done":

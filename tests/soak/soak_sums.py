@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 from pathlib import Path
 
-import psutil
 import pytest
 
 from protocols.aggregation.messages import stages
-from tests.run.command import Running, record
+from tests.run.command import mpc, record
 from tests.run.sums import expected, write_sums
 from tests.tiers import SOAK, Tell
 
@@ -28,12 +25,10 @@ CASES = [
 @pytest.mark.parametrize(("server", "stage", "victim"), SOAK.chosen("sums killed", CASES), ids=str)
 def test_a_kill_in_every_stage(tmp_path: Path, server: str, stage: str, victim: str, tell: Tell) -> None:
     """The exact sum of a stated set, or a clean failure: never a hang, a traceback or a wrong sum."""
-    run = Running("run", write_sums(tmp_path, task=f'server = "{server}"', deadline=20.0), "--out", tmp_path / "record")
-    run.wait_for(lambda: victim in run.parties(), f"a process of {victim}")
-    run.hear(rf"(.*\n)*server: {stage} ")
-    with contextlib.suppress(psutil.NoSuchProcess):  # a round may be over by the time that a line of it was read
-        run.party(victim).send_signal(signal.SIGKILL)
-    ended = run.end()
+    scenario = write_sums(tmp_path, task=f'server = "{server}"', deadline=20.0)
+    kill = f'[[faults.kill]]\nparty = "{victim}"\nstage = "{stage}"\nof = "server"\n'
+    scenario.write_text(scenario.read_text() + kill)
+    ended = mpc("run", scenario, "--out", tmp_path / "record")
     found = record(tmp_path / "record")
     assert "Traceback" not in ended.err
     if ended.code == 0:

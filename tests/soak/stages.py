@@ -1,11 +1,13 @@
 """Real runs of `mpc run` that can be met at every stage, and what must hold however they end.
 
-The links are made slow (`[network]`), so that each stage lasts for long enough to be met: as soon as the launcher says
-on its standard error that a party is in it. Where the signal met the party is read from the party's own log.
+Parties are stopped and killed by the scenario's own [faults], at the very stage. What a user does from outside, to the
+launcher or to the terminal, is done as soon as the launcher says on its standard error that a party is in the stage:
+for that, the links are made slow (`[network]`). Where a party was met is read from its own log.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from contextlib import suppress
@@ -34,11 +36,11 @@ DEALT_TO = "hospital_b"  # the last owner: the only one that waits for what the 
 
 @dataclass(frozen=True)
 class Moment:
-    """When a signal is sent: in a stage, or at a step of it.
+    """When something happens: in a stage, or at a step of it.
 
     Args:
         stage: one of `ORDER`.
-        step: what has to stand after the stage's name; nothing for its beginning.
+        step: what the launcher says of the step, beginning with the first; nothing for the stage's beginning.
         latency: seconds, one way: by that a stage lasts longer.
         steps: how many the training has.
     """
@@ -51,6 +53,22 @@ class Moment:
     def __str__(self) -> str:
         return f"{self.stage} {self.step}".strip()
 
+    @property
+    def number(self) -> int:
+        """The number of the step."""
+        return int(next(iter(re.findall(r"\d+", self.step)), "0"))
+
+    def seen(self, party: str) -> str:
+        """Whose stage it is: this party's, or that of one that has it."""
+        if self.stage in (HELPERS if party == "helper" else ORDER) and self.stage != "dealing":
+            return party
+        return "helper" if self.stage == "dealing" else DEALT_TO
+
+    def fault(self, kind: str, victim: str, **more: Any) -> str:
+        """The table of a fault that strikes a party then."""
+        said = {"party": victim, "stage": self.stage, "step": self.number, "of": self.seen(victim), **more}
+        return f"[[faults.{kind}]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items())
+
 
 MOMENTS = (
     *(Moment(stage) for stage in ORDER if stage != "training"),
@@ -60,26 +78,37 @@ MOMENTS = (
 )
 
 
-def settings(moment: Moment, deadline: float | None) -> dict[str, Any]:
+def settings(moment: Moment, deadline: float | None, trial: str = "") -> dict[str, Any]:
     """What `write_scenario` is asked for."""
     limits = "" if deadline is None else f"[session]\ndeadline = {deadline}\nconnect_timeout = {deadline}\n"
     network = f"[network]\nlatency_ms = {moment.latency * 1000}\n"
-    return {"rows": 12, "epochs": moment.steps, "batch_size": 64, "extra": limits + network}
+    return {"rows": 12, "epochs": moment.steps, "batch_size": 64, "extra": limits + network + trial}
+
+
+def started(folder: Path, seen: str, how: dict[str, Any]) -> Staged:
+    """A run that has been started, and of whose parties one is watched."""
+    scenario = write_scenario(folder, **how)
+    return Staged(
+        Running("run", scenario, "--out", folder / "record", "--no-compare"), scenario, folder / "record", seen
+    )
+
+
+def struck(
+    folder: Path, moment: Moment, victim: str, kind: str, *, deadline: float | None = None, **more: Any
+) -> Staged:
+    """A run in which a fault strikes a party at a moment."""
+    return started(folder, moment.seen(victim), settings(moment, deadline, moment.fault(kind, victim, **more)))
 
 
 def begun(folder: Path, moment: Moment, party: str, *, deadline: float | None = None) -> Staged:
-    """A run that has come to a moment, of this party or of one that waits for it."""
-    scenario = write_scenario(folder, **settings(moment, deadline))
-    run = Running("run", scenario, "--out", folder / "record", "--no-compare")
-    seen = party if moment.stage in (HELPERS if party == "helper" else ORDER) else DEALT_TO
-    if moment.stage == "dealing" and party != "helper":
-        seen = DEALT_TO
-    run.wait_for(lambda: run.parties().keys() >= {*PARTIES}, "processes of all parties")
+    """A run that has come to a moment, of this party or of one that has it."""
+    staged = started(folder, moment.seen(party), settings(moment, deadline))
+    staged.run.wait_for(lambda: staged.run.parties().keys() >= {*PARTIES}, "processes of all parties")
     if moment.stage != "start":
         later = [re.escape(one) for one in ORDER[ORDER.index(moment.stage) + 1 :]]
         here = f"{re.escape(moment.stage)}{' ' + moment.step if moment.step else ''}"
-        run.hear(f"^{seen}: ({'|'.join((here, *later))})(?![a-z])")
-    return Staged(run, scenario, folder / "record", seen)
+        staged.run.hear(f"^{staged.seen}: ({'|'.join((here, *later))})(?![a-z])")
+    return staged
 
 
 @dataclass(frozen=True)
@@ -92,7 +121,7 @@ class Staged:
     seen: str = field(default="")
 
     def signal(self, party: str, number: signal.Signals) -> None:
-        """To a party; on a busy machine it may have ended since it was seen."""
+        """To a process; on a busy machine it may have ended since it was seen."""
         with suppress(psutil.NoSuchProcess):
             self.run.party(party).send_signal(number)
 

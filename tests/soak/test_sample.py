@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 import pytest
 
-from tests.soak.stages import Moment, begun
+from tests.soak.stages import Moment, struck
 
 DEADLINE = 5.0
 
@@ -20,9 +19,7 @@ KILLS = [
 
 @pytest.mark.parametrize("moment, victim", KILLS, ids=str)
 def test_a_killed_party(tmp_path: Path, moment: Moment, victim: str) -> None:
-    staged = begun(tmp_path, moment, victim)
-    staged.signal(victim, signal.SIGKILL)
-    staged.end().check_failed(4, "peer-lost", victim)
+    struck(tmp_path, moment, victim, "kill").end().check_failed(4, "peer-lost", victim)
 
 
 def test_stopped_parties_where_no_peer_would_notice(tmp_path: Path) -> None:
@@ -31,8 +28,7 @@ def test_stopped_parties_where_no_peer_would_notice(tmp_path: Path) -> None:
     runs = {}
     for victim, moment in moments.items():
         (tmp_path / victim).mkdir()
-        runs[victim] = begun(tmp_path / victim, moment, victim, deadline=DEADLINE)
-        runs[victim].signal(victim, signal.SIGSTOP)
+        runs[victim] = struck(tmp_path / victim, moment, victim, "stop", deadline=DEADLINE, seconds=1000.0)
     for victim, staged in runs.items():
         ended = staged.end()
         if victim == "helper" and ended.ran.code == 0:  # a busy machine has let it end before it was stopped
