@@ -47,7 +47,7 @@ def test_a_killed_party(tmp_path: Path, moment: Moment, victim: str, number: int
 def test_a_party_that_is_killed_at_a_time(tmp_path: Path, victim: str, at: float, tell: Tell) -> None:
     trial = f'[[faults.kill]]\nparty = "{victim}"\nat = {at}\n'
     how = {"epochs": 30, "batch_size": 16, "extra": trial}
-    judge(started(tmp_path, victim, how), victim, tell, "SIGKILL to each party on fast links")
+    judge(started(tmp_path, victim, how).until_struck(), victim, tell, "SIGKILL to each party on fast links")
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,9 @@ def started(folder: Path, seen: str, how: dict[str, Any]) -> Staged:
 def struck(
     folder: Path, moment: Moment, victim: str, kind: str, *, deadline: float | None = None, **more: Any
 ) -> Staged:
-    """A run in which a fault strikes a party at a moment."""
-    return started(folder, moment.seen(victim), settings(moment, deadline, moment.fault(kind, victim, **more)))
+    """A run in which a fault has struck a party at a moment."""
+    how = settings(moment, deadline, moment.fault(kind, victim, **more))
+    return started(folder, moment.seen(victim), how).until_struck()
 
 
 def begun(folder: Path, moment: Moment, party: str, *, deadline: float | None = None) -> Staged:
@@ -124,6 +125,11 @@ class Staged:
         """To a process; on a busy machine it may have ended since it was seen."""
         with suppress(psutil.NoSuchProcess):
             self.run.party(party).send_signal(number)
+
+    def until_struck(self) -> Staged:
+        """Wait for its fault, or for its end without one."""
+        self.run.hear(": a fault on purpose")
+        return self
 
     def end(self) -> Ended:
         """Wait for the command's end, and for that of every process which has to do with its scenario."""
