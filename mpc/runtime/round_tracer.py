@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import PurePath
 from time import monotonic_ns
 from types import CodeType, CoroutineType, FrameType, GeneratorType
@@ -73,7 +74,8 @@ class RoundTracer(Tracer):
         self._write = write
         self._left = most
         self._events: list[Any] = []
-        self._places: dict[Place, int] = {}
+        self._places: dict[tuple[int, ...], int] = {}
+        self._kept: list[Place] = []  # so that no other code comes to have the id of one of theirs
         self._place = -1
         self._draws: dict[str, int] = {}
         self._since = self._written = now()
@@ -104,7 +106,8 @@ class RoundTracer(Tracer):
         self._since = now()
 
     def awaits(self, program: Any) -> None:
-        found = []
+        frames: list[FrameType] = []
+        key: list[int] = []  # of numbers alone: the hash of a code object takes microseconds
         step = program
         while step is not None:
             if isinstance(step, CoroutineType):
@@ -116,12 +119,15 @@ class RoundTracer(Tracer):
                 continue
             else:
                 break
-            if isinstance(frame, FrameType):
-                found.append((frame.f_code, frame.f_lineno))
-        place = tuple(found)
-        number = self._places.get(place)
+            if frame is not None:
+                frames.append(frame)
+                key += (id(frame.f_code), frame.f_lasti)
+        at = tuple(key)
+        number = self._places.get(at)
         if number is None:
-            number = self._places[place] = len(self._places)
+            number = self._places[at] = len(self._places)
+            place = tuple((frame.f_code, frame.f_lineno) for frame in frames)
+            self._kept.append(place)
             self._events.append(["place", number, described(place)])
         self._place = number
 
@@ -244,6 +250,7 @@ def described(place: Place) -> list[list[Any]]:
     return [[*one] for one in found if not one[0].startswith(_RUNTIME)] or [[*one] for one in found[:1]]
 
 
+@lru_cache
 def short_path(path: str) -> str:
     """A source file as it is called below this project; of any other, its name alone."""
     file = PurePath(path)

@@ -19,8 +19,10 @@ from parties.report.consent import consent_blocks, read_blocks
 from parties.report.record import record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import Scenario
+from parties.session.secrets import seed_for_tests
 from parties.session.separate import place, vault_of
 from parties.session.take_part import Prepared, take_part
+from parties.session.traced import tracer_to
 from parties.tasks.registry import Plans, job_of, request_of
 from parties.trust.consent import Terms, obtain
 from parties.trust.policy import Policy, load_policy
@@ -64,8 +66,9 @@ def run_party(
             if scenario.network is not None:
                 say_real_links(reporter, log)
             vault = vault_of(scenario, me, folder, where.identity.secret)
-            to = trace_path(folder, me) if trace else None
-            result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault, trace=to))
+            values = seed_for_tests(scenario) is not None
+            tracer = tracer_to(trace_path(folder, me), me, values=values) if trace else None
+            result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault, tracer=tracer))
             return record_of(scenario, {me: result})
 
         return take_recorded_part(scenario, me, out, output, part)

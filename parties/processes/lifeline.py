@@ -68,8 +68,13 @@ class Lifeline:
         self._descriptor = descriptor
         self._on_end = on_end
         self._on_line = on_line
+        self._last: list[Callable[[], object]] = []
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         threading.Thread(target=self._watch, name=LIFELINE, daemon=True).start()
+
+    def before_end(self, last: Callable[[], object]) -> None:
+        """Call this at end of file, in the lifeline's own thread, before the process ends."""
+        self._last.append(last)
 
     def order(self) -> dict[str, Any]:
         """The first line, this party's order. Waits for it."""
@@ -111,6 +116,8 @@ class Lifeline:
                 self._lines.put(line)
                 self._on_line()
         self._lines.put(None)
+        for last in self._last:
+            last()
         self._on_end()
 
     def _read(self) -> bytes:

@@ -76,14 +76,20 @@ def part_of(scenario: Scenario | StarScenario) -> Part:
 
         return partial(part_in_sum, scenario)
     from parties.processes.own_faults import OwnFaults
+    from parties.session.secrets import seed_for_tests
     from parties.session.take_part import Prepared, take_part
+    from parties.session.traced import tracer_to
     from parties.trust.share_file import Vault
 
     def part(order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger) -> dict[str, Any]:
         place = _place(order, scenario.parties, lifeline, reporter)
         place = replace(place, through=OwnFaults(order, reporter).through)
         name, out = order["name"], Path(order["out"])
-        own = Prepared(vault=Vault(name, out), trace=trace_path(out, name) if order.get("trace") else None)
+        tracer = None
+        if order.get("trace"):
+            tracer = tracer_to(trace_path(out, name), name, values=seed_for_tests(scenario) is not None)
+            lifeline.before_end(tracer.close)
+        own = Prepared(vault=Vault(name, out), tracer=tracer)
         return take_part(scenario, name, place, reporter, log, own)
 
     return part

@@ -57,6 +57,7 @@ def _serve(
     patience, out = scenario.session.patience or 0.0, Path(order["out"])
     try:
         with traced_server(order["name"], _trace(order)) as tracer:
+            lifeline.before_end(tracer.close)
             seat = Seat(transport, 1, lambda number: None, out, patience, gone, {}, tracer)
             return star_of(scenario).serve(scenario, seat, reporter, log, meet)
     finally:
@@ -85,6 +86,7 @@ def _help(
     )
     try:
         with traced_clients({order["name"]: client}, scenario.server, _trace(order)):
+            lifeline.before_end(client.tracer.close)
             host.run()
     finally:
         host.close(LINGER)
@@ -118,6 +120,8 @@ def _take_part(
     )
     try:
         with traced_clients(clients, scenario.server, _trace(order)):
+            for one in clients.values():
+                lifeline.before_end(one.tracer.close)
             host.run()
     finally:
         host.close(LINGER)

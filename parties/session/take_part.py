@@ -12,7 +12,6 @@ from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from logging import Logger
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mpc.errors import BeaverlodgeError, DataError, InternalError, InterruptedRun, RecordError, UsageError
@@ -25,7 +24,7 @@ from mpc.links.zmq.curve import Identity
 from mpc.links.zmq.transport import Transport
 from mpc.randomness.streams import Entropy
 from mpc.runtime.plan import Plan
-from mpc.runtime.trace import Trace
+from mpc.runtime.trace import Trace, Tracer
 from parties.base.cores import keep_to_a_core
 from parties.base.descriptors import allow_connections
 from parties.base.memory import keep_freed_memory
@@ -35,8 +34,8 @@ from parties.data.own_table import OwnTable
 from parties.scenario.file import Scenario
 from parties.session.claims import check_claims
 from parties.session.result import blamed, result_of
-from parties.session.secrets import entropy_of, seed_for_tests
-from parties.session.traced import plan_facts, tracer_to
+from parties.session.secrets import entropy_of
+from parties.session.traced import plan_facts
 from parties.tasks.base import Rows
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.registry import Plans, job_of
@@ -86,7 +85,7 @@ class Prepared:
         vault: what seals an owner's shares.
         plans: the plans that were made already.
         problem: why the table could not be read; its peers are told.
-        trace: the file in which its rounds are recorded; None where they are not.
+        tracer: records its rounds; None where they are not.
     """
 
     table: OwnTable | None = None
@@ -94,7 +93,7 @@ class Prepared:
     vault: Vault | None = None
     plans: Plans = field(default_factory=Plans)
     problem: DataError | None = None
-    trace: Path | None = None
+    tracer: Tracer | None = None
 
 
 def take_part(
@@ -111,7 +110,7 @@ def take_part(
     if place.local and me in scenario.owners:
         keep_to_a_core(scenario.owners.index(me), len(scenario.owners))
     allow_connections(len(place.peers), _DESCRIPTORS_A_PEER)
-    tracer = tracer_to(own.trace, me, values=seed_for_tests(scenario) is not None)
+    tracer = own.tracer or Tracer()
     trace = Trace(_stages(reporter, log), _make_say(reporter, log), tracer=tracer)
     transport = Transport(place.identity, place.peers, place.listen)
     channel: Channel | None = None
@@ -174,8 +173,8 @@ def _play(
     program = job.run.program(scenario, agreement, table) if table is not None else None
     excluded = {} if table is None or table.excluded is None else {"rows_excluded": table.excluded}
     del table  # it may be large; the program has its own copy of the rows
-    if own.trace is not None:
-        trace.tracer.planned(plan_facts(agreement.plan, scenario.network))
+    if own.tracer is not None:
+        own.tracer.planned(plan_facts(agreement.plan, scenario.network))
     with _freeze_imports(), noting:
         trace.restart_counts()
         trace.stage("running", 0, 0)
@@ -194,8 +193,8 @@ def _play(
     kept = _keep_result(scenario, me, agreement, result, vault) if owner and vault is not None else {}
     leave(channel, players, patient=not owner)
     agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
-    if own.trace is not None:
-        trace.tracer.planned(plan_facts(agreement.plan, scenario.network))
+    if own.tracer is not None:
+        own.tracer.planned(plan_facts(agreement.plan, scenario.network))
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
     entry = {**measured, **excluded, **kept, "seconds": _seconds(trace, finished - started)}
     return result_of(scenario, me, agreement, entry, result, trace.ways, trace.reveals)

@@ -78,11 +78,11 @@ def endings(lanes: Sequence[Lane]) -> list[str]:
         elif not lane.closed:
             found.append(f"The record of {lane.party} is cut off: its process was killed, or is running.")
         elif lane.finished is None:
-            left.append(f"{lane.party} in '{last.label}'" if last else lane.party)
+            left.append(f"{lane.party}{_within(last)}")
         if lane.dropped:
             count = count_text(sum(row[0] for row in lane.dropped.values()))
             found.append(f"{lane.party}: {count} rounds beyond the bound of its record are in the totals only.")
-    return [*found, *([f"Left before the end: {join_words(left)}."] if left else [])]
+    return [*found, *([f"Ended before the protocol did: {'; '.join(left)}."] if left else [])]
 
 
 def _within(last: RoundSeen | None) -> str:
