@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from parties.trace.lanes import read_lanes
 from parties.trust.keys import generate
 from tests.ports import free_ports
 from tests.run.command import Running, approving, mpc, record
@@ -42,16 +43,18 @@ def approval(scenario: Path, name: str) -> str:
     return found[1]
 
 
-def start(scenario: Path, name: str, approve: str | None = None) -> Running:
+def start(scenario: Path, name: str, approve: str | None = None, *words: str) -> Running:
     """A party of a scenario that is approved as it is."""
     folder = scenario.parent
     approval = ("--approve", approve) if approve is not None else approving(scenario, name)
-    return Running("party", scenario, "--as", name, "--keys", folder / "keys", "--out", folder / name, *approval)
+    return Running(
+        "party", scenario, "--as", name, "--keys", folder / "keys", "--out", folder / name, *approval, *words
+    )
 
 
 def test_three_commands_make_one_model(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
-    runs = {name: start(scenario, name, approval(scenario, name)) for name in PARTIES}
+    runs = {name: start(scenario, name, approval(scenario, name), "--trace") for name in PARTIES}
     for name, run in runs.items():
         ran = run.end()
         assert ran.code == 0, (name, ran.err)
@@ -62,6 +65,8 @@ def test_three_commands_make_one_model(tmp_path: Path) -> None:
     assert list(a["parties"]) == ["hospital_a"]
     for name, fields in zip(PARTIES, (a, b, helper), strict=True):
         assert fields["parties"][name]["bytes_sent"] == fields["plan"]["bytes"][name]
+        (lane,) = read_lanes(tmp_path / name)  # its own record of the rounds, and no other's
+        assert (lane.party, len(lane.protocol)) == (name, fields["parties"][name]["rounds"])
 
 
 def test_an_edited_scenario_is_refused_in_words(tmp_path: Path) -> None:

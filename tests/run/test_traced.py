@@ -70,6 +70,7 @@ def test_a_sums_server_and_clients_are_lanes(tmp_path: Path) -> None:
     counted = record(tmp_path / "run")["parties"]["server"]
     assert sum(size for one in server.protocol for size in one.sent.values()) == counted["bytes_sent"]
     assert sum(size for one in server.protocol for size, _ in one.came.values()) == counted["bytes_received"]
+    assert not any(lane.values or lane.told for lane in (server, *clients))
     for lane in clients:
         stages = [one for one in server.protocol if one.came]  # the last one tells the clients, and expects nothing
         assert [one.label for one in lane.protocol] == [one.label for one in stages]
