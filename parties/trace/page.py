@@ -68,7 +68,7 @@ def _head(name: str, lanes: Sequence[Lane], record: Mapping[str, Any]) -> str:
 
 def endings(lanes: Sequence[Lane]) -> list[str]:
     """How the lanes ended that did not come to the end of the protocol, and what is not in the record."""
-    found, left = [], []
+    found, left, cut = [], [], []
     for lane in lanes:
         last = lane.unfinished
         if lane.failed is not None:
@@ -76,12 +76,15 @@ def endings(lanes: Sequence[Lane]) -> list[str]:
             about = f" about {party}" if party else ""
             found.append(f"{lane.party} ended with '{code}'{about}{_within(last)}.")
         elif not lane.closed:
-            found.append(f"The record of {lane.party} is cut off: its process was killed, or is running.")
+            cut.append(lane.party)
         elif lane.finished is None:
-            left.append(f"{lane.party}{_within(last)}")
+            after = f" after '{lane.rounds[-1].label}'" if lane.rounds else " before its first round"
+            left.append(f"{lane.party}{_within(last) if last else after}")
         if lane.dropped:
             count = count_text(sum(row[0] for row in lane.dropped.values()))
             found.append(f"{lane.party}: {count} rounds beyond the bound of its record are in the totals only.")
+    if cut:
+        found.append(f"The record of {join_words(cut)} is cut off: killed, or still running.")
     return [*found, *([f"Ended before the protocol did: {'; '.join(left)}."] if left else [])]
 
 
@@ -256,7 +259,9 @@ _STYLE: Final = """
 @media (prefers-color-scheme: dark) { :root { --computing: #5aa9e6; --dealing: #f0a05a; --sending: #4cc38a;
   --waiting: #3a434b; --pick: #ff79b0; } }
 @media print { :root { --computing: #1f6fb2; --dealing: #c4681c; --sending: #1a8f5a; --waiting: #d9dfe4; }
-  #controls, .screen, button { display: none !important; } * { print-color-adjust: exact; } }
+  #controls, .screen, button { display: none !important; } * { print-color-adjust: exact; }
+  .scroll { overflow: visible; } table { font-size: .7rem; }
+  th, td { padding-right: .5rem; overflow-wrap: anywhere; white-space: normal; } tbody th { min-width: 0 !important; } }
 main { max-width: 76rem; }
 .lanes { border: 1px solid var(--line); margin: .5rem 0; }
 .lanes svg { display: block; width: 100%; max-width: none; touch-action: pan-y; cursor: grab; user-select: none; }

@@ -92,5 +92,5 @@ def test_a_killed_partys_peers_say_what_they_waited_for(tmp_path: Path) -> None:
     assert mpc("trace", tmp_path / "run").code == 0
     page = (tmp_path / "run" / "trace.html").read_text()
     assert "Failed: owner1 was killed (signal 9)" in page
-    assert "The record of owner1 is cut off" in page
+    assert "The record of owner1 is cut off: killed" in page
     assert "waiting for owner1" in page
