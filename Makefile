@@ -75,7 +75,7 @@ lock: ## renew requirements.lock and requirements-dev.lock from pyproject.toml
 	"$${PYTHON:-python3.11}" -m venv --clear build/venv-lock
 	build/venv-lock/bin/python -m pip install --quiet pip-tools
 	$(LOCK) --upgrade --output-file requirements.lock pyproject.toml
-	$(LOCK) --upgrade --extra test --extra dask --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --upgrade --extra test --extra dask --extra tour --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 clean: ## remove all that was made here but the records in runs/
 	rm -rf .venv build dist beaverlodge.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
