@@ -76,6 +76,7 @@ class RoundTracer(Tracer):
         self._events: list[Any] = []
         self._places: dict[tuple[int, ...], int] = {}
         self._kept: list[Place] = []  # so that no other code comes to have the id of one of theirs
+        self._told = 0  # of these
         self._place = -1
         self._draws: dict[str, int] = {}
         self._since = self._written = now()
@@ -110,11 +111,12 @@ class RoundTracer(Tracer):
         key: list[int] = []  # of numbers alone: the hash of a code object takes microseconds
         step = program
         while step is not None:
-            if isinstance(step, CoroutineType):
+            kind = type(step)
+            if kind is CoroutineType:
                 frame, step = step.cr_frame, step.cr_await
-            elif isinstance(step, GeneratorType):
+            elif kind is GeneratorType:
                 frame, step = step.gi_frame, step.gi_yieldfrom
-            elif isinstance(step, Watched):
+            elif kind is Watched:
                 step = step.program
                 continue
             else:
@@ -126,9 +128,7 @@ class RoundTracer(Tracer):
         number = self._places.get(at)
         if number is None:
             number = self._places[at] = len(self._places)
-            place = tuple((frame.f_code, frame.f_lineno) for frame in frames)
-            self._kept.append(place)
-            self._events.append(["place", number, described(place)])
+            self._kept.append(tuple([(frame.f_code, frame.f_lineno) for frame in frames]))
         self._place = number
 
     def drew(self, kind: str) -> None:
@@ -224,7 +224,10 @@ class RoundTracer(Tracer):
     def _flush(self) -> None:
         if not self._events:
             return
-        events, self._events = self._events, []
+        new = range(self._told, len(self._kept))  # described only now: it takes longer than a round
+        places = [["place", number, described(self._kept[number])] for number in new]
+        self._told += len(places)
+        events, self._events = places + self._events, []
         self._written = now()
         self._left -= self._line({"events": events})
 
