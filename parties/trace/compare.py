@@ -50,6 +50,11 @@ def _differences(one: Lane, other: Lane) -> Iterator[tuple[int, int, str]]:
         if said:
             yield number, _LATER, f"round {number + 1}: {one.party} {said}"
             break
+    for number, (a, b) in enumerate(zip(one.protocol, other.protocol, strict=False)):
+        if where(a) != where(b):  # of an edited file, every line may be another: so it is said if there is nothing else
+            at = f"awaits '{a.label}' at {where(a)} and at {where(b)}"
+            yield _LATER + number, 0, f"round {number + 1}: {one.party} {at}"
+            break
 
 
 _LATER = 1 << 60  # after a round's values
@@ -63,8 +68,6 @@ def _of_round(a: RoundSeen | None, b: RoundSeen | None) -> str:
         return f"has '{present.label}' ({where(present)}) in one run alone"
     if a.label != b.label:
         return f"has '{a.label}' ({where(a)}) and '{b.label}' ({where(b)})"
-    if where(a) != where(b):
-        return f"awaits '{a.label}' at {where(a)} and at {where(b)}"
     if dict(a.sent) != dict(b.sent):
         peer = next(peer for peer in {**a.sent, **b.sent} if a.sent.get(peer) != b.sent.get(peer))
         return f"sends {peer} {a.sent.get(peer, 0)} and {b.sent.get(peer, 0)} bytes in '{a.label}'"

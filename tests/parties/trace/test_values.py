@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def test_the_first_difference_of_two_runs(tmp_path: Path, fault: str, values: bo
     assert first_difference(one, other) == said
 
 
-def test_another_line_and_other_bytes_are_differences(tmp_path: Path) -> None:
+def test_other_bytes_are_a_difference(tmp_path: Path) -> None:
     async def longer(p: Party) -> None:
         x = p.input("hospital_a", None if p.dry or p.name != "hospital_a" else encoded(np.ones(4)), (4,), SCALE)
         await p.reveal(x, what="total", why="agreed", label="multiply")
@@ -160,4 +161,14 @@ def test_another_line_and_other_bytes_are_differences(tmp_path: Path) -> None:
     for tracer in tracers.values():
         tracer.close()
     said = first_difference(recorded(tmp_path / "a", values=False), read_lanes(folder))
-    assert said.startswith("round 1: hospital_a awaits 'multiply' at test_values.py:")
+    assert said == "round 1: hospital_a sends hospital_b 96 and 80 bytes in 'multiply'"
+
+
+def test_another_line_is_a_difference_if_nothing_else_is(tmp_path: Path) -> None:
+    lanes = []
+    for name, line in (("a", 7), ("b", 8)):
+        found = recorded(tmp_path / name, values=False)
+        for lane in found:
+            lane.rounds = [replace(one, place=(("mine.py", line, "run"),)) for one in lane.rounds]
+        lanes.append(found)
+    assert first_difference(*lanes) == "round 1: hospital_a awaits 'multiply' at mine.py:7 and at mine.py:8"
