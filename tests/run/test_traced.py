@@ -94,3 +94,23 @@ def test_a_killed_partys_peers_say_what_they_waited_for(tmp_path: Path) -> None:
     assert "Failed: owner1 was killed (signal 9)" in page
     assert "The record of owner1 is cut off: killed" in page
     assert "waiting for owner1" in page
+
+
+def test_a_view_is_drawn_with_its_verdict(tmp_path: Path) -> None:
+    path = tmp_path / "energy.py"
+    path.write_text(PROGRAM.replace("x[0] + x[1]", "x[0] + x[1] + x[2]"))
+    drawn = ("--view", "owner0", f"{path}:energy", "--input", "reals:2", "--out", tmp_path / "view.html")
+    ran = mpc("trace", *drawn)
+    assert ran.code == 0, ran.err
+    assert "energy, as seen by owner0 in 100 runs with each secret" in ran.out and "\npassed\n" in ran.out
+    page = (tmp_path / "view.html").read_text()
+    assert "The check found nothing" in page and "<script" not in page
+
+
+def test_secrets_with_other_outputs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "energy.py"
+    path.write_text(PROGRAM)
+    ran = mpc("trace", "--view", "owner0", f"{path}:energy", "--input", "reals:2", "--out", tmp_path / "view.html")
+    assert ran.code == 2
+    assert "two secrets with equal outputs are not known of energy" in ran.err and "energy_secrets" in ran.err
+    assert mpc("trace", "--view", "owner7", f"{path}:energy", "--input", "reals:2").code == 2
