@@ -70,6 +70,10 @@ ENDS = {
         "hospital_b was killed (signal 9)",
     ),
     "kill in a stage": (fault("kill", party="helper", stage="start"), "helper was killed (signal 9)"),
+    "kill in another's stage": (
+        fault("kill", party="helper", stage="training", step=1, of="hospital_b"),
+        "helper was killed (signal 9)",
+    ),
     "kill at a time": (fault("kill", party="hospital_a", at=0.05), "hospital_a was killed (signal 9)"),
     "stop for too long": (
         SHORT + fault("stop", party="hospital_a", stage="training", seconds=60.0),
@@ -154,6 +158,14 @@ def test_hosted_clients_that_vanish_or_straggle(tmp_path: Path, trial: str, left
     assert len(fields["sums"]["left_out"]) == left_out
     assert [(one["fault"], len(one["struck"])) for one in fields["faults"]] == [(text, 1)]
     assert text in mpc("plan", tmp_path / "sums.toml").out
+
+
+def test_a_sum_over_links_that_differ(tmp_path: Path) -> None:
+    ran, fields = run_sum(tmp_path, "[network.links.server-clients]\nlatency_ms = 100\n")
+    assert ran.code == 0, ran.err
+    assert "server-clients is made to have 100 ms one way" in ran.err
+    assert fields["sums"]["columns"] == expected()
+    assert fields["parties"]["server"]["seconds"]["online"] >= 4 * 0.2, "four stages, each there and back"
 
 
 @pytest.mark.parametrize(
