@@ -30,10 +30,12 @@ class OwnersInput:
     Args:
         kind: its scale and ring.
         words: ring elements of each owner.
+        drawn: whether they are made up.
     """
 
     kind: Input
     words: tuple[Array, ...]
+    drawn: bool = False
 
     @property
     def plain(self) -> tuple[Array, ...]:
@@ -103,7 +105,7 @@ def _drawn(kind: Input, number: int, owners: int, seed: int) -> OwnersInput:
         raise UsageError(f"the shape {kind.shape} has a size without a number", "give numbers: reals((5, 3), ...)")
     kind = kind if kind.private else each(kind)
     shape = kind.sized({})
-    return OwnersInput(kind, tuple(kind.random(f"{seed}/{number}/{k}", shape) for k in range(owners)))
+    return OwnersInput(kind, tuple(kind.random(f"{seed}/{number}/{k}", shape) for k in range(owners)), drawn=True)
 
 
 def _own(number: int, arrays: Sequence[Any], scale: int) -> OwnersInput:

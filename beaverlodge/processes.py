@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from beaverlodge.given import Given, OwnersInput, given_by
 from beaverlodge.simulation import Asked, Simulated
 from mpc.errors import InterruptedRun, UsageError
-from mpc.runtime.inputs import Input, each
 from parties.cli.output import Output
 from parties.cli.simulation import Simulation, scenario_of, scenario_text, simulated
 from parties.processes.child import one_blas_thread
+from parties.scenario.program import GIVEN
 from parties.tasks.program.settings import input_of
 from parties.tasks.registry import planned
 from parties.trace.lanes import read_lanes
@@ -36,14 +37,17 @@ def as_interrupt() -> Iterator[None]:
 def in_processes(asked: Asked) -> Simulated:
     """Run it; its record is in a new folder of `runs`."""
     one_blas_thread()
+    given = given_by(asked)
     said = Simulation(
         _file_of(asked.program),
-        3 if asked.owners is None else asked.owners,
-        tuple(_text(one) for one in asked.inputs),
+        len(given.owners),
+        tuple(map(_text, given.inputs)),
         (),
         seed=asked.seed,
         network=asked.network,
         insecure_seed=asked.insecure_seed,
+        names=given.owners,
+        given=_words(given),
     )
     scenario = scenario_of(said.program, scenario_text(said))
     _, plan = planned(scenario)
@@ -72,21 +76,37 @@ def _file_of(program: str | Callable[..., Any]) -> str:
     return f"{file}:{program.__name__}"
 
 
-def _text(one: Any) -> str:
-    """An input as `mpc simulate --input` has it."""
-    if not isinstance(one, Input):
-        raise UsageError("in processes the owners give made-up numbers", "give `Input`s of mpc.testing, as reals(...)")
-    text = "x".join(map(str, one.shape))
-    if one.ring.xor:
-        text = f"bits:{text}"
-    elif one.scale == 0:
-        text = f"integers:{text},low={one.low},high={one.high}"
+def _text(one: OwnersInput) -> str:
+    """An input as a scenario has it."""
+    kind = one.kind
+    shape = "x".join(map(str, one.words[0].shape))
+    if not one.drawn:
+        if len({words.shape for words in one.words}) > 1:
+            raise UsageError(
+                "in processes all owners' arrays of an input have one shape", "simulate(...) in one thread"
+            )
+        text = f"{GIVEN}:{shape},scale={kind.scale}"
+    elif kind.ring.xor:
+        text = f"bits:{shape}"
+    elif kind.scale == 0:
+        text = f"integers:{shape},low={kind.low},high={kind.high}"
     else:
-        text = f"reals:{text},scale={one.scale},largest={one.high / 2**one.scale:.15f}"
+        text = f"reals:{shape},scale={kind.scale},largest={kind.high / 2**kind.scale:.15f}"
     try:
-        same = input_of(text) == each(one)
-    except ValueError:
-        same = False
-    if one.private or not same:
-        raise UsageError(f"in processes there is no such input: {one}", "see docs/simulate.md for those that there are")
+        found = input_of(text)
+    except ValueError as error:
+        raise UsageError(f"in processes there is no such input: {error.args[0]}", *error.args[1:]) from None
+    if kind.private or (one.drawn and found != kind):
+        raise UsageError("in processes there is no such input", f"it is {kind}; see docs/simulate.md for what there is")
     return text
+
+
+def _words(given: Given) -> dict[str, tuple[str, ...]]:
+    """What each owner's process is sent of its own arrays."""
+    own = [one for one in given.inputs if not one.drawn]
+    if not own:
+        return {}
+    return {
+        owner: tuple(bytes(one.kind.ring.to_bytes(one.words[k])).hex() for one in own)
+        for k, owner in enumerate(given.owners)
+    }

@@ -22,6 +22,7 @@ from mpc.runtime.plan import Plan, make_plan
 from mpc.runtime.round import Round
 from mpc.runtime.round_tracer import RoundTracer
 from mpc.runtime.watched import Watched
+from parties.session.traced import plan_facts
 from parties.tasks.program.reference import beside
 from parties.tasks.program.results import described, merged
 from parties.trace.lanes import Lane, lanes_in
@@ -166,6 +167,8 @@ def _in_this_thread(asked: Asked) -> Simulated:
     }
     try:
         outcome = run_lockstep(dict.fromkeys(given.owners, run), plan, entropy=entropy, tracers=tracers)
+        for tracer in tracers.values():
+            tracer.planned(plan_facts(outcome.plan, None))
     finally:
         for tracer in tracers.values():
             tracer.close()

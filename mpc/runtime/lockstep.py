@@ -243,6 +243,8 @@ class _Net:
                     self.tracers[name].ready()
                     answers[name] = {peer: self._answer(peer, name, one) for peer in one.recv}
                     self.tracers[name].ended()
+            for name in self.tracers.keys() - programs.keys():  # the helper's
+                self.tracers[name].finished()
         finally:
             for program in programs.values():
                 program.close()

@@ -130,7 +130,12 @@ def orders(scenario: Scenario, *, trace: bool = False) -> dict[str, dict[str, An
     said: dict[str, Any] = {key: value.model_dump(mode="json") for key, value in chosen.items() if value is not None}
     said["trace"] = trace
     said |= faults_order(scenario.faults)
+    given = {owner: {"given": words} for owner, words in scenario.given.items()}
     return {
-        me: {"keys": write_keys(mine, {name: other for name, other in pairs.items() if name != me}), **said}
+        me: {
+            "keys": write_keys(mine, {name: other for name, other in pairs.items() if name != me}),
+            **said,
+            **given.get(me, {}),
+        }
         for me, mine in pairs.items()
     }

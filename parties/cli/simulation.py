@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ class Simulation:
         seed: public: what inputs are drawn from.
         network: the preset of what the links are made to be like.
         insecure_seed: of all secret randomness, for tests.
+        names: of the owners, where they have any.
+        given: by owner, the ring elements in hexadecimal of each input that is `given`.
     """
 
     program: str
@@ -43,6 +46,8 @@ class Simulation:
     seed: int = 0
     network: str | None = None
     insecure_seed: int | None = None
+    names: tuple[str, ...] = ()
+    given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def simulated(
@@ -59,7 +64,7 @@ def simulated(
     """
     check_out(out)
     text = scenario_text(asked)
-    scenario = scenario_of(asked.program, text)
+    scenario = scenario_of(asked.program, text).model_copy(update={"given": dict(asked.given)})
     check_plan(scenario)
     return run_and_record(scenario, out, lambda folder: _run(scenario, folder, text, output, lockstep, trace))
 
@@ -102,6 +107,7 @@ def scenario_text(asked: Simulation) -> str:
         UsageError: there are not as many files as owners, or no inputs.
     """
     count = asked.owners or len(asked.files) or 2
+    owners = asked.names or tuple(f"owner{number}" for number in range(count))
     if asked.files and len(asked.files) != count:
         raise UsageError(f"{count} owners need {count} files, not {len(asked.files)}", "name one for each with --data")
     table = any(map(is_table, asked.inputs))
@@ -112,8 +118,8 @@ def scenario_text(asked: Simulation) -> str:
         raise UsageError("the owners give nothing", "say what with --input reals:5, or --data a.csv b.csv")
     named = asked.program.rpartition(":")[2] or "protocol"
     lines = ["schema = 1", f"name = {_quoted(named)}", f"seed = {asked.seed}"]
-    for number in range(count):
-        lines += ["", f"[parties.owner{number}]", 'role = "owner"']
+    for number, owner in enumerate(owners):
+        lines += ["", f"[parties.{_quoted(owner)}]", 'role = "owner"']
         if asked.files:
             lines.append(f"data = {_quoted(str(asked.files[number].absolute()))}")
     lines += ["", f"[parties.{HELPER}]", 'role = "helper"', "", "[task]", 'kind = "program"']

@@ -64,7 +64,9 @@ def _apply_order(scenario: Scenario | StarScenario, order: Mapping[str, Any]) ->
         return scenario.model_copy(update={"network": network})
     from parties.scenario.program import ProgramFile
 
-    return scenario.model_copy(update={"network": network, "program": ProgramFile.model_validate(order["program"])})
+    program = ProgramFile.model_validate(order["program"])
+    given = {order["name"]: tuple(order["given"])} if "given" in order else {}
+    return scenario.model_copy(update={"network": network, "program": program, "given": given})
 
 
 def part_of(scenario: Scenario | StarScenario) -> Part:

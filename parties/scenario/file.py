@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
 from mpc.errors import InternalError, UsageError, plain_text
 from parties.scenario.checks import check_links, check_roles, check_text_settings
@@ -174,6 +174,8 @@ class Scenario(BaseModel):
     """The file or option that says where this party's data are, if not the scenario file."""
     program: ProgramFile | None = None
     """The protocol that the command line named; a scenario file never does."""
+    given: dict[str, tuple[str, ...]] = Field(default={}, repr=False)
+    """By owner, the ring elements in hexadecimal of each input that is `given`; a party's process has its own alone."""
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -242,7 +244,7 @@ class Scenario(BaseModel):
     def agreement(self) -> dict[str, Any]:
         """All that the parties must agree on, as plain JSON values."""
         left_out: Any = {"parties": {"__all__": _LOCAL_SETTINGS}, "roster": {"file"}}
-        left_out |= dict.fromkeys(("path", "data_from", "network", "faults", "program"), True)
+        left_out |= dict.fromkeys(("path", "data_from", "network", "faults", "program", "given"), True)
         values = self.model_dump(mode="json", exclude=left_out)
         network = self.network.agreement() if self.network is not None else None
         # The owners' order matters, and a JSON object has none.

@@ -23,6 +23,9 @@ HINT: Final = "name it as FILE:FUNCTION, such as median.py:median"
 TABLE: Final = "table"
 """The input that is the owners' own data."""
 
+GIVEN: Final = "given"
+"""The input that is arrays of the owners, in a run that was started from Python: `given:5x3,scale=20`."""
+
 _OURS: Final = ("beaverlodge", "mpc", "protocols")
 _ALLOWED: Final = frozenset(sys.stdlib_module_names) | {"numpy", *_OURS}
 # What runs text that is not in the file, or finds modules that no import statement names.
@@ -61,6 +64,11 @@ class ProgramFile(BaseModel):
 def is_table(text: str) -> bool:
     """Whether this input is the owners' own data."""
     return text.partition(",")[0] == TABLE
+
+
+def is_given(text: str) -> bool:
+    """Whether this input is arrays that the caller of `beaverlodge.simulate` has."""
+    return text.partition(":")[0] == GIVEN
 
 
 def read_program(named: str, *, alone: bool) -> ProgramFile:

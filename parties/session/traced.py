@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mpc.errors import BeaverlodgeError
 from mpc.runtime.plan import Plan
 from mpc.runtime.round_tracer import MOST_BYTES, RoundTracer
 from mpc.runtime.trace import Tracer
-from mpc.star.client import StarClient
-from parties.base.trace_file import TraceFile
 from parties.scenario.network import LAN, NetworkSpec
+
+if TYPE_CHECKING:
+    from mpc.star.client import StarClient
 
 _MOST_TIMED: Final = 50_000  # rounds: of more, working out the seconds would hold the run up
 
@@ -24,7 +25,11 @@ def tracer_to(path: Path | None, me: str, *, values: bool) -> Tracer:
     Args:
         values: whether all randomness comes from a test seed, so that values may be recorded.
     """
-    return Tracer() if path is None else RoundTracer(me, TraceFile(path), values=values)
+    if path is None:
+        return Tracer()
+    from parties.base.trace_file import TraceFile  # whose locks only some systems have
+
+    return RoundTracer(me, TraceFile(path), values=values)
 
 
 @contextmanager
@@ -33,6 +38,8 @@ def traced_clients(clients: Mapping[str, StarClient], server: str, path: Path | 
     if path is None or not clients:
         yield
         return
+    from parties.base.trace_file import TraceFile
+
     write = TraceFile(path)
     for name, one in clients.items():
         one.tracer, one.server = RoundTracer(name, write, most=MOST_BYTES // len(clients)), server

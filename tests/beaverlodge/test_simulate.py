@@ -135,6 +135,8 @@ def test_under_a_test_seed_the_views_add_up() -> None:
 def test_a_notebook_shows_each_in_html() -> None:
     done = beaverlodge.simulate(product, GIVEN)
     assert "9, -3" in done._repr_html_() and "product: 32 bytes" in done._repr_html_()
+    page = done.trace.page()
+    assert "The plan beside the measurement" in page and "Ended before the protocol did" not in page
     frame = done.trace._repr_html_()
     assert frame.startswith("<iframe srcdoc=") and "<script" not in frame  # escaped: it is the frame's own
 
@@ -177,8 +179,8 @@ def test_processes_need_what_another_process_can_read() -> None:
 
     with pytest.raises(UsageError, match="one of a file"):
         beaverlodge.simulate(local, BIDS, processes=True)
-    with pytest.raises(UsageError, match="made-up numbers"):
-        beaverlodge.simulate(AUCTION, GIVEN, processes=True)
+    with pytest.raises(UsageError, match="have one shape"):
+        beaverlodge.simulate(AUCTION, [[[1.0]], [[1.0, 2.0]]], processes=True)
     with pytest.raises(UsageError, match="no such input"):
         beaverlodge.simulate(AUCTION, [own(BIDS[0])], processes=True)
 
@@ -231,10 +233,51 @@ def test_processes_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read.frame("revealed")["what"].tolist()[0] == "price"
 
 
+def test_arrays_reach_processes_and_no_other_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their values come with each owner's own order: they are in no file and no record, unless they are revealed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(
+        "async def total(p, x, n):\n"
+        "    (told,) = await p.reveal(x[0] + x[1], what='total', why='agreed', label='total')\n"
+        "    return told, n[0] + n[1]\n"
+        "def total_reference(x, n):\n"
+        "    return x[0] + x[1], None\n",
+        encoding="utf-8",
+    )
+    given = {"north": [[1234.5, -2.25], [7]], "south": [[0.5, 98765.25], [-9]]}
+    done = beaverlodge.simulate("own.py:total", given, processes=True, trace=False, scale=16)
+    assert done.owners == ("north", "south")
+    assert done.result["0"].tolist() == [1235.0, 98763.0] and done.difference == 0.0
+    assert done.result["1"] == StaysShared((1,), 0, 64)
+    assert done.folder is not None
+    secrets = [f"{value:g}" for value in (1234.5, 98765.25)]
+    secrets += [(int(value * 2**16)).to_bytes(8, "little").hex() for value in (1234.5, 98765.25)]
+    for path in done.folder.iterdir():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        assert not [secret for secret in secrets if secret in text], path
+
+
+def test_an_owners_process_has_its_own_arrays_alone() -> None:
+    from parties.cli.run_locally import orders
+    from tests.parties.tasks.program.runs import scenario
+
+    given = {"owner0": ("00" * 16,), "owner1": ("ff" * 16,)}
+    found = orders(scenario("auction.py:auction", 2, "given:2").model_copy(update={"given": given}))
+    assert {name: order.get("given") for name, order in found.items()} == {**given, "helper": None}
+
+
+def test_given_arrays_are_for_python_alone() -> None:
+    from tests.parties.tasks.program.runs import simulated
+
+    with pytest.raises(UsageError, match="arrays are for that somebody has in Python"):
+        simulated("auction.py:auction", 3, "given:2")
+
+
 def test_a_cancelled_cell_leaves_no_process(tmp_path: Path) -> None:
     """Ctrl-C during a run ends the call with KeyboardInterrupt, and all that it started; what follows goes on."""
     code = (
-        "import beaverlodge, psutil\n"
+        "import beaverlodge, psutil, threading\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"  # a notebook's process has some
         "from mpc.testing import reals\n"
         "try:\n"
         "    inputs = [reals((2,), scale=20, largest=100)]\n"

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from mpc.errors import UsageError
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.inputs import Input
@@ -19,7 +20,7 @@ from parties.data.features import Feature, read_features
 from parties.data.plain_table import PlainTable, check_rows, table_notes
 from parties.data.read import RawTable, open_source
 from parties.scenario.file import Scenario
-from parties.scenario.program import is_table
+from parties.scenario.program import GIVEN, is_given, is_table
 from parties.tasks.program.settings import ProgramTask, input_of
 
 DRAWN: Final = "drawn"
@@ -68,6 +69,21 @@ def _numeric(raw: RawTable, task: ProgramTask) -> list[Feature]:
     return found
 
 
+def _given_words(scenario: Scenario, owner: str, place: int, kind: Input) -> Array:
+    """Ring elements that came with the order to run.
+
+    Raises:
+        UsageError: none came: this run was not started from Python.
+    """
+    words = scenario.given.get(owner)
+    if words is None:
+        raise UsageError(
+            f"[task] inputs has '{GIVEN}:...', which arrays are for that somebody has in Python",
+            "call beaverlodge.simulate, or let the owners give a table",
+        )
+    return kind.ring.from_bytes(bytes.fromhex(words[place]), kind.sized({}))
+
+
 def inputs_of(task: ProgramTask, rows: int, columns: int) -> list[Input]:
     """The protocol's inputs at an owner with so many rows and columns."""
     return [input_of(one, rows, columns) for one in task.inputs]
@@ -79,6 +95,8 @@ def own_words(scenario: Scenario, owner: str, table: PlainTable) -> list[Array]:
     for number, (text, one) in enumerate(zip(task.inputs, inputs_of(task, *table.values.shape), strict=True)):
         if is_table(text):
             found.append(encode(table.values, one.scale, one.ring, what=f"a value of {table.source}"))
+        elif is_given(text):
+            found.append(_given_words(scenario, owner, sum(map(is_given, task.inputs[:number])), one))
         else:
             found.append(one.random(f"{scenario.seed}/{number}/{scenario.owners.index(owner)}", one.sized({})))
     return found

@@ -162,7 +162,7 @@ def _extent(scenario: Scenario, table: PlainTable | None) -> Extent:
 
 def _found(scenario: Scenario, table: PlainTable) -> str:
     if not scenario.task_as(ProgramTask).has_table:
-        return "data: none; the inputs are made up"
+        return f"data: {'arrays from Python' if scenario.given else 'none; the inputs are made up'}"
     return f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')}"
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from parties.scenario.models import A_COUNT, MIN_ROWS, Count, Names, PartySpec, Task
 from parties.scenario.problems import Problem, Reading, nearest, show_value
-from parties.scenario.program import TABLE, is_table
+from parties.scenario.program import GIVEN, TABLE, is_table
 from parties.scenario.task import TaskReader
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, float]]] = {
     "integers": {"low": 0, "high": 100},
     "bits": {},
     TABLE: {"scale": 20},
+    GIVEN: {"scale": 20},
 }
 
 
@@ -84,6 +85,8 @@ def input_of(text: str, rows: int = 1, columns: int = 1) -> Input:
         raise ValueError(f"'{head}' has {count} entries", f"an owner can draw {_LARGEST_SIZE} at most")
     if name == "bits":
         return each(bits(shape))
+    if name == GIVEN:
+        return each(reals(shape, scale=int(settings["scale"]), largest=2.0 ** (_MOST_BITS - settings["scale"])))
     if name == "integers":
         low, high = int(settings["low"]), int(settings["high"])
         if low > high:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from parties.scenario.program import is_given, is_table
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table
 from parties.tasks.base import Show
 
@@ -38,7 +39,7 @@ def _input_text(one: Mapping[str, Any]) -> str:
 
 def _drawn(record: Mapping[str, Any], part: Mapping[str, Any]) -> list[Block]:
     texts = [str(table(one).get("input")) for one in entries(part.get("inputs"))]
-    drawn = [text for text in texts if not text.startswith("table")]
+    drawn = [text for text in texts if not is_table(text) and not is_given(text)]
     seed = table(record.get("about")).get("seed")
     if not drawn:
         return []
