@@ -12,7 +12,6 @@ from beaverlodge.simulation import Asked, Simulated
 from mpc.errors import InterruptedRun, UsageError
 from parties.cli.output import Output
 from parties.cli.simulation import Simulation, scenario_of, scenario_text, simulated
-from parties.processes.child import one_blas_thread
 from parties.scenario.program import GIVEN
 from parties.tasks.program.settings import input_of
 from parties.tasks.registry import planned
@@ -36,7 +35,6 @@ def as_interrupt() -> Iterator[None]:
 
 def in_processes(asked: Asked) -> Simulated:
     """Run it; its record is in a new folder of `runs`."""
-    one_blas_thread()
     given = given_by(asked)
     said = Simulation(
         _file_of(asked.program),

@@ -107,10 +107,8 @@ def run_scenario(
     """See `beaverlodge.run`."""
     from beaverlodge.processes import as_interrupt
     from parties.cli.output import Output
-    from parties.processes.child import one_blas_thread
     from parties.report.record import check_out
 
-    one_blas_thread()
     folder = None if out is None else Path(out)
     check_out(folder)
     loaded, output = _loaded(scenario, program, network), Output(quiet=True)

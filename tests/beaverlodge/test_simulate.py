@@ -220,7 +220,9 @@ def test_an_error_says_at_which_party_and_round() -> None:
 def test_processes_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     here = beaverlodge.simulate(AUCTION, BIDS, insecure_seed=5)
+    before = dict(os.environ)
     there = beaverlodge.simulate(AUCTION, BIDS, insecure_seed=5, processes=True)
+    assert dict(os.environ) == before
     assert there.plan == here.plan
     assert list(there.results) == list(here.results)
     assert there.comparison == here.comparison

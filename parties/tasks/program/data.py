@@ -31,10 +31,16 @@ def load(scenario: Scenario, owner: str) -> PlainTable:
     """An owner's numbers; without a table, one row that says nothing.
 
     Raises:
-        UsageError: the scenario does not say where this owner's data are.
+        UsageError: the scenario does not say where this owner's data are; or arrays should have come with the order to
+            run, and did not.
         DataError: they cannot be read, hold no numbers, lack values, or are too few.
     """
     spec, task = scenario.parties[owner], scenario.task_as(ProgramTask)
+    if any(map(is_given, task.inputs)) and owner not in scenario.given:
+        raise UsageError(
+            f"[task] inputs has '{GIVEN}:...', which arrays are for that somebody has in Python",
+            "call beaverlodge.simulate, or let the owners give a table",
+        )
     if not task.has_table:
         return PlainTable(owner, "made-up numbers", (DRAWN,), np.zeros((1, 1)))
     form = TextForm(spec.encoding, spec.decimal, spec.thousands)
@@ -69,21 +75,6 @@ def _numeric(raw: RawTable, task: ProgramTask) -> list[Feature]:
     return found
 
 
-def _given_words(scenario: Scenario, owner: str, place: int, kind: Input) -> Array:
-    """Ring elements that came with the order to run.
-
-    Raises:
-        UsageError: none came: this run was not started from Python.
-    """
-    words = scenario.given.get(owner)
-    if words is None:
-        raise UsageError(
-            f"[task] inputs has '{GIVEN}:...', which arrays are for that somebody has in Python",
-            "call beaverlodge.simulate, or let the owners give a table",
-        )
-    return kind.ring.from_bytes(bytes.fromhex(words[place]), kind.sized({}))
-
-
 def inputs_of(task: ProgramTask, rows: int, columns: int) -> list[Input]:
     """The protocol's inputs at an owner with so many rows and columns."""
     return [input_of(one, rows, columns) for one in task.inputs]
@@ -96,7 +87,8 @@ def own_words(scenario: Scenario, owner: str, table: PlainTable) -> list[Array]:
         if is_table(text):
             found.append(encode(table.values, one.scale, one.ring, what=f"a value of {table.source}"))
         elif is_given(text):
-            found.append(_given_words(scenario, owner, sum(map(is_given, task.inputs[:number])), one))
+            words = scenario.given[owner][sum(map(is_given, task.inputs[:number]))]
+            found.append(one.ring.from_bytes(bytes.fromhex(words), one.sized({})))
         else:
             found.append(one.random(f"{scenario.seed}/{number}/{scenario.owners.index(owner)}", one.sized({})))
     return found
