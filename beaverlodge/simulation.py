@@ -14,7 +14,7 @@ import numpy as np
 from beaverlodge.given import HELPER, given_by
 from beaverlodge.shown import framed, plan_html, results_html
 from beaverlodge.traces import Trace, Views, views_of
-from mpc.errors import UsageError
+from mpc.errors import InternalError, UsageError
 from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy
 from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.party import Party
@@ -23,6 +23,7 @@ from mpc.runtime.round import Round
 from mpc.runtime.round_tracer import RoundTracer
 from mpc.runtime.watched import Watched
 from parties.session.traced import plan_facts
+from parties.tasks.program.function import LOOKS_HINT, loaded
 from parties.tasks.program.reference import beside
 from parties.tasks.program.results import described, merged
 from parties.trace.lanes import Lane, lanes_in
@@ -197,7 +198,6 @@ def _functions(program: str | Protocol, inputs: int) -> tuple[Protocol, Callable
     """The protocol, and its reference: the plain function with its name and `_reference` beside it."""
     if isinstance(program, str):
         from parties.scenario.program import read_program
-        from parties.tasks.program.function import loaded
 
         found = loaded(read_program(program, alone=False), inputs)
         return found.run, found.reference
@@ -221,4 +221,6 @@ async def _followed(p: Party, program: Protocol, given: list[Any]) -> Any:
     except Exception as problem:
         when = f"after round {len(passed)} ('{passed[-1]}')" if passed else "before the first round"
         problem.add_note(f"{'while it was planned' if p.dry else p.name}, {when}")
+        if isinstance(problem, InternalError):  # of what the author does with a party: no bug of ours
+            raise UsageError(problem.message, problem.hint or LOOKS_HINT) from problem
         raise

@@ -13,7 +13,7 @@ import numpy as np
 from beaverlodge.shown import table_html
 from mpc.errors import UsageError
 from mpc.ring.array import Array
-from parties.trace.lanes import Lane
+from parties.trace.lanes import Lane, RoundSeen
 from parties.trace.page import trace_html
 from parties.trace.totals import times, where
 from parties.trace.values import Value, amiss, values_of
@@ -36,7 +36,7 @@ class Trace:
     @property
     def rounds(self) -> list[dict[str, Any]]:
         """A row for each round of each party; milliseconds, and bytes to all others."""
-        return [_round(lane, number) for lane in self.lanes for number in range(len(lane.protocol))]
+        return [_round(lane, one, number) for lane in self.lanes for number, one in enumerate(lane.protocol, 1)]
 
     @property
     def values(self) -> list[Value]:
@@ -57,7 +57,7 @@ class Trace:
         Path(path).write_text(self.page(), encoding="utf-8")
 
     def __repr__(self) -> str:
-        return f"<trace of {', '.join(lane.party for lane in self.lanes)}>"
+        return f"<trace of {len(self.lanes)} parties: {sum(len(lane.protocol) for lane in self.lanes)} rounds>"
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, so that its script and style touch nothing else."""
@@ -66,12 +66,11 @@ class Trace:
         )
 
 
-def _round(lane: Lane, number: int) -> dict[str, Any]:
-    one = lane.protocol[number]
+def _round(lane: Lane, one: RoundSeen, number: int) -> dict[str, Any]:
     handed, ready, ended = times(one, lane.last)
     return {
         "party": lane.party,
-        "round": number + 1,
+        "round": number,
         "label": one.label,
         "line": where(one),
         "computing": (one.asked - one.began + ready - handed) / 1000,

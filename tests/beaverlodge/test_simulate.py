@@ -216,6 +216,14 @@ def test_an_error_says_at_which_party_and_round() -> None:
         beaverlodge.simulate(fails, [[[1.0, 2.0]], [[3.0, 4.0]]])
     assert raised.value.__notes__ == ["owner1, after round 2 ('last')"]
 
+    async def looks(p: Party, x: tuple[Share, ...]) -> None:
+        if x[0]:
+            raise ArithmeticError
+
+    with pytest.raises(UsageError, match=r"no truth value.*p\.insist") as refused:
+        beaverlodge.simulate(looks, [[[1.0, 2.0]], [[3.0, 4.0]]])
+    assert refused.value.__cause__ is not None  # whose traceback has the author's line
+
 
 def test_processes_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -22,7 +22,7 @@ REFERENCE_ENDING: Final = "_reference"
 
 _LONGEST: Final = 300
 _LOOKS: Final = ("control flow depends on data", "a dry run cannot do", "has no truth value", "cannot be iterated")
-_LOOKS_HINT: Final = (
+LOOKS_HINT: Final = (
     "the plan is a run on shapes alone: use p.compute where numpy needs numbers, and p.insist or p.fork where an "
     "opened value decides (docs/protocols.md, Rules)"
 )
@@ -148,7 +148,7 @@ def _authors_error(
     hint = f"the line is: {text}" if text else ""
     if any(mark in said for mark in _LOOKS):
         said = f"a protocol cannot look at a value: {said}"
-        hint = "; ".join(one for one in (hint, _LOOKS_HINT) if one)
+        hint = "; ".join(one for one in (hint, LOOKS_HINT) if one)
     return UsageError(f"{who + ': ' if who else ''}{spot}: {said}", hint, party=party, joint=not who)
 
 
