@@ -64,7 +64,6 @@ class DelayLine:
         self._jitter = conditions.jitter
         self._random = Random(f"{conditions.seed}/{name}")
         self._cuts = tuple((began + start, began + end) for start, end in conditions.cuts)
-        self._last = -math.inf  # when the last packet arrives
         self._bandwidth = conditions.bandwidth
         self._packet = _LARGEST_PIECE
         if conditions.bandwidth is not None:
@@ -118,10 +117,9 @@ class DelayLine:
         return next((end for start, end in self._cuts if start <= when < end), when)
 
     def _arrives(self, sent: float) -> float:
-        """When a packet arrives: never before an earlier one."""
+        """When a packet arrives. It is given out then, or after the one before it, which may be later."""
         late = self._random.uniform(-self._jitter, self._jitter) if self._jitter else 0.0
-        self._last = max(self._last, sent + max(0.0, self._latency + late))
-        return self._last
+        return sent + max(0.0, self._latency + late)
 
     def drop(self) -> None:
         """Drop all bytes and the end: there is no receiver."""
