@@ -1,14 +1,20 @@
-"""Freed memory: this process keeps it for the next round's arrays, instead of returning it to the system."""
+"""This process's memory: its largest so far, and what it keeps of freed memory for the next round's arrays."""
 
 from __future__ import annotations
 
 import ctypes
+import resource
 import sys
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8  # of glibc's malloc.h
 _KEPT = 256 << 20
 _MAPPED_APART = 32 << 20  # the largest value that glibc accepts; larger arrays are returned to the system when freed
 _PAD = 1 << 20
+
+
+def peak_memory() -> int:
+    """The most memory that this process held so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def keep_freed_memory() -> None:

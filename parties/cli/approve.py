@@ -39,22 +39,20 @@ def approve(
     Shows what it asks for, and asks. Nothing that it names is opened or looked up for that, but a roster in its
     folder. With --until or --by, a new approval takes the place of one that there is.
     """
+    from parties.cli.run_party import ApprovalOptions, ask_approval
     from parties.scenario.file import Scenario
+    from parties.session.separate import check_name
+    from parties.tasks.star import check_identities
     from parties.trust.consent import Terms
+    from parties.trust.roster import public_texts
 
     terms = Terms(by or "", until or "") if until is not None or by is not None else None
-
     loaded = Here(scenario, name, keys, data, sql, program).load()
-    ask, output = asker(), Output(name)
-    if isinstance(loaded, Scenario):
-        from parties.cli.run_party import ask_approval
-        from parties.session.separate import check_name
-
-        check_name(loaded, name)
-        new, _ = ask_approval(loaded, name, keys, digest, policy, ask, output, terms=terms)
-    else:
-        from parties.cli.sum_party import ask_sum_approval, check_texts
-
-        new, _ = ask_sum_approval(loaded, name, keys, check_texts(loaded, name), digest, policy, ask, output, terms)
+    check_name(loaded, name)
+    texts = public_texts(loaded)
+    if not isinstance(loaded, Scenario):
+        check_identities(loaded, texts)
+    options = ApprovalOptions(digest, policy, asker(), terms)
+    new, _ = ask_approval(loaded, name, keys, texts, options, Output(name))
     until = f", until {until}" if until else ""
     click.echo(f"{name} has approved {scenario}{' as it is now' if new else ' already, as it is now'}{until}", err=True)

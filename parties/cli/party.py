@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -60,19 +59,17 @@ def party(
 def _take_part(
     here: Here, out: Path | None, approve: str | None, policy: Path | None, output: Output, *, trace: bool
 ) -> None:
+    from parties.cli.run_party import ApprovalOptions, run_party
     from parties.report.record import check_out
     from parties.scenario.file import Scenario
 
     check_out(out)
-    ask = asker()
+    options = ApprovalOptions(approve, policy, asker())
     loaded = here.load()
-    if not isinstance(loaded, Scenario):
+    if isinstance(loaded, Scenario):
+        done = run_party(loaded, here.name, out, here.keys, options, output, trace=trace)
+    else:
         from parties.cli.sum_party import run_sum_party
 
-        part = partial(run_sum_party, loaded)
-    else:
-        from parties.cli.run_party import run_party
-
-        part = partial(run_party, loaded)
-    done = part(here.name, out, here.keys, approve=approve, policy=policy, ask=ask, output=output, trace=trace)
+        done = run_sum_party(loaded, here.name, out, here.keys, options, output, trace=trace)
     output.finished(done)

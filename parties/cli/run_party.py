@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from logging import Logger
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,9 @@ from parties.report.about import Approved
 from parties.report.consent import consent_blocks, read_blocks
 from parties.report.record import record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
+from parties.report.star_consent import star_consent_blocks
 from parties.scenario.file import Scenario
+from parties.scenario.star import StarScenario
 from parties.session.secrets import seed_for_tests
 from parties.session.separate import place, vault_of
 from parties.session.take_part import Prepared, take_part
@@ -33,24 +35,36 @@ from parties.trust.run_lock import lock_run
 _REAL_LINKS: Final = "[network] is for `mpc run` only: the links between machines are what they are"
 
 
+@dataclass(frozen=True)
+class ApprovalOptions:
+    """A party's options on its approval of a scenario.
+
+    Args:
+        digest: of what is approved: the scenario, and this party's own data.
+        policy: the policy's file, if it is not the one beside the keys.
+        ask: asks at a terminal whether to approve; None where there is none.
+        terms: until when it holds, and by whom it is.
+    """
+
+    digest: str | None
+    policy: Path | None
+    ask: Callable[[], bool] | None
+    terms: Terms | None = None
+
+
 def run_party(
     scenario: Scenario,
     me: str,
     out: Path | None,
     keys: Path,
-    *,
-    approve: str | None = None,
-    policy: Path | None = None,
-    ask: Callable[[], bool] | None = None,
+    options: ApprovalOptions,
     output: Output,
-    trace: bool = False,
+    *,
+    trace: bool,
 ) -> FinishedRun:
     """Take part as `me`.
 
     Args:
-        approve: the digest of what is approved: the scenario, and this party's own data.
-        policy: the policy's file, if it is not the one beside the keys.
-        ask: asks at a terminal whether to approve; None where there is none.
         output: how it is told what happens; the log is written in the same form.
         trace: whether its rounds are recorded.
 
@@ -60,7 +74,7 @@ def run_party(
     """
     where = place(scenario, me, keys)
     with lock_run(keys, me, scenario.digest):
-        own = _admit(scenario, me, keys, approve, policy, ask, output)
+        own = _admit(scenario, me, keys, options, output)
 
         def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
             if scenario.network is not None:
@@ -102,19 +116,18 @@ def take_recorded_part(
 
 
 def ask_approval(
-    scenario: Scenario,
+    scenario: Scenario | StarScenario,
     me: str,
     keys: Path,
-    approve: str | None,
-    policy: Path | None,
-    ask: Callable[[], bool] | None,
+    publics: Mapping[str, str],
+    options: ApprovalOptions,
     output: Output,
     plans: Plans | None = None,
-    terms: Terms | None = None,
 ) -> tuple[bool, Policy]:
     """Check the scenario against this party's policy and have it approved; nothing that it names is opened.
 
     Args:
+        publics: every party's public text.
         plans: keeps the plan that is made for what is shown.
 
     Returns:
@@ -123,28 +136,25 @@ def ask_approval(
     Raises:
         UsageError: the policy refuses it, or nobody approves it.
     """
-    publics, rules = public_texts(scenario), load_policy(keys, policy)
-    pools = job_of(scenario).data.pools(scenario, me)
-    rules.check(request_of(scenario), me, publics, scenario.parties[me].rows if pools else None)
+    rules = load_policy(keys, options.policy)
+    rows = None
+    if isinstance(scenario, Scenario) and job_of(scenario).data.pools(scenario, me):
+        rows = scenario.parties[me].rows
+    rules.check(request_of(scenario), me, publics, rows)
 
     def show(changes: Sequence[str]) -> None:
-        output.blocks(consent_blocks(scenario, me, publics, changes, plans))
+        if isinstance(scenario, Scenario):
+            output.blocks(consent_blocks(scenario, me, publics, changes, plans))
+        else:
+            output.blocks(star_consent_blocks(scenario, me, publics, changes))
 
-    return obtain(scenario, me, keys, approve, show, ask, terms), rules
+    return obtain(scenario, me, keys, options.digest, show, options.ask, options.terms), rules
 
 
-def _admit(
-    scenario: Scenario,
-    me: str,
-    keys: Path,
-    approve: str | None,
-    policy: Path | None,
-    ask: Callable[[], bool] | None,
-    output: Output,
-) -> Prepared:
+def _admit(scenario: Scenario, me: str, keys: Path, options: ApprovalOptions, output: Output) -> Prepared:
     """Prepare a run that this party's policy allows and that somebody approved."""
     plans = Plans()
-    new, rules = ask_approval(scenario, me, keys, approve, policy, ask, output, plans)
+    new, rules = ask_approval(scenario, me, keys, public_texts(scenario), options, output, plans)
     spec, job = scenario.parties[me], job_of(scenario)
     pools = job.data.pools(scenario, me)
     if spec.role != "owner":

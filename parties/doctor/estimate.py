@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from mpc.errors import DataError, UsageError
 from mpc.randomness.correlation import kept_bytes
 from mpc.randomness.dealing import WINDOW_BYTES, WINDOWS_AHEAD
 from mpc.runtime.plan import Plan
+from parties.base.memory import peak_memory
 from parties.data.own_table import OwnTable
 from parties.doctor.findings import Finding, finding_of, ok, problem, warning
 from parties.doctor.links import LinkReport
@@ -86,7 +86,7 @@ def memory_needed(plan: Plan, owner: bool) -> float:
     windows = (WINDOWS_AHEAD + 1) * max([WINDOW_BYTES, *plan.windows])
     if not owner:
         return _HELPER_AT_LEAST + _HELPER_PER_MASK * masks + windows
-    reading = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # this process has read the data like a run
+    reading = peak_memory()  # this process has read the data like a run
     return max(reading, _OWNER_AT_LEAST + _OWNER_PER_MASK * masks) + windows
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import resource
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from logging import Logger
 from pathlib import Path
 from typing import Any
 
 from mpc.errors import BeaverlodgeError
 from mpc.links.zmq.transport import Transport
+from mpc.star.client import StarClient
 from mpc.star.sockets import ClientHost
 from parties.base.descriptors import allow_connections
 from parties.base.reporter import Reporter
@@ -19,9 +19,10 @@ from parties.processes.lifeline import Lifeline
 from parties.processes.order_keys import read_identity, read_keys
 from parties.processes.own_faults import OwnFaults, trials_of
 from parties.scenario.star import StarScenario
-from parties.session.traced import traced_clients, traced_server
+from parties.session.hosted import host_clients
+from parties.session.traced import traced_server
 from parties.tasks.registry import star_of
-from parties.tasks.star import LINGER, Membership, Seat, silence
+from parties.tasks.star import LINGER, Membership, Seat
 from parties.trust.round_journal import RoundJournal
 
 _DESCRIPTORS_A_CLIENT = 3  # a socket, its mailbox, and one during the connection
@@ -71,26 +72,37 @@ def _trace(order: Mapping[str, Any]) -> Path | None:
 def _help(
     scenario: StarScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
-    star = star_of(scenario)
     reporter.listening(None)
+    star = star_of(scenario)
+    client = star.helper(scenario)
+
+    def listener(over: int, total: int) -> None:
+        reporter.stage(client.stage, client.rounds, scenario.task.rounds)
+
+    host = _host(scenario, order, lifeline, {order["name"]: client}, listener)
+    return star.helper_result(scenario, host, log)
+
+
+def _host(
+    scenario: StarScenario,
+    order: Mapping[str, Any],
+    lifeline: Lifeline,
+    clients: Mapping[str, StarClient],
+    listener: Callable[[int, int], None],
+) -> ClientHost:
+    """Take the clients through all rounds at the server's endpoint, once that is known."""
     endpoint = lifeline.peers()[scenario.server]
     assert endpoint is not None
-    client, patience = star.helper(scenario), scenario.session.patience or 0.0
-    host = ClientHost(
-        endpoint,
-        order["server"].encode(),
-        {order["name"]: (client, read_identity(order["clients"][order["name"]]))},
-        silence(scenario, patience),
-        patience,
-        lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
-    )
-    try:
-        with traced_clients({order["name"]: client}, scenario.server, _trace(order)):
-            lifeline.before_end(client.tracer.close)
-            host.run()
-    finally:
-        host.close(LINGER)
-    return star.helper_result(scenario, host, log)
+
+    def close_traces() -> None:
+        for one in clients.values():
+            one.tracer.close()
+
+    lifeline.before_end(close_traces)
+    pairs = {name: (one, read_identity(order["clients"][name])) for name, one in clients.items()}
+    patience = scenario.session.patience or 0.0
+    key = order["server"].encode()
+    return host_clients(scenario, pairs, endpoint, key, listener, _trace(order), patience=patience)
 
 
 def _take_part(
@@ -106,29 +118,12 @@ def _take_part(
     members = {name: Membership(RoundJournal(folder / f"{name}.rounds", sync=alone), trusts.get(name)) for name in mine}
     trials = trials_of(scenario, order, reporter, {} if alone else star.client_faults(scenario))
     clients = star.clients(scenario, members, log, trials)
-    endpoint = lifeline.peers()[scenario.server]
-    assert endpoint is not None
-    identities = {name: read_identity(fields) for name, fields in mine.items()}
-    patience = scenario.session.patience or 0.0
-    host = ClientHost(
-        endpoint,
-        order["server"].encode(),
-        {name: (clients[name], identities[name]) for name in mine},
-        silence(scenario, patience),
-        patience,
-        lambda over, total: reporter.stage("running", over, total),
-    )
-    try:
-        with traced_clients(clients, scenario.server, _trace(order)):
-            for one in clients.values():
-                lifeline.before_end(one.tracer.close)
-            host.run()
-    finally:
-        host.close(LINGER)
+    stage = partial(reporter.stage, "running")
+    host = _host(scenario, order, lifeline, clients, stage)
     for name, one in clients.items():
         if one.failure is not None:
             log.error("%s: %s", name, one.failure)
     alone_failure = clients[order["name"]].failure if alone else None
     if alone_failure is not None:
         raise alone_failure
-    return star.result(host, os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    return star.result(host)

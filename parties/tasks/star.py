@@ -116,7 +116,7 @@ class Star:
     helper: Callable[[Any], StarClient]
     helper_result: Callable[[Any, ClientHost, Logger], dict[str, Any]]
     serve: Callable[[Any, Seat, Reporter, Logger, Callable[[], object]], dict[str, Any]]
-    result: Callable[[ClientHost, int, int], dict[str, Any]]
+    result: Callable[[ClientHost], dict[str, Any]]
     record: Callable[[Any, Mapping[str, Mapping[str, Any]]], dict[str, Any]]
     client_record: Callable[[Any, str, Mapping[str, Any]], dict[str, Any]]
     load: Callable[[Any, str, int], Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -17,6 +18,7 @@ from mpc.ring.array import Array
 from mpc.star.client import StarClient
 from mpc.star.sockets import ClientHost
 from mpc.star.stage import ClientProgram
+from parties.base.memory import peak_memory
 from parties.scenario.problems import quote
 from parties.tasks.secure_sum.data import ClientRows, Values, numbers_of
 from parties.tasks.secure_sum.settings import SumScenario
@@ -72,20 +74,20 @@ def trust_of(signing: bytes, public: list[bytes]) -> Trust:
     return Trust(Signer(signing), public)
 
 
-def hosts_result(host: ClientHost, pid: int, peak: int) -> dict[str, Any]:
-    """The report of a process that hosts clients."""
+def hosts_result(host: ClientHost) -> dict[str, Any]:
+    """The report of this process, which hosts clients."""
     clients = {name: one.client for name, one in host.hosted.items()}
     through = [one for one in host.hosted.values() if one.client.rounds]
     seconds = [one.seconds / one.client.rounds for one in through]
     return {
         "party": {
             "role": "client",
-            "pid": pid,
+            "pid": os.getpid(),
             "clients": len(clients),
             "rounds": max((client.rounds for client in clients.values()), default=0),
             "bytes_sent": sum(client.sent for client in clients.values()),
             "bytes_received": sum(client.received for client in clients.values()),
-            "peak_memory": peak,
+            "peak_memory": peak_memory(),
         },
         "client_seconds": seconds,
         "median_client_seconds": median(seconds) if through else None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import resource
 from logging import Logger
 from typing import Any
 
@@ -42,6 +40,6 @@ def helper_result(scenario: SumScenario, host: ClientHost, log: Logger) -> dict[
         raise one.client.failure
     if one.client.fell_short is not None:
         log.warning("one attempt or more had too few: %s", one.client.fell_short.message)
-    result = hosts_result(host, os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    result = hosts_result(host)
     party = result["party"] | {"role": "helper", "clients": 0, "computation": one.seconds}
     return result | {"party": party, "client_seconds": [], "median_client_seconds": None}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 from collections.abc import Callable
 from logging import Logger
@@ -12,6 +11,7 @@ from typing import Any
 from mpc.errors import BeaverlodgeError, ProtocolError, TooFewError, UsageError
 from mpc.randomness.streams import os_entropy
 from mpc.star.server import StarLimits, StarServer
+from parties.base.memory import peak_memory
 from parties.base.private_files import replace_file
 from parties.base.reporter import Reporter
 from parties.tasks.secure_sum.record import RoundDone, round_sums, server_result
@@ -58,8 +58,7 @@ def serve(
         code = None
         finished = time.perf_counter()
         seconds = {"connect": met - started, "online": finished - met, "total": finished - started}
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return server_result(scenario, rounds, name.hex(), seconds, computed, peak)
+        return server_result(scenario, rounds, name.hex(), seconds, computed, peak_memory())
     except BeaverlodgeError as error:
         code = error.code
         raise
