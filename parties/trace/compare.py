@@ -8,6 +8,8 @@ from itertools import zip_longest
 from parties.show.blocks import count_text, join_words
 from parties.trace.lanes import Lane, RoundSeen
 from parties.trace.totals import where
+from parties.trace.value_tables import numbers_text
+from parties.trace.values import Value, values_of
 
 
 def first_difference(one: Sequence[Lane], other: Sequence[Lane]) -> str:
@@ -19,17 +21,53 @@ def first_difference(one: Sequence[Lane], other: Sequence[Lane]) -> str:
     others = {lane.party: lane for lane in other}
     if set(names) != set(others):
         return f"other parties: {join_words(sorted(names))}, and {join_words(sorted(others))}"
-    found = [place for lane in one for place in _differences(lane, others[lane.party])]
+    both = all(lane.values for lane in (*one, *other))
+    clear = _in_clear(values_of(one, {}), values_of(other, {})) if both else None
+    if clear:
+        return clear
+    words = both and clear is None
+    found = [place for lane in one for place in _differences(lane, others[lane.party], words=words)]
     if found:
         return min(found)[2]
     rounds = max(len(lane.protocol) for lane in one)
-    values = "values, too" if all(lane.values for lane in (*one, *other)) else "values were not recorded"
+    values = "values, too" if both else "values were not recorded"
+    values = "values in clear, too, of other randomness" if clear == "" else values
     return f"no difference in {count_text(rounds)} rounds of {count_text(len(names))} parties ({values})"
 
 
-def _differences(one: Lane, other: Lane) -> Iterator[tuple[int, int, str]]:
+def _in_clear(one: Sequence[Value], other: Sequence[Value]) -> str | None:
+    """The first difference in clear of runs that share the same inputs in other shares; "" if none, None of others.
+
+    Seeds cover the plan: an edit that changes the plan changes every share, which would not tell where it is.
+    """
+    mine, theirs = ({(v.label, v.to): v for v in values if v.what == "input"} for values in (one, other))
+    again = [key for key in mine if key in theirs and mine[key].digests != theirs[key].digests]
+    if not again or any(_parted(mine[key], theirs[key]) for key in again):
+        return None
+    pairs = zip(*([v for v in values if v.what != "opened"] for values in (one, other)), strict=False)
+    for a, b in pairs:
+        at = f"round {a.number + 1} ({a.at}): " if a.at else f"after round {a.number}: "
+        if (a.what, a.label, a.to, a.shape, a.scale) != (b.what, b.label, b.to, b.shape, b.scale):
+            return f"{at}{_named(a)} in one run, {_named(b)} in the other"
+        if _parted(a, b):
+            return f"{at}{_named(a)} differs in clear: {numbers_text(a.total)} and {numbers_text(b.total)}"
+    return ""
+
+
+def _parted(a: Value, b: Value) -> bool:
+    if a.total is None or b.total is None:
+        return False
+    return a.differs(b.total)
+
+
+def _named(value: Value) -> str:
+    to = f" to {value.to}" if value.to else ""
+    return f"{value.what} '{value.label}'{to} of shape {value.shape} at scale {value.scale}"
+
+
+def _differences(one: Lane, other: Lane, *, words: bool) -> Iterator[tuple[int, int, str]]:
     """The first difference of a party in its values, and in its rounds: the round's number, a place, a sentence."""
-    if one.values and other.values:
+    if words:
         for k, (ours, theirs) in enumerate(zip_longest(one.told, other.told)):
             if ours is None or theirs is None:
                 what, label, number, _ = ours or theirs

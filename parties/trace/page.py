@@ -37,7 +37,9 @@ def trace_html(lanes: Sequence[Lane], record: Mapping[str, Any]) -> str:
     sections = [
         _head(name, lanes, record),
         _timeline(shown, left_out),
-        values_section(values_of(lanes, record), [lane.party for lane in shown if lane.told]),
+        values_section(
+            values_of(lanes, record), [lane.party for lane in shown if lane.told], table(record.get("comparison"))
+        ),
         _where(shown, len(lanes) - len(shown)),
         _labels(lanes),
         _planned(shown),
@@ -176,7 +178,9 @@ def _bars(totals: Mapping[str, Spent]) -> str:
             )
             x += size
     label = "Each party's time by what it went to"
-    return f'<svg viewBox="0 0 {width} {len(totals) * height}" role="img" aria-label="{label}">{"".join(rows)}</svg>'
+    box = f"0 0 {width} {len(totals) * height}"
+    svg = f'<svg viewBox="{box}" role="img" aria-label="{label}">{"".join(rows)}</svg>'
+    return f'<div class="scroll bars">{svg}</div>'
 
 
 def _labels(lanes: Sequence[Lane]) -> str:
@@ -261,7 +265,8 @@ _STYLE: Final = """
 @media print { :root { --computing: #1f6fb2; --dealing: #c4681c; --sending: #1a8f5a; --waiting: #d9dfe4; }
   #controls, .screen, button { display: none !important; } * { print-color-adjust: exact; }
   .scroll { overflow: visible; } table { font-size: .7rem; }
-  th, td { padding-right: .5rem; overflow-wrap: anywhere; white-space: normal; } tbody th { min-width: 0 !important; } }
+  th, td { padding-right: .5rem; overflow-wrap: anywhere; white-space: normal; } tbody th { min-width: 0 !important; }
+  table.values { table-layout: fixed; width: 100%; font-size: .55rem; } .values td { min-width: 0 !important; } }
 main { max-width: 76rem; }
 .lanes { border: 1px solid var(--line); margin: .5rem 0; }
 .lanes svg { display: block; width: 100%; max-width: none; touch-action: pan-y; cursor: grab; user-select: none; }
@@ -287,7 +292,9 @@ svg .picked { fill: none; stroke: var(--pick); stroke-width: 2; }
 #seen h3 { margin: .6rem 0 .2rem; }
 tbody th { min-width: 7rem; }
 .values { font-size: .8rem; }
-.values td { font-family: ui-monospace, monospace; overflow-wrap: anywhere; min-width: 6rem; }
+.values td { font-family: ui-monospace, monospace; overflow-wrap: anywhere; min-width: 7.8rem; }
 .amiss th, .amiss td { background: var(--alarm-paper); color: var(--alarm); }
+@media screen and (max-width: 40rem) { td { white-space: nowrap; } .values td { white-space: normal; }
+  .bars svg { min-width: 36rem; } }
 @media (max-width: 40rem) { #seen dl { grid-template-columns: 1fr; } #seen dd { margin-bottom: .3rem; } }
 """

@@ -103,7 +103,7 @@
     for (let time = Math.ceil((from - data.zero) / wide) * wide; time <= to - data.zero; time += wide) {
       const at = x(time + data.zero);
       element("line", { x1: at, x2: at, y1: 14, y2: AXIS + data.lanes.length * LANE, class: "tick" }, group);
-      word(span(time), { x: at + 3, y: 11, class: "small" }, group);
+      if (at + 6 * span(time).length < width) word(span(time), { x: at + 3, y: 11, class: "small" }, group);
     }
     const stages = data.lanes[Math.min(lane, data.lanes.length - 1)].stages;
     let free = -1;

@@ -121,6 +121,11 @@ def where(one: RoundSeen) -> str:
     return " → ".join(f"{file}:{line}" for file, line in dict.fromkeys((*own[-1:], last)))
 
 
+def placed(one: RoundSeen) -> str:
+    """A round's label, and the line that awaited it."""
+    return ", ".join(text for text in (f"'{one.label}'", where(one)) if text)
+
+
 def slowest(lanes: Iterable[Lane], most: int = 15) -> list[tuple[Lane, RoundSeen, int]]:
     """The rounds that took longest at some party, and how long."""
     found = [(lane, one, times(one, lane.last)[2] - one.began) for lane in lanes for one in lane.protocol]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from mpc.ring.array import Array
 from mpc.ring.rings import Ring
-from parties.show.blocks import count_text, to_digits
+from parties.show.blocks import count_text, entries, to_digits
 from parties.show.html import escape, paragraph, section
 from parties.trace.values import Value, amiss, first_leaving
 
@@ -25,11 +25,12 @@ _NAMES: Final = {
 }
 
 
-def values_section(values: Sequence[Value], parties: Sequence[str]) -> str:
+def values_section(values: Sequence[Value], parties: Sequence[str], comparison: Mapping[str, Any]) -> str:
     """All values by their rounds, after what is amiss with them.
 
     Args:
         parties: those with values, in the order of their columns.
+        comparison: the record's, of the results with the plaintext reference.
     """
     if not values:
         return ""
@@ -38,7 +39,15 @@ def values_section(values: Sequence[Value], parties: Sequence[str]) -> str:
     checked = sum(1 for value in values if value.wanted is not None)
     if not found:
         text = f"Nothing is amiss: no mask covers two values, and {count_text(checked)} values are their reference's."
-        head = paragraph(text if checked else "No mask covers two values. No value has a reference to compare with.")
+        head = paragraph(text if checked else "No mask covers two values. No value is watched by a reference (see docs/trace.md, p.watch).")
+    head += "".join(
+        paragraph(
+            f"Result '{one['name']}' beside {comparison.get('reference')}, in the clear: the largest difference is "
+            f"{one['difference']:.2g}."
+        )
+        for one in entries(comparison.get("results"))
+        if one.get("difference") is not None
+    )
     bad = first_leaving(values)
     shown = list(values[:_MOST_SHOWN])
     shown += [value for value in values[_MOST_SHOWN:] if value.notes or value is bad]
@@ -58,11 +67,12 @@ def values_section(values: Sequence[Value], parties: Sequence[str]) -> str:
 
 
 def _round(number: int, values: Sequence[Value], parties: Sequence[str], bad: Value | None) -> str:
+    at = f": {values[0].at}" if values[0].at else ""
     heads = ("value", "shape", *parties, "masks", "opened", "in clear", "reference")
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     rows = "".join(_row(value, parties, marked=value is bad) for value in values)
     return (
-        f'<div class="scroll" data-round="{number}"><table class="values"><caption>Round {number + 1}</caption>'
+        f'<div class="scroll" data-round="{number}"><table class="values"><caption>Round {number + 1}{escape(at)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -79,7 +89,7 @@ def _row(value: Value, parties: Sequence[str], *, marked: bool) -> str:
     masks = "; ".join(f"{party} {_hex(words, value.ring)}" for party, words in value.masks.items())
     opened = "" if value.opened is None else _hex(value.opened, value.ring)
     cells = [shape, *(_hex(value.parts[party], value.ring) if party in value.parts else "" for party in parties)]
-    cells += [masks, opened, _numbers(value.total), _numbers(value.wanted)]
+    cells += [masks, opened, numbers_text(value.total), numbers_text(value.wanted)]
     told = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     notes = [*value.notes, *(["the first value that is not the reference's"] if marked else [])]
     note = f"<br><strong>{escape('; '.join(notes))}</strong>" if notes else ""
@@ -93,7 +103,8 @@ def _hex(words: Array, ring: Ring) -> str:
     return first + (" …" if len(words) > _WORDS else "")
 
 
-def _numbers(numbers: Array | None) -> str:
+def numbers_text(numbers: Array | None) -> str:
+    """The first of some numbers, in clear."""
     if numbers is None:
         return ""
     flat = numbers.reshape(-1)

@@ -16,6 +16,7 @@ from mpc.ring.fixed_point import decode
 from mpc.ring.rings import Ring
 from parties.show.blocks import entries, table
 from parties.trace.lanes import Lane
+from parties.trace.totals import placed
 
 OWN_ROWS: Final = "OwnMasks"
 """The kind of masks of which each owner has one of its own rows: they add up to nothing."""
@@ -36,6 +37,7 @@ class Value:
         total: the shares' sum (of what is masked, with the mask taken off; in clear, the value), as real numbers.
         opened: what the masked shares add up to.
         wanted: what the plaintext reference says.
+        at: the label and the line of its round.
         notes: what is amiss.
     """
 
@@ -54,6 +56,7 @@ class Value:
     total: Array | None = None
     opened: Array | None = None
     wanted: Array | None = None
+    at: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -64,12 +67,15 @@ class Value:
     @property
     def leaves(self) -> bool:
         """Whether it is not what the reference says, by more than half of its fractional bits."""
-        if self.wanted is None or self.total is None:
-            return False
-        if self.wanted.shape != self.total.shape:
+        return self.wanted is not None and self.total is not None and self.differs(self.wanted)
+
+    def differs(self, wanted: Array) -> bool:
+        """Whether it is not this in clear, by more than half of its fractional bits."""
+        assert self.total is not None
+        if wanted.shape != self.total.shape:
             return True
         bound = 2.0 ** -(self.scale / 2) if self.scale > 0 else 0.5
-        return bool((np.abs(self.total - self.wanted) > bound * np.maximum(1.0, np.abs(self.wanted))).any())
+        return bool((np.abs(self.total - wanted) > bound * np.maximum(1.0, np.abs(wanted))).any())
 
 
 def values_of(lanes: Sequence[Lane], record: Mapping[str, Any]) -> list[Value]:
@@ -92,7 +98,9 @@ def values_of(lanes: Sequence[Lane], record: Mapping[str, Any]) -> list[Value]:
                 raise UsageError(f"the values of {lane.party} are damaged", "run it again") from None
             counts[key] += 1
     owners = {lane.party for lane in lanes if lane.told}
+    rounds = next((lane.protocol for lane in lanes if lane.told), [])
     for value in found.values():
+        value.at = placed(rounds[value.number]) if value.number < len(rounds) else ""
         _add_up(value, owners if len(lanes) > 1 else set())
     _check_masks(list(found.values()))
     _refer(list(found.values()), table(record.get("comparison")))
@@ -209,7 +217,10 @@ def amiss(values: Sequence[Value]) -> Iterator[str]:
     """What is wrong with the values, one sentence each."""
     leaving = first_leaving(values)
     if leaving is not None:
-        yield f"The protocol leaves its reference at '{leaving.label}', before round {leaving.number + 1}."
+        last = max((one for one in values if one.number < leaving.number), key=lambda one: one.number, default=None)
+        after = f"after round {last.number + 1} ({last.at}) and " if last else ""
+        before = f"before round {leaving.number + 1}" + (f" ({leaving.at})" if leaving.at else ", which never came")
+        yield f"The protocol leaves its reference at '{leaving.label}', {after}{before}."
     for value in values:
         for note in value.notes:
             yield f"Round {value.number + 1}, '{value.label}': {note}."

@@ -149,6 +149,26 @@ def test_the_first_difference_of_two_runs(tmp_path: Path, fault: str, values: bo
     assert first_difference(one, other) == said
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("", "no difference in 3 rounds of 3 parties (values in clear, too, of other randomness)"),
+        ("scale", "round 1: hospital_a's input 'hospital_a' differs: its words"),  # other data: nothing is compared
+        ("one off", "watch 'total' of shape (1,) at scale 40 differs in clear: -7.50000 and -6.00000"),
+        ("recipient", "share 'own' to hospital_a of shape (1,) at scale 40 differs in clear: 3.00000 and -9.00000"),
+    ],
+)
+def test_runs_of_other_randomness_differ_in_clear(tmp_path: Path, fault: str, said: str) -> None:
+    one, other = recorded(tmp_path / "a"), recorded(tmp_path / "b", fault, seed=2)
+    assert first_difference(one, other).endswith(said)
+
+
+def test_a_value_that_leaves_points_at_lines(tmp_path: Path) -> None:
+    (said,) = amiss(values_of(recorded(tmp_path / "run", "one off"), RECORD))
+    assert said.startswith("The protocol leaves its reference at 'total', after round 1 ('multiply', ")
+    assert "and before round 2 ('total', " in said and "test_values.py:" in said
+
+
 def test_other_bytes_are_a_difference(tmp_path: Path) -> None:
     async def longer(p: Party) -> None:
         x = p.input("hospital_a", None if p.dry or p.name != "hospital_a" else encoded(np.ones(4)), (4,), SCALE)
