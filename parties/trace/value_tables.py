@@ -39,7 +39,11 @@ def values_section(values: Sequence[Value], parties: Sequence[str], comparison: 
     checked = sum(1 for value in values if value.wanted is not None)
     if not found:
         text = f"Nothing is amiss: no mask covers two values, and {count_text(checked)} values are their reference's."
-        head = paragraph(text if checked else "No mask covers two values. No value is watched by a reference (see docs/trace.md, p.watch).")
+        head = paragraph(
+            text
+            if checked
+            else "No mask covers two values. No value is watched by a reference (see docs/trace.md, p.watch)."
+        )
     head += "".join(
         paragraph(
             f"Result '{one['name']}' beside {comparison.get('reference')}, in the clear: the largest difference is "
@@ -67,12 +71,12 @@ def values_section(values: Sequence[Value], parties: Sequence[str], comparison: 
 
 
 def _round(number: int, values: Sequence[Value], parties: Sequence[str], bad: Value | None) -> str:
-    at = f": {values[0].at}" if values[0].at else ""
+    title = f"Round {number + 1}" + (f": {values[0].at}" if values[0].at else "")
     heads = ("value", "shape", *parties, "masks", "opened", "in clear", "reference")
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     rows = "".join(_row(value, parties, marked=value is bad) for value in values)
     return (
-        f'<div class="scroll" data-round="{number}"><table class="values"><caption>Round {number + 1}{escape(at)}</caption>'
+        f'<div class="scroll" data-round="{number}"><table class="values"><caption>{escape(title)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
