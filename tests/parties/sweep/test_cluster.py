@@ -47,7 +47,7 @@ def test_the_table_is_the_same_as_here(tmp_path: Path) -> None:
     words = ("--set", "task.l2=0,1", "--set", "testing.insecure_seed=5", "--repeats", "2")
     here, there, failing = tmp_path / "here", tmp_path / "there", tmp_path / "failing"
     assert mpc("sweep", path, *words, "--out", here).code == 0
-    with local_cluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+    with local_cluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as local:
         ran = mpc("sweep", path, *words, "--out", there, "--dask", local.scheduler_address, new=True)
         assert ran.code == 0, ran.err
         failed = ("--set", "task.target=outcome,years", "--out", failing)

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError, TooFewError
@@ -140,6 +140,7 @@ def test_numbers_are_hashed_to_the_curve_and_not_to_its_twist() -> None:
     st.integers(3, 9),
     st.dictionaries(st.integers(0, 8), st.sampled_from(m.stages(False)), max_size=2),
 )
+@example([(1, 2, 3, 1), *[(0, 0, 3, 0)] * 8], 4, {})  # small: the first count, the flags of the second, the last count
 @steady(12)
 def test_small_numbers_are_withheld_and_others_exact(
     rows: list[tuple[int, ...]], least: int, drops: dict[int, str]
