@@ -102,12 +102,14 @@ def test_scenarios_are_toml_and_their_files_are_here(path: Path) -> None:
 
 
 def readme_commands() -> list[list[str]]:
-    """The `make ...` and `mpc ...` lines in the README's code blocks."""
+    """The `make ...` and `mpc ...` lines in the README's code blocks, and such commands in its tables."""
     readme = ROOT / "README.md"
     if not readme.exists():
         return []
-    blocks = re.findall(r"^```\w*\n(.*?)^```", readme.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    text = readme.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    cells = [cell for row in re.findall(r"^\|.*", text, re.MULTILINE) for cell in re.findall(r"`([^`]+)`", row)]
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()] + cells
     commands = [shlex.split(line, comments=True) for line in lines if re.match(r"(\S*/)?(make|mpc) ", line)]
     return [[Path(command[0]).name, *command[1:]] for command in commands]
 
@@ -123,7 +125,7 @@ def test_the_readmes_scenarios_and_subcommands_exist() -> None:
     commands = [command for command in readme_commands() if command[0] == "mpc"]
     for command in commands:
         for word in command[1:]:
-            assert not word.startswith("scenarios/") or (ROOT / word).exists(), word
+            assert not word.startswith("scenarios/") or (ROOT / word.partition(":")[0]).exists(), word
     for name in {command[1] for command in commands if not command[1].startswith("-")}:
         shown = subprocess.run(
             [sys.executable, "-c", "from parties.cli.command import main; main()", name, "--help"],
