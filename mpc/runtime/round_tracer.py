@@ -77,7 +77,9 @@ class RoundTracer(Tracer):
         self._places: dict[tuple[int, ...], int] = {}
         self._kept: list[Place] = []  # so that no other code comes to have the id of one of theirs
         self._told = 0  # of these
-        self._place = -1
+        self._program: Any = None  # that awaits the next round
+        self._asked: tuple[Round, int] | None = None  # a round whose messages are being handed over
+        self._due: dict[str, int | None] = {}  # bytes, where they are known
         self._draws: dict[str, int] = {}
         self._since = self._written = now()
         self._round: list[Any] | None = None  # that has not ended
@@ -107,34 +109,30 @@ class RoundTracer(Tracer):
         self._since = now()
 
     def awaits(self, program: Any) -> None:
-        frames: list[FrameType] = []
-        key: list[int] = []  # of numbers alone: the hash of a code object takes microseconds
-        step = program
-        while step is not None:
-            kind = type(step)
-            if kind is CoroutineType:
-                frame, step = step.cr_frame, step.cr_await
-            elif kind is GeneratorType:
-                frame, step = step.gi_frame, step.gi_yieldfrom
-            elif kind is Watched:
-                step = step.program
-                continue
-            else:
-                break
-            if frame is not None:
-                frames.append(frame)
-                key += (id(frame.f_code), frame.f_lasti)
-        at = tuple(key)
-        number = self._places.get(at)
-        if number is None:
-            number = self._places[at] = len(self._places)
-            self._kept.append(tuple([(frame.f_code, frame.f_lineno) for frame in frames]))
-        self._place = number
+        self._program = program
 
     def drew(self, kind: str) -> None:
         self._draws[kind] = self._draws.get(kind, 0) + 1
 
     def asked(self, one: Round) -> None:
+        self._end_open()
+        self._asked = one, now()
+
+    def begins(self, label: str, sent: Mapping[str, int]) -> None:
+        self._end_open()
+        self._begin(label, now(), sent)
+
+    def handed(self) -> None:
+        handed = now()
+        self._write_down()
+        assert self._round is not None
+        self._round[5] = handed
+
+    def _write_down(self) -> None:
+        """Begin the round that was asked for: once its messages are on their way, so that they do not wait for this."""
+        if self._asked is None:
+            return
+        (one, asked), self._asked = self._asked, None
         sizes: dict[int, int] = {}
         sent = {}
         for peer, arrays in one.send.items():
@@ -143,25 +141,26 @@ class RoundTracer(Tracer):
                 nbytes = len(arrays) if isinstance(arrays, bytes) else sum([array.nbytes for array in arrays])
                 size = sizes[id(arrays)] = HEADER_BYTES + nbytes
             sent[peer] = size
-        self.begins(one.label, sent)
+        self._begin(one.label, asked, sent)
+        self._due = {
+            peer: None if isinstance(specs, Blob) else HEADER_BYTES + sum([spec.nbytes for spec in specs])
+            for peer, specs in one.recv.items()
+        }
 
-    def begins(self, label: str, sent: Mapping[str, int]) -> None:
-        self._end_open()
-        self._round = ["round", self._place, label, self._since, now(), None, None, None, sent, {}, self._draws]
+    def _begin(self, label: str, asked: int, sent: Mapping[str, int]) -> None:
+        place = -1 if self._program is None else self._find_place(self._program)
+        self._round = ["round", place, label, self._since, asked, None, None, None, sent, {}, self._draws]
         self._draws = {}
-        self._place = -1
-
-    def handed(self) -> None:
-        assert self._round is not None
-        self._round[5] = now()
+        self._program = None
 
     def ready(self) -> None:
         assert self._round is not None
         self._round[6] = now()
 
     def came(self, peer: str, one: Round, answer: Any) -> None:
-        specs = one.recv[peer]
-        self.arrived(peer, len(answer) if isinstance(specs, Blob) else sum([spec.nbytes for spec in specs]))
+        assert self._round is not None
+        size = self._due[peer]
+        self._round[9][peer] = [HEADER_BYTES + len(answer) if size is None else size, now()]
 
     def arrived(self, peer: str, size: int) -> None:
         assert self._round is not None
@@ -191,6 +190,32 @@ class RoundTracer(Tracer):
         one[3], one[5] = HEADER_BYTES + size, now()
         self._note(one)
 
+    def _find_place(self, program: Any) -> int:
+        """The number of the place where a program awaits its round: all its calls down to the runtime's answer."""
+        frames: list[FrameType] = []
+        key: list[int] = []  # of numbers alone: the hash of a code object takes microseconds
+        step = program
+        while step is not None:
+            kind = type(step)
+            if kind is CoroutineType:
+                frame, step = step.cr_frame, step.cr_await
+            elif kind is GeneratorType:
+                frame, step = step.gi_frame, step.gi_yieldfrom
+            elif kind is Watched:
+                step = step.program
+                continue
+            else:
+                break
+            if frame is not None:
+                frames.append(frame)
+                key += (id(frame.f_code), frame.f_lasti)
+        at = tuple(key)
+        number = self._places.get(at)
+        if number is None:
+            number = self._places[at] = len(self._places)
+            self._kept.append(tuple([(frame.f_code, frame.f_lineno) for frame in frames]))
+        return number
+
     def note(self, event: list[Any]) -> None:
         """An event of a kind that others describe."""
         self._note(event)
@@ -208,6 +233,7 @@ class RoundTracer(Tracer):
 
     def _end_open(self) -> None:
         """What the party waits for in vain."""
+        self._write_down()
         for one in (self._round, self._pull):
             if one is not None:
                 self._note(one)
