@@ -20,7 +20,7 @@ from mpc.ring.specs import Spec
 from mpc.runtime.lockstep import Outcome, run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.round import together
-from mpc.sharing.share import Mask, Masked, Public, Share
+from mpc.sharing.share import Mask, Masked, Public, Share, concatenate
 from protocols.core.beaver import matmul, multiply
 from protocols.core.comparison import equal, less_than
 from protocols.core.order import order_statistics, ranks
@@ -50,6 +50,7 @@ __all__ = [
     "Truncation",
     "Uniform",
     "as_numbers",
+    "concatenate",
     "decode",
     "encode",
     "equal",

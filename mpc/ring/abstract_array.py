@@ -90,7 +90,10 @@ class AbstractArray:
         if func is np.concatenate:
             shapes = tuple(x.shape if type(x) is AbstractArray else np.shape(x) for x in args[0])
             return AbstractArray(_concatenated(shapes, *args[1:], **kwargs))
-        raise InternalError(f"a dry run cannot do numpy.{func.__name__}")
+        raise InternalError(
+            f"a dry run cannot do numpy.{func.__name__}: of values it knows operators, indexing, reshape, sum and "
+            "concatenate"
+        )
 
     def __add__(self, other: Any) -> AbstractArray:
         if type(other) is AbstractArray and other.shape == self.shape:

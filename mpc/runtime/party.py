@@ -237,10 +237,15 @@ class Party:
         Every message is as long as the longest part, with zeros at its end, so that all owners send alike.
 
         Raises:
-            InternalError: `what` is not among the declared outputs.
+            InternalError: `what` is not among the declared outputs, or an owner has no part.
         """
         if self._declared is not None and what not in self._declared:
             raise InternalError(f"'{what}' is not declared as an output and cannot be revealed")
+        if set(parts) != set(self.owners):
+            raise InternalError(
+                f"'{label}' has parts for {', '.join(parts) or 'nobody'}, not for each of {', '.join(self.owners)}: "
+                "one of no entries, x[:0], tells nothing"
+            )
         fresh: dict[str, Share] = {}
         for owner in self.owners:
             part = parts[owner]

@@ -11,7 +11,7 @@ over, and its repr shows its shape and scale only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Self, overload
 
@@ -189,6 +189,20 @@ class Share(_Value):
         """The ring element times 2^bits at the same scale: exact, and local."""
         factor = np.array([(1 << bits) & ((1 << self.ring.bits) - 1)], dtype=self.ring.dtype)
         return Share(self.ring.mul(self.value, factor), self.scale, self.ring)
+
+
+def concatenate(shares: Sequence[Share], axis: int = 0) -> Share:
+    """The entries of shares one after another along an axis, as `np.concatenate` of arrays: local, a plain share.
+
+    Raises:
+        InternalError: one is masked, or they differ in scale or ring.
+    """
+    first = shares[0]
+    for one in shares:
+        _fit(first, one)
+        if isinstance(one, Masked):
+            raise InternalError(f"{one!r} is opened whole: join values before they are masked")
+    return Share(np.concatenate([one.value for one in shares], axis), first.scale, first.ring)
 
 
 class Use:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from beaverlodge.protocol import Party, Public, Share, as_numbers, equal, ranks, select, together
+from beaverlodge.protocol import Party, Public, Share, as_numbers, concatenate, equal, ranks, select, together
 
 
 async def auction(p: Party, bids: tuple[Share, ...]) -> tuple[Public, Public]:
@@ -13,7 +13,7 @@ async def auction(p: Party, bids: tuple[Share, ...]) -> tuple[Public, Public]:
     17 rounds for any number of bidders and lots; reveals winners and prices alone.
     """
     n, (lots,) = len(bids), bids[0].shape
-    bid = Share(np.concatenate([one.value for one in bids]), bids[0].scale)
+    bid = concatenate(bids)
     rank = (await ranks(p, bid.reshape(n, lots))).reshape(n * lots)
     highest, second = (p.public(p.constant(n - k, (n * lots,))) for k in (1, 2))
     wins, sets = await together(equal(p, rank, highest, label="winner"), equal(p, rank, second, label="price"))

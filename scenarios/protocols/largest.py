@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from beaverlodge.protocol import Party, Public, Share, maximum
+from beaverlodge.protocol import Party, Public, Share, concatenate, maximum
 
 
 async def largest(p: Party, x: tuple[Share, ...]) -> Public:
@@ -10,11 +10,11 @@ async def largest(p: Party, x: tuple[Share, ...]) -> Public:
 
     8 ceil(log2 m) + 1 rounds for m numbers in all; reveals the largest alone, not whose it is.
     """
-    left = Share(np.concatenate([one.value.reshape(-1) for one in x]), x[0].scale)
+    left = concatenate([one.reshape(-1) for one in x])
     while left.shape[0] > 1:
         half = left.shape[0] // 2
         winners = await maximum(p, left[:half], left[half : 2 * half], label="tournament")
-        left = Share(np.concatenate((winners.value, left[2 * half :].value)), left.scale)
+        left = concatenate([winners, left[2 * half :]])
     (opened,) = await p.reveal(left, what="largest", why="the agreed result", label="result")
     return opened
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from beaverlodge.protocol import Party, Public, Share, order_statistics
+from beaverlodge.protocol import Party, Public, Share, concatenate, order_statistics
 
 
 async def sort(p: Party, x: tuple[Share, ...]) -> Public:
@@ -10,7 +10,7 @@ async def sort(p: Party, x: tuple[Share, ...]) -> Public:
 
     17 rounds for any number of numbers; reveals the sorted numbers, not whose they are.
     """
-    numbers = Share(np.concatenate([one.value.reshape(-1) for one in x]), x[0].scale)
+    numbers = concatenate([one.reshape(-1) for one in x])
     ordered = await order_statistics(p, numbers, range(numbers.shape[0]))
     (opened,) = await p.reveal(ordered, what="sorted numbers", why="the agreed result", label="result")
     return opened

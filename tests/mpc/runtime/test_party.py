@@ -394,6 +394,8 @@ def test_only_what_is_declared_is_revealed(what: str) -> None:
         party("hospital_a").reveal_to_each(each, what=what, why="", label="x").send(None)
     party("hospital_a").reveal(share, what="model", why="", label="x").send(None)
     party("hospital_a").reveal_to_each(each, what="model", why="", label="x").send(None)
+    with pytest.raises(InternalError, match="parts for hospital_b, not for each of hospital_a, hospital_b"):
+        party("hospital_a").reveal_to_each({"hospital_b": share}, what="model", why="", label="x").send(None)
 
 
 def test_where_nothing_is_declared_nothing_is_revealed() -> None:

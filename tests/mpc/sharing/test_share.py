@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mpc.errors import InternalError
 from mpc.ring.abstract_array import abstract
 from mpc.ring.rings import B64, Z32, Z64, Ring, matmul, wide
-from mpc.sharing.share import Mask, Masked, Public, Share
+from mpc.sharing.share import Mask, Masked, Public, Share, concatenate
 from tests.examples import steady
 from tests.mpc.kit import RINGS, combine, elements, ints, word_arrays
 
@@ -242,3 +242,24 @@ def test_rows_are_those_that_indexing_gives(kind: type[Share] | type[Public]) ->
         Masked(value, 5, Z64).rows(index)
     with pytest.raises(InternalError):
         Masked(abstract((9, 4)), 5, Z64).rows(index)
+
+
+@each_ring
+def test_concatenate_is_numpys_in_the_same_ring(ring: Ring) -> None:
+    joined = concatenate([share(1, 2, ring=ring), share(3, ring=ring)])
+    assert (type(joined), joined.scale, joined.ring) == (Share, 4, ring)
+    np.testing.assert_array_equal(joined.value, share(1, 2, 3, ring=ring).value)
+    assert concatenate([share(1, ring=ring).reshape(1, 1)] * 2, axis=1).shape == (1, 2)
+
+
+def test_concatenate_refuses_other_scales_and_masked_values() -> None:
+    masked = share(1) - Mask(np.array([5], dtype=np.uint64), 4)
+    for other, said in (
+        (share(1, scale=5), "differ in scale"),
+        (masked, "before they are masked"),
+        (public(1), "public"),
+    ):
+        with pytest.raises(InternalError, match=said):
+            concatenate([share(1), other])  # type: ignore[list-item]
+    mask = Mask(np.array([5], dtype=np.uint64), 4)
+    assert type(concatenate([mask, mask])) is Share  # as a slice of a mask, it covers nothing
