@@ -195,6 +195,7 @@ def _read_tables(path: Path, raw: Mapping[str, Any]) -> Reading[SumScenario | No
 
 
 def _read_each_table(path: Path, raw: Mapping[str, Any]) -> Reading[SumScenario | None]:
+    raw = _with_vanishing_clients(raw)
     yield from check_keys("the top of the file", raw, (*_HEAD_KEYS, *_TABLES), _ELSEWHERE)
     head = yield from read_table(Head, {k: v for k, v in raw.items() if k in _HEAD_KEYS}, "the top of the file:", {})
     parties = yield from _parties(raw.get("parties"))
@@ -219,6 +220,15 @@ def _read_each_table(path: Path, raw: Mapping[str, Any]) -> Reading[SumScenario 
         faults=faults,
         path=path,
     )
+
+
+def _with_vanishing_clients(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The tables of a file of an earlier version as they are written now: `dropping` stood with the [clients]."""
+    clients = raw.get("clients")
+    if not isinstance(clients, Mapping) or "dropping" not in clients or "faults" in raw:
+        return raw
+    others = {key: value for key, value in clients.items() if key != "dropping"}
+    return {**raw, "clients": others, "faults": {"clients": {"vanish": clients["dropping"]}}}
 
 
 def _parties(raw: object) -> Reading[dict[str, StarParty]]:

@@ -48,6 +48,13 @@ def test_what_follows_from_a_scenario(tmp_path: Path) -> None:
     assert scenario.digest != loaded(tmp_path / "other", ("decimals = 2", "decimals = 1")).digest
 
 
+def test_clients_that_vanish_as_earlier_versions_said_it(tmp_path: Path) -> None:
+    older = loaded(tmp_path, ("[clients]", "[clients]\ndropping = 0.2"))
+    (tmp_path / "now").mkdir()
+    now = loaded(tmp_path / "now", ("[clients]", "[faults.clients]\nvanish = 0.2\n[clients]"))
+    assert client_faults(older) == client_faults(now) != {}
+
+
 CLIENTS, HELPER = "[clients]", '[parties.judge]\nrole = "helper"\n'
 SMALL = ("dropout = 0.2", "dropout = 0.2\nmin_cell = 5")
 
