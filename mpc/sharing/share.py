@@ -72,6 +72,11 @@ class _Value:
     def __iter__(self) -> NoReturn:
         raise InternalError(f"a {type(self).__name__} cannot be iterated over")
 
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        raise InternalError(
+            f"{self!r} is no numpy array: see `concatenate`, and the methods of a {type(self).__name__}"
+        )
+
     def _after(self, other: float | NDArray[Any] | list[Any]) -> NoReturn:
         """A number or an array before an operator: numpy leaves it to this class."""
         raise _plain(self, other)

@@ -263,3 +263,10 @@ def test_concatenate_refuses_other_scales_and_masked_values() -> None:
             concatenate([share(1), other])  # type: ignore[list-item]
     mask = Mask(np.array([5], dtype=np.uint64), 4)
     assert type(concatenate([mask, mask])) is Share  # as a slice of a mask, it covers nothing
+
+
+@pytest.mark.parametrize("function", [np.stack, np.concatenate, np.sum, np.asarray])
+def test_numpys_functions_take_no_shares(function: Callable[..., Any]) -> None:
+    """They would make an array of objects, and fail far from the line that called them."""
+    with pytest.raises(InternalError, match="is no numpy array"):
+        function([share(1), share(2)])
