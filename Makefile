@@ -56,9 +56,10 @@ test-lowest: ## the tests with the oldest releases that pyproject.toml allows
 	@sh tools/setup.sh lowest
 	build/venv-lowest/bin/$(PYTEST)
 
-expected: ## write anew what commands are expected to print, and the tables of settings in docs; read the diff before you commit it
+expected: ## write anew what commands are expected to print, and the tables of docs; read the diff before you commit it
 	@sh tools/setup.sh dev
 	$(BIN)/python -m tools.settings_tables
+	$(BIN)/python -m tools.conformance
 	RENEW_EXPECTED=1 $(BIN)/pytest tests/run/test_expected_texts.py
 
 bench: ## time us and other frameworks, and write docs/benchmarks.md (QUICK=1: the smallest of it)

@@ -81,12 +81,14 @@ class Run:
         steps: the part of them from the first party's first step; `all_in` where there are no steps.
         sent: bytes that the machine's loopback carried from the first process's start to the last one's end.
         result: a training's weights, the column of ones' last; or an operation's values.
+        counts: what each party counted itself, by name.
     """
 
     all_in: float
     steps: float
     sent: int
     result: Array
+    counts: tuple[Mapping[str, float], ...] = ()
 
 
 def run(
@@ -148,10 +150,12 @@ def _run(
         before = _carried()
         _run_all(commands, folder)
         sent = _carried() - before
-    marks = [json.loads((folder / f"report-{rank}.json").read_text())["marks"] for rank in range(contender.parties)]
+    reports = [json.loads((folder / f"report-{rank}.json").read_text()) for rank in range(contender.parties)]
+    marks = [one["marks"] for one in reports]
     connected, done = min(mark["connected"] for mark in marks), max(mark["done"] for mark in marks if "done" in mark)
     steps = min((mark["steps"] for mark in marks if "steps" in mark), default=connected)
-    return Run(done - connected, done - steps, sent, np.load(folder / "report-0.npy"))
+    counts = tuple(one["counts"] for one in reports)
+    return Run(done - connected, done - steps, sent, np.load(folder / "report-0.npy"), counts)
 
 
 def relay_command() -> list[str]:

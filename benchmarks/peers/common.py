@@ -58,6 +58,7 @@ class Report:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.marks: dict[str, float] = {}
+        self.counts: dict[str, float] = {}  # what a contender counts itself
 
     def mark(self, what: str) -> None:
         """This party is as far as that now; the first time counts."""
@@ -68,7 +69,7 @@ class Report:
         place = Path(self.order.report)
         if result is not None:
             np.save(place.with_suffix(".npy"), np.asarray(result, dtype=np.float64))
-        place.write_text(json.dumps({"marks": self.marks}), encoding="utf-8")
+        place.write_text(json.dumps({"marks": self.marks, "counts": self.counts}), encoding="utf-8")
 
 
 def read_order() -> Order:

@@ -349,6 +349,7 @@ def test_the_session_depends_on_every_name_and_nonce() -> None:
     assert session_id({"a": nonces["b"], "b": nonces["a"]}) != known
     assert session_id({**nonces, "c": b"3" * 32}) != known
     assert session_id({"a": nonces["a"], "c": nonces["b"]}) != known
+    assert session_id({"a": b"bc"}) != session_id({"ab": b"c"})
 
 
 def test_a_links_key_needs_both_parts_and_the_session() -> None:

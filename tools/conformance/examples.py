@@ -14,8 +14,6 @@ from scenarios.protocols.sort import sort, sort_reference
 from scenarios.protocols.spread import spread, spread_reference
 
 SCALE: Final = 20
-OWNERS: Final = 2
-"""Of the comparison with others: 32 numbers, 16 of each; 8 rows of 4 columns; bids on 16 lots."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,7 @@ class Example:
         title: on the page.
         file: in `scenarios/protocols`.
         size: of the input's named size, where it is compared with others.
+        owners: there.
         error: the largest difference from the reference.
     """
 
@@ -36,6 +35,7 @@ class Example:
     given: Input
     size: int
     error: float
+    owners: int = 2
 
     @property
     def key(self) -> str:
@@ -80,5 +80,6 @@ EXAMPLES: Final = (
         each(reals(("m",), scale=SCALE, largest=100)),
         16,
         1e-12,
+        3,
     ),
 )
