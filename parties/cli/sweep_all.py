@@ -18,7 +18,7 @@ from parties.processes.child import Program
 from parties.show.blocks import PLAIN_WIDTH, Line, plural
 from parties.sweep.conduct import Runner, conduct
 from parties.sweep.folder import Outcome, lock_folder, record_folder, scenario_path, sweep_folder
-from parties.sweep.here import Ended, Order, run_here
+from parties.sweep.local import EndCallback, Order, run_local
 from parties.sweep.page import write_page
 from parties.sweep.study import Cell, Study
 from parties.sweep.tables import ending_text, sweep_blocks
@@ -67,21 +67,21 @@ def _runner(jobs: int | None, dask: str | None, study: Study) -> Iterator[tuple[
     """What runs a study's cells in a folder, and how many at a time."""
     if dask is None:
         count = jobs or max(1, len(os.sched_getaffinity(0)) // study.processes)
-        yield partial(_here, count), count
+        yield partial(_run_local, count), count
         return
-    from parties.sweep.cluster import connect, run_there
+    from parties.sweep.cluster import connect, run_on_cluster
 
     with connect(dask) as (client, count):
-        yield partial(run_there, client, _MEMBER), count
+        yield partial(run_on_cluster, client, _MEMBER), count
 
 
-def _here(jobs: int, study: Study, folder: Path, cells: Sequence[Cell], ended: Ended) -> None:
+def _run_local(jobs: int, study: Study, folder: Path, cells: Sequence[Cell], on_end: EndCallback) -> None:
     _load_libraries(scenario_path(folder, cells[0]))
     orders = [
         Order(one.name, scenario_path(folder, one), record_folder(folder, one), study.compare, study.program)
         for one in cells
     ]
-    run_here(orders, jobs, _MEMBER, ended)
+    run_local(orders, jobs, _MEMBER, on_end)
 
 
 def _load_libraries(path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Cells on a Dask cluster: each a task of one worker, which runs all the cell's parties and returns their record.
+"""Run cells on a Dask cluster: each is a task of one worker, which runs all the cell's parties and returns the record.
 
-What goes to a worker is the cell's scenario; what comes back is the files of the record. The data stay where they are:
-their absolute paths must lead to them on every worker, as on a file system that all share. Dask sends its messages as
-pickles: who can reach the scheduler can run code on every worker, so it belongs into a network of one's own.
+The client sends a worker the cell's scenario; the worker returns the files of the record. The data stay where they are:
+their absolute paths must be valid on every worker, as on a shared file system. Dask sends its messages as pickles.
+Whoever can reach the scheduler can run code on every worker, so the scheduler belongs into a private network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from parties.base.version import VERSION
 from parties.processes.child import Program
 from parties.scenario.program import ProgramFile
 from parties.sweep.folder import record_folder
-from parties.sweep.here import Ended, Order, run_here
+from parties.sweep.local import EndCallback, Order, run_local
 from parties.sweep.study import Cell, Study
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ CONNECT_TIMEOUT: Final = 20
 """Seconds to find the scheduler, and then a worker."""
 
 _KEPT: Final = re.compile(r"[A-Za-z0-9_-]+\.(json|html|log|stderr)")
-"""The files of a record that come back; shares of a model stay with the worker, which forgets them."""
+"""The files of a record that a worker returns; it deletes the shares of a model."""
 
 
 @contextmanager
 def connect(address: str) -> Iterator[tuple[Client, int]]:
-    """The cluster at this address, and how many cells its workers run at a time: one a thread.
+    """Connect to a cluster; yield the client and the number of cells that run at a time: one for each worker thread.
 
     Raises:
         UsageError: Dask is not installed, no scheduler or worker answers, or a worker has another version.
@@ -66,7 +66,7 @@ def connect(address: str) -> Iterator[tuple[Client, int]]:
 def _check_versions(client: Client) -> None:
     hint = f"install version {VERSION} of beaverlodge on every worker"
     try:
-        versions = client.run(version_here)
+        versions = client.run(installed_version)
     except Exception as problem:  # whatever the import of our code raised on a worker
         raise UsageError(f"a worker cannot run beaverlodge: {type(problem).__name__}", hint) from None
     for worker, version in versions.items():
@@ -74,20 +74,20 @@ def _check_versions(client: Client) -> None:
             raise UsageError(f"the worker {worker} has version {version} of beaverlodge, and here is {VERSION}", hint)
 
 
-def version_here() -> str:
-    """The version of this software, on the machine that is asked."""
+def installed_version() -> str:
+    """The version of this software on the machine that runs this function."""
     return VERSION
 
 
-def run_there(
+def run_on_cluster(
     client: Client,
     program: Program,
     study: Study,
     folder: Path,
     cells: Sequence[Cell],
-    ended: Ended,
+    on_end: EndCallback,
 ) -> None:
-    """Runs cells on the cluster, and writes the record of each as it comes back."""
+    """Run cells on the cluster, and write the record of each as it arrives."""
     from distributed import as_completed
 
     own = None if study.program is None else study.program.model_dump(mode="json")
@@ -100,17 +100,17 @@ def run_there(
         problem = task.exception()
         if problem is not None:
             lost = PeerLostError(f"its worker did not finish it: {type(problem).__name__}", "see the worker's log")
-            ended(cell.name, lost, (), None)
+            on_end(cell.name, lost, (), None)
             continue
         found = task.result()
         _write(record_folder(folder, cell), found["files"])
         error = found["error"]
         why = None if error is None else error_from(error, reporter=cell.name)
-        ended(cell.name, why, found["warnings"], found["seconds"])
+        on_end(cell.name, why, found["warnings"], found["seconds"])
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    """A record that came back: its `result.json` last, by which it counts."""
+    """Write the files of a record that a worker returned, `result.json` last: a record with that file is complete."""
     make_folder(folder)
     for name in sorted(files, key=lambda name: name == RESULT):
         if not _KEPT.fullmatch(name):
@@ -119,10 +119,14 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _run_cell(name: str, text: str, compare: bool, own: dict[str, Any] | None, module: str) -> dict[str, Any]:
-    """On a worker: the files of a cell's record, its error and its warnings; `own` is the protocol's file."""
+    """Run a cell on a worker; return the files of its record, its error, warnings and seconds.
+
+    Args:
+        own: the fields of the protocol's `ProgramFile`, if it has one.
+    """
     found: dict[str, Any] = {}
 
-    def ended(name: str, error: BeaverlodgeError | None, warnings: Sequence[str], seconds: float | None) -> None:
+    def on_end(name: str, error: BeaverlodgeError | None, warnings: Sequence[str], seconds: float | None) -> None:
         found["error"] = None if error is None else describe_error(error)
         found["warnings"], found["seconds"] = list(warnings), seconds
 
@@ -130,7 +134,7 @@ def _run_cell(name: str, text: str, compare: bool, own: dict[str, Any] | None, m
         out, scenario = Path(place) / name, Path(place) / f"{name}.toml"
         scenario.write_text(text, encoding="utf-8")
         protocol = None if own is None else ProgramFile.model_validate(own)
-        run_here([Order(name, scenario, out, compare, protocol)], 1, Program(module), ended)
+        run_local([Order(name, scenario, out, compare, protocol)], 1, Program(module), on_end)
         files = sorted(out.iterdir()) if out.is_dir() else []
         kept = [file for file in files if _KEPT.fullmatch(file.name)]
         found["files"] = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in kept}

@@ -1,4 +1,4 @@
-"""A whole sweep: what is done already is kept, the rest is run, and what came of it is written as it comes."""
+"""A whole sweep: finished cells are kept, the others are run, and the table is written while they end."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from mpc.errors import BeaverlodgeError
 from parties.base.events import describe_error
 from parties.report.record import UNFINISHED
 from parties.sweep.folder import Outcome, keep_program, outcome_of, prepare, write_table
-from parties.sweep.here import Ended
+from parties.sweep.local import EndCallback
 from parties.sweep.study import Cell, Study
 
 if TYPE_CHECKING:
     from parties.processes.progress import Progress
 
 WRITING_INTERVAL: Final = 1.0
-"""Seconds between two writings of the table while runs end; after a crash it is made anew of their records."""
+"""Seconds between two writes of the table while runs end; after a crash it is made again from their records."""
 
 _BAR: Final = "runs"
 
 
 class Runner(Protocol):
-    """What runs cells: here, or on a cluster."""
+    """A function that runs cells, on this machine or on a cluster."""
 
-    def __call__(self, cells: Sequence[Cell], ended: Ended) -> None:
-        """Runs them all; each leaves its record in its folder. Calls `ended` as each ends."""
+    def __call__(self, cells: Sequence[Cell], on_end: EndCallback) -> None:
+        """Run all cells; each writes its record into its folder. Call `on_end` as each ends."""
 
 
 def conduct(study: Study, folder: Path, run: Runner, side_by_side: int, progress: Progress) -> list[Outcome]:
-    """Runs what has no record yet; returns what is known of every cell, in their order.
+    """Run the cells without a record; return the outcome of every cell, in the order of the study.
 
     Args:
-        side_by_side: how many run at a time, for the time that is left.
+        side_by_side: the number of cells that run at a time, for the estimate of the remaining time.
 
     Raises:
-        BeaverlodgeError: the sweep was interrupted, or cannot go on. What is done is kept.
+        BeaverlodgeError: the sweep was interrupted, or cannot go on. Finished cells are kept.
     """
     keep_program(folder, study)
     found = {cell.name: prepare(folder, cell) for cell in study.cells}
@@ -47,7 +47,7 @@ def conduct(study: Study, folder: Path, run: Runner, side_by_side: int, progress
     if left:
         watch.tell()
         try:
-            run(left, watch.ended)
+            run(left, watch.record_end)
         finally:
             write_table(folder, study, list(found.values()), watch.status())
     else:
@@ -56,7 +56,7 @@ def conduct(study: Study, folder: Path, run: Runner, side_by_side: int, progress
 
 
 class _Watch:
-    """Notes what became of each cell, and tells how long the others will take."""
+    """Records the outcome of each cell, and shows how long the others will take."""
 
     def __init__(
         self, study: Study, folder: Path, found: dict[str, Outcome], side_by_side: int, progress: Progress
@@ -70,19 +70,21 @@ class _Watch:
         self._warned: set[str] = set()
         self._written_at = time.monotonic()
 
-    def ended(self, name: str, error: BeaverlodgeError | None, warnings: Sequence[str], seconds: float | None) -> None:
-        """A cell ended: its record says what came of it, if it has one."""
+    def record_end(
+        self, name: str, error: BeaverlodgeError | None, warnings: Sequence[str], seconds: float | None
+    ) -> None:
+        """Record the outcome of a cell that ended, from its record if it has one."""
         now, cell = time.monotonic(), self._found[name].cell
         if seconds is not None:
             self._took.setdefault(_combination(cell.values), []).append(seconds)
         outcome = outcome_of(self._folder, cell)
         if error is not None and outcome.figures is None:
-            # A record says that until its run has ended: it was killed, and the error says how.
+            # The record still says that the run did not finish: its process was killed, and the error says how.
             unsaid = outcome.error is None or outcome.error.get("message") == UNFINISHED
             outcome = Outcome(cell, error=describe_error(error) if unsaid else outcome.error)
         self._found[name] = outcome
         for text in warnings:
-            if text not in self._warned:  # the same in every cell, mostly
+            if text not in self._warned:  # mostly the same in every cell
                 self._warned.add(text)
                 self._progress(name, {"event": "log", "level": "warning", "text": text})
         if outcome.error is not None:
@@ -94,7 +96,7 @@ class _Watch:
             write_table(self._folder, self._study, list(self._found.values()), "unfinished", sync=False)
 
     def tell(self) -> None:
-        """Shows how many are over, and how long the others will take by what like ones took."""
+        """Show how many cells ended, and how long the others will take: as long as those with the same settings did."""
         over = sum(one.figures is not None or one.error is not None for one in self._found.values())
         stage = f"about {_rounded(self._seconds_left())} left" if self._took else "running"
         self._progress(_BAR, {"event": "stage", "stage": stage, "done": over, "total": len(self._found)})

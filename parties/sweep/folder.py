@@ -1,7 +1,7 @@
 """A sweep's folder: `sweep.json`, and below `cells` each run's scenario and the folder of its record.
 
-A run counts as done by its own record, which is written whole or not at all. So whatever ended a sweep, the next one in
-this folder keeps what was done.
+A run counts as done if it has a record, which is written whole or not at all. So however a sweep ended, the next one in
+this folder keeps its finished runs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _OTHER: Final = "name another folder with --out, or call the sweep with what it 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is known of a cell: the figures of its record, or why it has none; neither before it ran."""
+    """The outcome of a cell: the figures of its record, or the error that ended it; neither before it ran."""
 
     cell: Cell
     figures: Mapping[str, float] | None = None
@@ -56,10 +56,10 @@ def record_folder(folder: Path, cell: Cell) -> Path:
 
 
 def sweep_folder(out: Path | None, study: Study) -> Path:
-    """The folder: a new one, or one in which this very study was begun.
+    """The folder of the sweep: a new one, or one in which the same study was begun.
 
     Raises:
-        UsageError: it is there and holds something else, or another study; or it cannot be made.
+        UsageError: the folder exists and holds something else, or another study; or it cannot be made.
     """
     if out is None or not (out / TABLE).exists():
         check_out(out)
@@ -85,10 +85,10 @@ def _compared(study: Study) -> dict[str, Any]:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """No other sweep has this folder meanwhile; the kernel frees it with this process.
+    """Lock the folder against other sweeps; the kernel releases the lock when this process ends.
 
     Raises:
-        UsageError: another one has it.
+        UsageError: another sweep holds the lock.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -101,7 +101,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def prepare(folder: Path, cell: Cell) -> Outcome:
-    """What is known of a cell from before; where it is not done, its scenario is written and its folder is away.
+    """Return the outcome of a cell from an earlier sweep; if it is not done, write its scenario and remove its folder.
 
     Raises:
         UsageError: something cannot be written or removed.
@@ -122,7 +122,7 @@ def prepare(folder: Path, cell: Cell) -> Outcome:
 
 
 def keep_program(folder: Path, study: Study) -> None:
-    """Writes a study's protocol beside its scenarios, for whoever runs one of them.
+    """Write a study's protocol beside its scenarios, so that each of them can be run by itself.
 
     Raises:
         UsageError: it cannot be written.
@@ -133,7 +133,7 @@ def keep_program(folder: Path, study: Study) -> None:
 
 
 def outcome_of(folder: Path, cell: Cell) -> Outcome:
-    """What a cell's record says, if there is one, and it is of this very scenario."""
+    """The outcome of a cell by its record, if there is one and its scenario is the same."""
     made = record_folder(folder, cell)
     if not (made / RESULT).exists():
         return Outcome(cell)
@@ -149,7 +149,7 @@ def outcome_of(folder: Path, cell: Cell) -> Outcome:
 
 
 def write_table(folder: Path, study: Study, outcomes: Sequence[Outcome], status: str, *, sync: bool = True) -> None:
-    """Writes `sweep.json`, whole or not at all.
+    """Write `sweep.json`, whole or not at all.
 
     Args:
         status: `unfinished`, `ok`, or `failed` where some run has no record.

@@ -1,4 +1,4 @@
-"""`sweep.html`: the tables and plots of a sweep, in one file without scripts or anything from elsewhere."""
+"""`sweep.html`: the tables and plots of a sweep, in one file without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from parties.sweep.summary import Interval, Row, figure_names, is_constant, rows
 from parties.sweep.tables import INSECURE, INTERVAL_NOTE, ending_text, failures_grid, figure_text, result_blocks
 
 MOST_LINES: Final = 6
-"""In one plot; of more values of another setting, none is told apart."""
+"""The most series in a plot; if another setting has more values, their runs form one series."""
 
 
 def write_page(study: Study, outcomes: Sequence[Outcome], folder: Path) -> None:
-    """Writes the page, whole or not at all.
+    """Write the page, whole or not at all.
 
     Raises:
         UsageError: it cannot be written.
@@ -61,7 +61,7 @@ def page_html(study: Study, outcomes: Sequence[Outcome]) -> str:
 
 
 def _plots(settings: Sequence[Setting], outcomes: Sequence[Outcome], rows: Sequence[Row]) -> list[str]:
-    """Of each setting that has more than one value, a plot of each figure that differs."""
+    """For each setting with more than one value, a plot of each figure that differs between runs."""
     varied = [one for one in settings if len(one.values) > 1]
     figures = [name for name in figure_names(rows) if not is_constant(rows, name)]
     sections = []

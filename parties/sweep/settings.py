@@ -1,4 +1,4 @@
-"""What `--set` says: a setting of the scenario, by its dotted name, and the values that it is to take."""
+"""The option `--set`: a setting of the scenario, by its dotted name, and its values."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from parties.scenario.problems import nearest, quote
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting (`task.l2`) and its values, as the scenario file would have them."""
+    """A setting (`task.l2`) and its values, as in a scenario file."""
 
     key: str
     values: tuple[Any, ...]
 
     @property
     def short(self) -> str:
-        """Its name without the table's."""
+        """The last part of the dotted name."""
         return self.key.rsplit(".", 1)[-1]
 
 
 def read_settings(said: Sequence[str]) -> tuple[Setting, ...]:
-    """The settings of `--set KEY=VALUE,VALUE,...`.
+    """Parse each `--set KEY=VALUE,VALUE,...`.
 
-    A value is what a scenario file would have: a number, true or false, a list, a text in quotes; any other word is a
+    A value is written as in a scenario file: a number, true or false, a list, a text in quotes. Any other word is a
     text, too.
 
     Raises:
-        UsageError: one has no key or no value, or has a value or a key twice.
+        UsageError: a setting has no key, no value or the same value twice, or a key is given twice.
     """
     found = tuple(map(_read, said))
     keys = [one.key for one in found]
@@ -58,7 +58,7 @@ def _read(text: str) -> Setting:
 
 
 def _values(text: str) -> tuple[Any, ...]:
-    """All as one TOML list if it is one; else each word by itself, of which some are no TOML."""
+    """The values of a TOML list; if it is not valid TOML, each word is a value by itself."""
     try:
         return tuple(tomllib.loads(f"x = [{text}]")["x"])
     except tomllib.TOMLDecodeError:
@@ -73,17 +73,17 @@ def _word(text: str) -> Any:
 
 
 def value_text(value: object) -> str:
-    """A value as a person reads it; two values have the same only if they are the same."""
+    """A value as text for people; different values have different texts."""
     if isinstance(value, str) and _word(value) == value:
         return plain_text(value)
     return plain_text(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def apply_settings(tables: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A scenario's tables with other values of some settings; a table that is missing is added.
+    """A copy of a scenario's tables with other values of some settings; missing tables are added.
 
     Raises:
-        UsageError: a setting is of a party that is not there, or lies within one that is no table.
+        UsageError: a setting names an unknown party, or lies within a setting that is not a table.
     """
     changed = dict(tables)
     for key, value in values.items():

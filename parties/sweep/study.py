@@ -1,4 +1,4 @@
-"""A study: a scenario, the settings that are varied, and how often. Its cells are all checked before any is run."""
+"""A study: a scenario, its varied settings and the number of repeats. All cells are checked before any is run."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Cell:
     """One run of a study.
 
     Args:
-        name: its folder's.
-        values: of each setting, by its dotted name.
-        seed: the public seed; None of a kind that has none.
-        text: its scenario file, whose paths are absolute.
-        digest: the scenario's.
+        name: the name of its folder.
+        values: the value of each setting, by its dotted name.
+        seed: the public seed; None for a kind without one.
+        text: the scenario file, with absolute paths.
+        digest: the scenario's digest.
     """
 
     name: str
@@ -45,24 +45,24 @@ class Cell:
 
     @property
     def words(self) -> str:
-        """What sets it apart, in a line."""
+        """Its settings and seed, in a line."""
         said = [f"{key} = {value_text(value)}" for key, value in self.values.items()]
         return ", ".join([*said, *([f"seed {self.seed}"] if self.seed is not None else [])])
 
 
 def _check_nothing(scenario: Scenario) -> None:
-    """Of a scenario without a protocol: that it could be read is all."""
+    """The check of a source without a protocol, which is complete once the scenario was read."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a study varies.
+    """The scenario, or protocol, that a study varies.
 
     Args:
-        path: of the scenario file, which messages name, and from which relative paths start.
-        tables: a scenario's tables, by the values of the settings.
-        program: the protocol that is run, of a kind that has one.
-        check: what is asked of a scenario with a protocol before anything is run; raises UsageError.
+        path: the scenario file, for messages; relative paths start at its folder.
+        tables: a function from the values of the settings to a scenario's tables.
+        program: the protocol that is run, if its kind has one.
+        check: checks a scenario with a protocol before anything is run; raises UsageError.
     """
 
     path: Path
@@ -76,16 +76,16 @@ class Study:
     """A scenario with some settings varied.
 
     Args:
-        name: the scenario's.
-        settings: each with its values.
-        cells: first all combinations of values, then all once more for each further repeat.
-        processes: how many processes one run has.
-        scenario: what its parties agree on in the first cell, without addresses and keys.
-        program: the protocol that is run, of a kind that has one.
-        data: SHA-256 of each party's data, as far as they are here.
+        name: the scenario's name.
+        settings: the settings, each with its values.
+        cells: first all combinations of values, then all again for each further repeat.
+        processes: the largest number of processes of a run.
+        scenario: the agreed settings of the first cell, without addresses and keys.
+        program: the protocol that is run, if its kind has one.
+        data: SHA-256 of each party's data, if they are on this machine.
         compare: whether each run is compared with one in the clear.
         insecure: whether a test seed makes the secret randomness known.
-        digest: SHA-256 of all that its records depend on, but how many repeats there are.
+        digest: SHA-256 of everything that its records depend on, without the number of repeats.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Study:
 
 
 def read_study(source: Source, settings: Sequence[Setting], repeats: int, *, compare: bool) -> Study:
-    """All cells of a study, each of them checked.
+    """Make a study, and check each of its cells.
 
     Raises:
         UsageError: a combination of values makes no valid scenario.
@@ -166,7 +166,7 @@ def _check(source: Source, tables: Mapping[str, Any], values: Mapping[str, Any])
 
 
 def _refuse_shares(path: Path, tables: Mapping[str, Any]) -> None:
-    """Shares of a model have one place, and are counted as they are used: runs side by side cannot have them."""
+    """Refuse shares of a model: they are one file that counts its uses, and parallel runs cannot share it."""
     for name, party in tables["parties"].items():
         if "model" in party:
             raise UsageError(
@@ -176,7 +176,7 @@ def _refuse_shares(path: Path, tables: Mapping[str, Any]) -> None:
 
 
 def _make_paths_absolute(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Tables whose data are found from any folder: the cells' files are in one of their own."""
+    """The tables with absolute paths of the data, since the cells' files are in another folder."""
 
     def absolute(source: Any) -> Any:
         if isinstance(source, Mapping):
@@ -207,7 +207,7 @@ def _processes(scenario: Scenario | StarScenario) -> int:
 
 
 def _data(scenarios: Sequence[Scenario | StarScenario]) -> dict[str, str]:
-    """SHA-256 of each party's data, whichever files the settings name; those that are not here are left out."""
+    """SHA-256 of each party's data, over all files that the settings name; missing files are left out."""
     files: dict[str, set[Path]] = {}
     for scenario in scenarios:
         for name, found in _files(scenario):

@@ -1,4 +1,4 @@
-"""What the records of a sweep say: each run's figures, and of all runs with the same settings the median and range."""
+"""The figures of each run of a sweep, and the median and range over all runs with the same settings."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ROUNDS: Final = "rounds"
 BYTES: Final = "bytes sent"
 
 TIMES: Final = (SECONDS, ONLINE)
-"""The figures that are other ones in each run, and tell of the machine too."""
+"""The figures that differ in each run, since they depend on the machine, too."""
 
 
 def figures_of(record: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers by which a run is compared with others: those of its kind, then what it cost.
+    """The figures of a run, to compare it with others: those of its kind, then its cost.
 
-    `seconds` are the slowest party's from its start to its end, `seconds online` without the agreement before;
-    `rounds` an owner's; `bytes sent` those of all parties together.
+    `seconds` is the slowest party's time from start to end, `seconds online` that without the agreement before.
+    `rounds` are an owner's, `bytes sent` those of all parties together.
     """
     parties = [table(one) for one in table(record.get("parties")).values()]
     seconds = [table(party.get("seconds")) for party in parties]
@@ -44,7 +44,7 @@ def _largest(values: Iterable[Any]) -> float | None:
 
 @dataclass(frozen=True)
 class Interval:
-    """The median of so many runs, the smallest and the largest."""
+    """The median, smallest and largest value of a figure over some runs."""
 
     median: float
     low: float
@@ -53,13 +53,13 @@ class Interval:
 
     @staticmethod
     def of(values: Sequence[float]) -> Interval:
-        """Of one value or more."""
+        """The interval of one value or more."""
         return Interval(statistics.median(values), min(values), max(values), len(values))
 
 
 @dataclass(frozen=True)
 class Row:
-    """All runs with the same settings: how many are done, of how many, and each figure's interval."""
+    """All runs with the same settings: the number done, the number of all, and the interval of each figure."""
 
     values: Mapping[str, Any]
     done: int
@@ -86,11 +86,11 @@ def rows_of(runs: Sequence[Run]) -> list[Row]:
 
 
 def figure_names(rows: Sequence[Row]) -> list[str]:
-    """The figures that some row has, in their order."""
+    """The names of the figures that occur in any row, in order."""
     return list(dict.fromkeys(name for row in rows for name in row.figures))
 
 
 def is_constant(rows: Sequence[Row], name: str) -> bool:
-    """Whether a figure was the same in every run that has it."""
+    """Whether a figure is the same in every run that has it."""
     values = {bound for row in rows if name in row.figures for bound in (row.figures[name].low, row.figures[name].high)}
     return len(values) == 1

@@ -28,13 +28,13 @@ INSECURE: Final = (
 )
 
 _GAP: Final = 3
-"""Between two columns of a table on a terminal."""
+"""The spaces between two columns of a table on a terminal."""
 
 INTERVAL_NOTE: Final = "Intervals are from the smallest to the largest of the runs with the same settings."
 
 
 def sweep_blocks(study: Study, outcomes: Sequence[Outcome], folder: Path, width: int) -> list[Block]:
-    """All that is said at the end, in its order; no table is wider than `width` columns."""
+    """The output at the end of a sweep, in order; no table is wider than `width` characters."""
     rows = rows_of([(one.cell.values, one.figures) for one in outcomes])
     blocks: list[Block] = [Line(ending_text(study.name, outcomes), "bold")]
     blocks += [Line(INSECURE, "bold red")] if study.insecure else []
@@ -46,7 +46,7 @@ def sweep_blocks(study: Study, outcomes: Sequence[Outcome], folder: Path, width:
 
 
 def ending_text(name: str, outcomes: Sequence[Outcome]) -> str:
-    """How many runs are done, and how many failed."""
+    """The number of runs done and failed, as a sentence."""
     done = sum(one.figures is not None for one in outcomes)
     failed = sum(one.error is not None for one in outcomes)
     text = f"{name}: {done} of {plural(len(outcomes), 'run')} done"
@@ -54,10 +54,10 @@ def ending_text(name: str, outcomes: Sequence[Outcome]) -> str:
 
 
 def result_blocks(settings: Sequence[Setting], rows: Sequence[Row], width: int | None = None) -> list[Block]:
-    """The figures that differ between runs, a row for each combination of settings; and those that do not.
+    """The figures that differ between runs, with a row for each combination of settings; then those that do not differ.
 
     Args:
-        width: how many columns a table may have; what has more goes into a further one. None: as many as there are.
+        width: the most characters of a line; further columns go into another table. None: no limit.
     """
     varied = [one for one in settings if len(one.values) > 1]
     names = figure_names(rows)
@@ -91,7 +91,7 @@ def _heading_columns(settings: Sequence[Setting], rows: Sequence[Row]) -> list[C
 
 
 def _chunks(columns: Sequence[Column], width: int | None) -> list[list[Column]]:
-    """The columns in order, no more together than fit; one that fits nowhere is by itself."""
+    """The columns in order, as many together as fit; a column that is too wide is by itself."""
     chunks: list[list[Column]] = []
     for column in columns:
         if not chunks or (width is not None and _width([*chunks[-1], column]) > width):
@@ -113,12 +113,12 @@ def _interval(row: Row, name: str) -> str:
 
 
 def common_value(rows: Sequence[Row], name: str) -> float:
-    """A figure that is the same in all rows."""
+    """The value of a figure that is the same in all rows."""
     return next(row.figures[name].median for row in rows if name in row.figures)
 
 
 def figure_text(name: str, value: float) -> str:
-    """A figure as it is shown."""
+    """A figure as text."""
     if name == BYTES:
         return short_bytes(value)
     if name in TIMES:
@@ -129,7 +129,7 @@ def figure_text(name: str, value: float) -> str:
 
 
 def failures_grid(outcomes: Sequence[Outcome]) -> Grid | None:
-    """Each run that failed, and why; None if none did."""
+    """A row for each failed run, with the reason; None if none failed."""
     rows = tuple(
         (one.cell.name, one.cell.words, one.error["code"] or MISSING, _why(one.error))
         for one in outcomes

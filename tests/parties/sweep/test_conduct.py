@@ -15,7 +15,7 @@ from parties.processes.progress import Progress
 from parties.report.record import failed_record
 from parties.sweep.conduct import conduct
 from parties.sweep.folder import Outcome, record_folder, sweep_folder
-from parties.sweep.here import Ended
+from parties.sweep.local import EndCallback
 from parties.sweep.settings import read_settings
 from parties.sweep.study import Cell, Study, read_study
 from tests.run.scenarios import write_scenario
@@ -37,7 +37,7 @@ class Runner:
         self.say = say
         self.ran: list[str] = []
 
-    def __call__(self, cells: Sequence[Cell], ended: Ended) -> None:
+    def __call__(self, cells: Sequence[Cell], on_end: EndCallback) -> None:
         for cell in cells:
             error = self.say(cell.name)
             if isinstance(error, InterruptedRun):
@@ -51,7 +51,7 @@ class Runner:
                 record = RECORD | {"scenario": {"name": "small", "digest": cell.digest}}
             if not isinstance(error, PeerLostError):
                 (made / "result.json").write_text(json.dumps(record))
-            ended(cell.name, error, ["a warning"], 6.0)  # type: ignore[arg-type]
+            on_end(cell.name, error, ["a warning"], 6.0)  # type: ignore[arg-type]
 
 
 def conducted(study: Study, folder: Path, run: Runner, side_by_side: int = 1) -> tuple[list[Outcome], str]:

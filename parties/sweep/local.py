@@ -1,4 +1,4 @@
-"""Cells on this machine: each a process that starts its parties', so many side by side, and none left behind."""
+"""Run cells on this machine: each is a process that starts its parties' processes; none is left at the end."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from parties.processes.signals import Interrupts
 from parties.scenario.program import ProgramFile
 
 ENDING_PATIENCE: Final = 8.0
-"""Seconds for the cells to end their parties after they were told to, before SIGKILL."""
+"""Seconds between SIGTERM to a cell, in which it ends its parties, and SIGKILL."""
 
 _REAP_PATIENCE: Final = 2.0
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a cell's process is to do.
+    """The work of a cell's process.
 
     Args:
         name: the cell's.
         scenario: its scenario file.
-        out: the folder of its record, which is not there yet.
+        out: the folder of its record, which does not exist yet.
         compare: whether it is compared with a run in the clear.
-        program: the protocol that it runs, of a kind that has one.
+        program: the protocol that it runs, if its kind has one.
     """
 
     name: str
@@ -42,25 +42,25 @@ class Order:
     program: ProgramFile | None = None
 
 
-Ended = Callable[[str, BeaverlodgeError | None, Sequence[str], float | None], None]
-"""(cell, why it has no record, warnings, seconds that it took): called as each ends; the seconds may not be known."""
+EndCallback = Callable[[str, BeaverlodgeError | None, Sequence[str], float | None], None]
+"""Called as each cell ends: (cell, error if it has no record, warnings, duration in seconds or None if unknown)."""
 
 
-def run_here(orders: Iterable[Order], jobs: int, program: Program, ended: Ended) -> None:
-    """Runs cells, at most `jobs` at a time, each on cores of its own where there are enough.
+def run_local(orders: Iterable[Order], jobs: int, program: Program, on_end: EndCallback) -> None:
+    """Run cells, at most `jobs` at a time, each on cores of its own where there are enough.
 
     Args:
-        program: what a cell's process is.
-        ended: called as each ends.
+        program: the program of a cell's process.
+        on_end: called as each ends.
 
     Raises:
         InterruptedRun: after Ctrl-C, SIGTERM or SIGHUP. No process of a cell is left by then.
-        UsageError: the system starts no further process.
+        UsageError: the system cannot start another process.
     """
     waiting = deque(orders)
     with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
         selector.register(interrupts.descriptor, selectors.EVENT_READ)
-        pool = _Pool(selector, _places(jobs), ended)
+        pool = _Pool(selector, _places(jobs), on_end)
         try:
             while waiting or pool.running:
                 while waiting and pool.free:
@@ -77,7 +77,7 @@ def run_here(orders: Iterable[Order], jobs: int, program: Program, ended: Ended)
 
 
 def _places(jobs: int) -> list[list[int] | None]:
-    """The cores of each that runs at a time, in equal parts; None where there are not enough for that."""
+    """The cores of each cell that runs at a time, in equal parts; None where there are too few cores."""
     if not hasattr(os, "sched_getaffinity"):
         return [None] * jobs
     cores = sorted(os.sched_getaffinity(0))
@@ -86,13 +86,13 @@ def _places(jobs: int) -> list[list[int] | None]:
 
 
 class _Pool:
-    """The cells that run."""
+    """The running cells, and the cores that are free."""
 
-    def __init__(self, selector: selectors.BaseSelector, places: list[list[int] | None], ended: Ended) -> None:
+    def __init__(self, selector: selectors.BaseSelector, places: list[list[int] | None], on_end: EndCallback) -> None:
         self.running: dict[str, Child] = {}
         self.free = places
         self._selector = selector
-        self._ended = ended
+        self._on_end = on_end
         self._place: dict[str, list[int] | None] = {}
         self._said: dict[str, list[str]] = {}
         self._since: dict[str, float] = {}
@@ -115,7 +115,7 @@ class _Pool:
         child.send(message)
 
     def read(self, child: Child) -> None:
-        """Takes what a cell says; the end of that is its own."""
+        """Read the events of a cell; at their end, end the cell and report it."""
         events = child.read()
         for event in events or ():
             if event["event"] == "log" and event["level"] == "warning":
@@ -123,7 +123,7 @@ class _Pool:
         if events is None:
             self._end(child, _REAP_PATIENCE)
             seconds = monotonic() - self._since.pop(child.name)
-            self._ended(child.name, _why(child), self._said.pop(child.name), seconds)
+            self._on_end(child.name, _why(child), self._said.pop(child.name), seconds)
 
     def _end(self, child: Child, patience: float) -> None:
         assert child.events is not None
@@ -139,9 +139,9 @@ class _Pool:
         del self.running[child.name]
 
     def clear_away(self) -> None:
-        """Ends what still runs; reports nothing."""
+        """End the cells that still run, without a report."""
         for child in self.running.values():
-            os.kill(child.pid, signal.SIGTERM)  # not reaped: the number is still its own
+            os.kill(child.pid, signal.SIGTERM)  # it is not reaped, so the process id is still its own
         until = monotonic() + ENDING_PATIENCE
         for child in list(self.running.values()):
             self._end(child, max(0.0, until - monotonic()))
