@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mpc.errors import DataError
 from parties.scenario.problems import quote
+from parties.show.blocks import plural
 
 HEAD_BYTES = 2**20
 """Bytes of a file that are searched for its header."""
@@ -90,9 +91,7 @@ def csv_error(report: str, where: Origin) -> DataError:
         hint = "a cell that holds the delimiter must stand in double quotes"
         if line and int(line[1]) <= _TITLES and found > named:
             hint = f"the first line must name the columns: remove a title above them; or {hint}"
-        return where.error(
-            f"{at} has {_count_text(found, 'cell')} where the header names {_count_text(named, 'column')}", hint
-        )
+        return where.error(f"{at} has {plural(found, 'cell')} where the header names {plural(named, 'column')}", hint)
     lowered = report.lower()
     if "utf-8" in lowered or "unicode" in lowered:
         return encoding_error("utf-8", where, f" ({at})")
@@ -108,7 +107,3 @@ def encoding_error(codec: str, where: Origin, at: str = "") -> DataError:
     name = "windows-1252" if codec == "cp1252" else "UTF-16" if codec.startswith("utf-16") else "UTF-8"
     hint = f'save it as UTF-8, or name its `encoding` in [parties.{where.owner}], such as encoding = "latin-1"'
     return where.error(f"the file is not {name} text{at}", hint)
-
-
-def _count_text(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

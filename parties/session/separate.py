@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from logging import Logger
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mpc.errors import UsageError
 from mpc.links.zmq.curve import Identity
-from parties.base.reporter import Reporter
 from parties.scenario.file import Scenario, split_address
-from parties.session.take_part import Place, take_part
+from parties.session.take_part import Place
 from parties.trust import keys
 from parties.trust.keys import KeyPair
 from parties.trust.roster import Keyed, public_texts
 from parties.trust.share_file import Vault
 
 _MOST_NAMED: Final = 20
-
-
-def run_party(scenario: Scenario, me: str, folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
-    """Take part as `me`, with the key file in `folder`.
-
-    Raises:
-        UsageError: a key or an address is missing or wrong.
-    """
-    return take_part(scenario, me, place(scenario, me, folder), reporter, log)
 
 
 def place(scenario: Scenario, me: str, folder: Path) -> Place:

@@ -17,6 +17,7 @@ from mpc.runtime.plan import Plan, ProgramFactory
 from parties.data.own_table import OwnTable
 from parties.scenario.models import Task
 from parties.scenario.task import TaskReader
+from parties.show.blocks import table
 from parties.trust.request import Request
 
 if TYPE_CHECKING:
@@ -240,6 +241,11 @@ def owners_request(scenario: Scenario, job: Job[Any, Any, Any]) -> Request:
         {key: value for key, value in scenario.task if value is not None},
         scenario.testing is not None and scenario.testing.insecure_seed is not None,
     )
+
+
+def has_part(key: str, record: Mapping[str, Any]) -> bool:
+    """Whether a record has something under a key of its own; what tells the kind of an older record."""
+    return bool(table(record.get(key)))
 
 
 Commented = tuple[str, str]

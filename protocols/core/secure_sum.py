@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mpc.ring.array import Array
 from mpc.ring.rings import Z64, Ring
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 
 TWO_OWNERS = " (with two owners each can subtract its own part and learns the other's)"
+
+
+def total_of(shares: Sequence[Share]) -> Share:
+    """The sum of shares of one shape and scale. 0 rounds; local."""
+    total, *others = shares
+    for one in others:
+        total = total + one
+    return total
 
 
 async def secure_sum(

@@ -16,7 +16,7 @@ a single cell, value, class or owner. If one is set, nothing else is opened. A r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,10 +26,13 @@ from mpc.ring.array import Array
 from mpc.ring.rings import B8
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
+from protocols.core.alignment import check_aligned
 from protocols.core.beaver import matmul
 from protocols.core.comparison import any_of, outside
+from protocols.core.secure_sum import total_of
 from protocols.disclosure.own_design import OwnDesign, plain, tested_cells
 from protocols.disclosure.small_cells import small
+from protocols.rows.blank import blank_columns
 from protocols.rows.own_rows import OwnColumns, OwnRows, joint_names
 from protocols.rows.settings import FitSettings
 
@@ -99,6 +102,21 @@ class Split:
     least: int
 
 
+async def checked_columns(p: Party, own: OwnColumns | None, settings: FitSettings) -> OwnColumns:
+    """This owner's columns (in a dry run, blank ones), once all owners' rows are the same and no cell is small.
+
+    2 rounds, or 12 with min_cell above 1; reveals what `check_aligned` and `check_split_design` do.
+
+    Raises:
+        DataError: the owners' ids differ, or some cell is small.
+    """
+    own = own or blank_columns(p, settings)
+    p.stage("alignment")
+    await check_aligned(p, own.ids)
+    await check_split_design(p, own, settings)
+    return replace(own, made=None)
+
+
 async def check_split_design(p: Party, own: OwnColumns, settings: FitSettings) -> None:
     """Stop if a cell of the model is small, where every owner has columns of its own of the same rows.
 
@@ -143,9 +161,7 @@ async def split_columns(p: Party, mine: OwnDesign | None, weights: Array | None,
     values, classes = _entered(p, mine, weights, split, width)
     counts = await matmul(p, values.T, classes, label="cells/classes")
     each = [counts.shifted(64 - width * (place + 1)).reshape(2 * d).value for place in range(places)]
-    everywhere = entered[0][1:]
-    for one in entered[1:]:
-        everywhere = everywhere + one[1:]
+    everywhere = total_of([one[1:] for one in entered])
     compared = Share(np.concatenate([*each, *((one[:1] + everywhere).value for one in entered)]))
     unit, most = 1 << (64 - width), min(split.least, split.rows + 1)
     low = np.array([unit] * size + [n + 1] * n, dtype=np.int64)

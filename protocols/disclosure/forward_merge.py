@@ -31,6 +31,7 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from protocols.core.beaver import multiply
 from protocols.core.comparison import less_than, packed, unpacked
+from protocols.core.secure_sum import total_of
 from protocols.core.selection import as_numbers
 
 WINDOW = 16
@@ -79,9 +80,7 @@ def _others(p: Party, own: Array) -> Share:
 
     mine = p.compute(added, shape=shape)
     parts = [p.input(owner, mine if owner == p.name else None, shape, 0) for owner in p.owners]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
+    total = total_of(parts)
     return Share(np.concatenate([(total - part).value.reshape(-1) for part in parts]), 0)
 
 

@@ -35,6 +35,7 @@ from mpc.ring.rings import B8
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from protocols.core.comparison import equal, outside
+from protocols.core.secure_sum import total_of
 from protocols.core.selection import select
 
 MANY = 1 << 40
@@ -103,9 +104,9 @@ async def rare(p: Party, parts: Sequence[Share], layout: Layout, least: int) -> 
             for i in there:
                 if i != k:
                     rows = rows + from_others[i, k]
-            found.append((_sum([differ[i] for i in there]) - rows[:, 0]).value.reshape(1, items))
+            found.append((total_of([differ[i] for i in there]) - rows[:, 0]).value.reshape(1, items))
             if layout.levels:
-                no_more = _sum([beyond[i] for i in there]).reshape(items, 1)
+                no_more = total_of([beyond[i] for i in there]).reshape(items, 1)
                 found.append((rows + no_more).value.T)
     values = Share(np.concatenate(found).reshape(-1), parts[0].scale)
     low = np.ones(values.shape, dtype=np.int64)
@@ -261,10 +262,3 @@ def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
         words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58_476D_1CE4_E5B9)
         words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D0_49BB_1331_11EB)
         return words ^ (words >> np.uint64(31))
-
-
-def _sum(shares: Sequence[Share]) -> Share:
-    total = shares[0]
-    for one in shares[1:]:
-        total = total + one
-    return total

@@ -27,6 +27,7 @@ from mpc.runtime.party import Party
 from mpc.runtime.round import together
 from mpc.sharing.share import Public, Share
 from protocols.core.comparison import any_of, outside
+from protocols.core.secure_sum import total_of
 from protocols.core.wide_comparison import below
 from protocols.disclosure.rare_values import Layout, rare
 from protocols.disclosure.suppression import Halving, Span
@@ -110,7 +111,7 @@ async def small(p: Party, parts: Sequence[Share], least: Array) -> Share:
 
     7 rounds; reveals masked values and bits (uniform).
     """
-    total = _sum(parts)
+    total = total_of(parts)
     others = Share(np.concatenate([(total - part).value for part in parts]), total.scale, total.ring)
     high = np.tile(least - 1, len(parts))
     out = await outside(p, others, np.ones_like(high), high, label="cells/parts")
@@ -122,7 +123,7 @@ async def dominated(p: Party, of: Contributions) -> Share:
 
     7 + log2(L / 64) rounds in Z_2^L, where both sides are below 2^(L-2); reveals masked values and bits (uniform).
     """
-    total = _sum(of.totals)
+    total = total_of(of.totals)
     ring = total.ring
     pairs = [(i, j) for i in range(len(of.totals)) for j in range(len(of.totals)) if i != j]
     hundred, part = p.constant(100, (), 0, ring), p.constant(of.percent, (), 0, ring)
@@ -149,7 +150,7 @@ async def merged_list(p: Party, parts: Sequence[Share], m: int) -> tuple[Share, 
         tuple(np.concatenate([place[half] for half in halving.questions[span]]) for span in spans), len(halves) * kinds
     )
     suppressed = await suppressed_blocks(p, sums, np.full(len(halves) * kinds, m, dtype=np.int64), tested_blocks)
-    total = _sum(parts)
+    total = total_of(parts)
     if p.dry:
         return total, []
     blocks = halving.blocks(suppressed.tolist())
@@ -158,10 +159,3 @@ async def merged_list(p: Party, parts: Sequence[Share], m: int) -> tuple[Share, 
         moves[start:end] = 0
         moves[end - 1, start:end] = 0 if (start, end) == (0, cells) else 1
     return Share((moves @ total.value), total.scale), blocks
-
-
-def _sum(parts: Sequence[Share]) -> Share:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total

@@ -20,6 +20,7 @@ from mpc.sharing.share import Share
 from protocols.core.beaver import matmul
 from protocols.core.comparison import less_than
 from protocols.core.grid_search import Wanted, grid_search, looked_up
+from protocols.core.secure_sum import total_of
 from protocols.core.selection import as_numbers, clamp
 from protocols.evaluation.calibration import GROUPS, least_in, reveal_groups
 from protocols.evaluation.shared_scores import CHUNK, SCORE_SCALE, SharedScores, upper_edges
@@ -52,9 +53,7 @@ async def _calibrate(p: Party, scored: SharedScores, bins: Share, min_cell: int)
         await _below(p, SharedScores(scored.z[some], scored.centred[some], scored.y[some]), edges)
         for some in (slice(start, start + CHUNK) for start in range(0, rows, CHUNK))
     ]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
+    total = total_of(parts)
     everyone, positive, expected = (_tenths_of(total[:, k : k + 1]) for k in range(3))
     counts = np.concatenate([one.value for one in (everyone - positive, positive)], axis=1)
     # No owner knows a part of a count by itself: so the whole is what others have, whoever asks.

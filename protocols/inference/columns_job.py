@@ -22,11 +22,10 @@ from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.runtime.round import together
 from mpc.sharing.share import Public, Share
-from protocols.core.alignment import check_aligned
 from protocols.core.beaver import multiply
 from protocols.core.truncation import truncate
 from protocols.core.wide import lowered, wide_truncate
-from protocols.disclosure.design_cells import check_split_design
+from protocols.disclosure.design_cells import checked_columns
 from protocols.evaluation.calibration import enough
 from protocols.evaluation.column_scores import input_scores
 from protocols.evaluation.null_model import null_loss
@@ -39,13 +38,12 @@ from protocols.inference.table import inference
 from protocols.linalg.held import hold
 from protocols.linalg.original_units import in_original_units, variances_in_original_units
 from protocols.linalg.symmetric import pairs
-from protocols.rows.blank import blank_columns
 from protocols.rows.own_rows import OwnColumns, joint_names
 from protocols.rows.results import Sums, Trained
 from protocols.rows.settings import TrainingSettings
 from protocols.scaling.column_weights import largest_weight
 from protocols.scaling.fixed_point_check import check_fit
-from protocols.scaling.own_columns import entered, own_numbers, own_scaling
+from protocols.scaling.own_columns import entered, own_numbers, own_scaling, side_by_side
 from protocols.scaling.standardise import Moments
 
 COVARIANCE_SCALE = 48  # over Z_2^64: irls.LARGEST_VARIANCE fits
@@ -64,11 +62,7 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
         DataError: the owners' ids differ, a column is constant or does not fit, features are collinear, or the
             classes can be separated.
     """
-    own = own or blank_columns(p, settings)
-    p.stage("alignment")
-    await check_aligned(p, own.ids)
-    await check_split_design(p, own, settings)
-    own = replace(own, made=None)
+    own = await checked_columns(p, own, settings)
     p.stage("standardisation")
     scaling = own_scaling(p, own)
     train = scaling.apply(own.x_train)
@@ -127,7 +121,9 @@ async def _share(
     crossed = (j != k) & (k != how.columns - 1)
     offset = entered(p, own, offset_weights.offset, (rows,), SCORE_SCALE) if settings.offset else None
     mine = p.compute(lambda: rounded_rows(train)[:, :-1], shape=train.shape)
-    x = _placed(p, p.compute(encode, mine, ROW_SCALE, shape=mine.shape), own, rows)
+    features = side_by_side(p, p.compute(encode, mine, ROW_SCALE, shape=mine.shape), own.names, rows, ROW_SCALE)
+    ones = p.public(p.constant(1 << ROW_SCALE, (rows, 1), ROW_SCALE))
+    x = Share(np.concatenate((features.value, ones.value), axis=1), ROW_SCALE)
     if settings.weighted:
         counts = None if offset_weights.counts is None else offset_weights.counts / unit
         c = entered(p, own, counts, (rows,), ROW_SCALE)
@@ -145,19 +141,6 @@ async def _share(
             squares[:, crossed] = cut.value
     rows_held, squares_held = await together(hold(p, x), hold(p, Share(squares, how.squares)))
     return Design(rows_held, rows_held, squares_held, offset)
-
-
-def _placed(p: Party, words: Array, own: OwnColumns, rows: int) -> Share:
-    """The shared rows (m, d) of all owners' columns, the last all ones."""
-    if p.dry:
-        parts = [words]
-    else:
-        parts = [
-            p.input(owner, words if owner == p.name else None, (rows, len(names)), ROW_SCALE).value
-            for owner, names in own.names.items()
-        ]
-    ones = p.public(p.constant(1 << ROW_SCALE, (rows, 1), ROW_SCALE))
-    return Share(np.concatenate([*parts, ones.value], axis=1), ROW_SCALE)
 
 
 def _own_squares(p: Party, mine: Array, own: OwnColumns, how: Newton) -> Array:

@@ -20,9 +20,8 @@ from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
 from mpc.runtime.round import together
 from mpc.sharing.share import Public, Share
-from protocols.core.alignment import check_aligned
 from protocols.core.wide import lift, wide_truncate
-from protocols.disclosure.design_cells import check_split_design
+from protocols.disclosure.design_cells import checked_columns
 from protocols.linalg.held import hold
 from protocols.linalg.hessian import held_gram
 from protocols.linalg.inverse import MATRIX_RING
@@ -31,10 +30,9 @@ from protocols.linear.least_squares import Opened, Solution, least_squares, reve
 from protocols.linear.rows_job import fit_of
 from protocols.linear.settings import LinearFit, LinearSettings
 from protocols.linear.weighted_columns import entry_scale, largest_ratio, weighted_columns
-from protocols.rows.blank import blank_columns
 from protocols.rows.own_rows import OwnColumns, joint_names
 from protocols.scaling.cross_products import covariance_scale
-from protocols.scaling.own_columns import entered, own_moments, own_numbers, own_scaling
+from protocols.scaling.own_columns import entered, own_moments, own_numbers, own_scaling, side_by_side
 from protocols.scaling.standardise import Moments
 
 _ROW_SCALE = 20  # of the rows' entries, where sums over the rows fit
@@ -53,12 +51,8 @@ async def vertical_linear_job(p: Party, own: OwnColumns | None, settings: Linear
     Raises:
         DataError: the owners' ids differ, a column is constant, features are collinear, or weights are too unequal.
     """
-    own = own or blank_columns(p, settings)
     (rows,), d = settings.train_rows, settings.features
-    p.stage("alignment")
-    await check_aligned(p, own.ids)
-    await check_split_design(p, own, settings)
-    own = replace(own, made=None)
+    own = await checked_columns(p, own, settings)
     p.stage("standardisation")
     largest = await largest_ratio(p, own) if settings.weighted else 1.0
     features, target = own_scaling(p, own), _target_scaling(p, own, settings)
@@ -145,11 +139,7 @@ async def _reveal(
 def _features(p: Party, own: OwnColumns, features: Moments, rows: int, scale: int) -> Share:
     """All owners' standardised columns side by side (m, d): as fine as their sums allow."""
     x = p.compute(lambda: encode(features.apply(own.x_train), scale), shape=own.x_train.shape)
-    parts = [
-        p.input(owner, x if owner == p.name else None, (rows, len(names)), scale).value
-        for owner, names in own.names.items()
-    ]
-    return Share(np.concatenate(parts, axis=1), scale)
+    return side_by_side(p, x, own.names, rows, scale)
 
 
 def _of_target(p: Party, own: OwnColumns, number: Array | None) -> Share:

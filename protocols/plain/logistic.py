@@ -15,9 +15,10 @@ import numpy as np
 
 from mpc.ring.array import Array
 from protocols.evaluation.auc_interval import auc_interval
+from protocols.inference.rows_job import with_ones
 from protocols.linalg.held import Rows
 from protocols.plain.accelerated import accelerated_reference
-from protocols.plain.maximum_likelihood import newton
+from protocols.plain.maximum_likelihood import newton, sigmoid
 from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
@@ -85,7 +86,7 @@ def fit_reference(
     mean, deviation = _moments(x) if standardise else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
     if scale is not None:
         deviation = scale
-    ready = _with_ones((x - mean) / deviation)
+    ready = with_ones((x - mean) / deviation)
     w = np.zeros(x.shape[1] + 1)
     decay = np.append(np.full(x.shape[1], rate * l2), 0.0)
     score, weight = 0.0, 0.0
@@ -207,12 +208,6 @@ def weight_difference(trained: Trained, reference: ReferenceModel) -> float:
     return float(np.abs(found - reference.weights).max())
 
 
-def sigmoid(z: Array) -> Array:
-    """1 / (1 + exp(-z)), for any z without overflow."""
-    value: Array = 0.5 * (1.0 + np.tanh(0.5 * z))
-    return value
-
-
 def _scale(tables: Sequence[Array], settings: TrainingSettings) -> Array | None:
     return plain_scales(tables) if settings.standardise == "private" else None
 
@@ -229,7 +224,7 @@ def _fit(
     c = np.where(y == 1, weights.of_1, weights.of_0) / 2.0**WEIGHT_SCALE
     if settings.inference is not None:
         mean, deviation = _moments(x, offset_weights.counts)
-        ready = _with_ones((x - mean) / deviation)
+        ready = with_ones((x - mean) / deviation)
         found = newton(
             ready, y, offset=offset_weights.offset, counts=offset_weights.counts, most_steps=settings.iterations
         )
@@ -241,7 +236,7 @@ def _fit(
         how = lighter(accelerated_for(settings, len(x)), weights)
         assert isinstance(how, Accelerated)
         path = accelerated_reference(
-            _with_ones((x - mean) / deviation),
+            with_ones((x - mean) / deviation),
             y,
             settings.iterations,
             how.rate,
@@ -266,10 +261,6 @@ def _class_weights(y: Array, settings: TrainingSettings) -> ClassWeights:
     if settings.class_weights == "balanced":
         return balanced(int(y.sum()), len(y)) or scaled(1.0, 1.0)
     return scaled(*settings.class_weights)
-
-
-def _with_ones(x: Array) -> Array:
-    return np.concatenate((x, np.ones((len(x), 1))), axis=1)
 
 
 def _moments(x: Array, counts: Array | None = None) -> tuple[Array, Array]:

@@ -25,29 +25,10 @@ class ReferenceFit:
     converged: bool
 
 
-def fit_ml(
-    x: Array, y: Array, *, offset: Array | None = None, counts: Array | None = None, most_steps: int = 50
-) -> ReferenceFit:
-    """The maximum-likelihood fit of logistic regression to rows x (m, d), in their own units, and labels y (m,)."""
-    mean, deviation = x.mean(axis=0), x.std(axis=0)
-    deviation = np.where(deviation > 0, deviation, 1.0)
-    ready = np.c_[(x - mean) / deviation, np.ones(len(x))]
-    found = newton(ready, y, offset=offset, counts=counts, most_steps=most_steps)
-    units = np.diag(np.append(1 / deviation, 1.0))
-    units[-1, :-1] = -mean / deviation
-    return ReferenceFit(
-        units @ found.coefficients,
-        units @ found.covariance @ units.T,
-        found.log_likelihood,
-        found.steps,
-        found.converged,
-    )
-
-
 def newton(
     ready: Array, y: Array, *, offset: Array | None = None, counts: Array | None = None, most_steps: int = 50
 ) -> ReferenceFit:
-    """The same for rows (m, d) as they are, the last column all ones; without rows, a model that says 1/2."""
+    """The fit to rows x (m, d), the last column all ones, and labels y (m,); without rows, a model that says 1/2."""
     m = len(ready)
     o = np.zeros(m) if offset is None else offset
     c = np.ones(m) if counts is None else counts
@@ -55,7 +36,7 @@ def newton(
     covariance = np.linalg.pinv(ready.T @ (ready * (c / 4)[:, np.newaxis]), hermitian=True)
     w, converged, steps = covariance @ (ready.T @ (c * (y - 0.5 - o / 4))), False, 1
     while steps < most_steps and not converged:
-        p = _sigmoid(ready @ w + o)
+        p = sigmoid(ready @ w + o)
         covariance = np.linalg.pinv(ready.T @ (ready * (c * p * (1 - p))[:, np.newaxis]), hermitian=True)
         move = covariance @ (ready.T @ (c * (y - p)))
         w, steps = w + move, steps + 1
@@ -64,11 +45,7 @@ def newton(
     return ReferenceFit(w, covariance, float(np.sum(c * (y * z - np.logaddexp(0, z)))), steps, converged)
 
 
-def null_log_likelihood(y: Array, *, offset: Array | None = None, counts: Array | None = None) -> float:
-    """The log-likelihood of the fit of the intercept alone, with the offset."""
-    return newton(np.ones((len(y), 1)), y, offset=offset, counts=counts).log_likelihood
-
-
-def _sigmoid(z: Array) -> Array:
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + exp(-z)), for any z without overflow."""
     value: Array = 0.5 * (1.0 + np.tanh(0.5 * z))
     return value

@@ -59,15 +59,17 @@ def _check_spread(owner: str, names: tuple[str, ...], mean: Array, spread: Array
     return True
 
 
-def side_by_side(p: Party, words: Array, names: Mapping[str, tuple[str, ...]], rows: int) -> Share:
-    """All owners' columns of rows x (rows, d) at X_SCALE, in the order of `names`, from this owner's own as words."""
+def side_by_side(
+    p: Party, words: Array, names: Mapping[str, tuple[str, ...]], rows: int, scale: int = X_SCALE
+) -> Share:
+    """All owners' columns of rows x (rows, d) at `scale`, in the order of `names`, from this owner's own as words."""
     if p.dry:
-        return Share(words, X_SCALE)
+        return Share(words, scale)
     parts = [
-        p.input(owner, words if owner == p.name else None, (rows, len(columns)), X_SCALE).value
+        p.input(owner, words if owner == p.name else None, (rows, len(columns)), scale).value
         for owner, columns in names.items()
     ]
-    return Share(np.concatenate(parts, axis=1), X_SCALE)
+    return Share(np.concatenate(parts, axis=1), scale)
 
 
 def own_numbers(p: Party, numbers: Array, own: OwnColumns) -> Share:

@@ -6,7 +6,6 @@ standardises its own columns. The model leaves the sharing in the columns' own u
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,11 @@ from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
-from protocols.core.alignment import check_aligned
-from protocols.disclosure.design_cells import check_split_design
+from protocols.disclosure.design_cells import checked_columns
 from protocols.evaluation.column_scores import input_scores
 from protocols.evaluation.shared_model import check_rows, check_wide_rows, evaluate_kept, keep
 from protocols.evaluation.shared_scores import evaluate_shared
 from protocols.linalg.original_units import in_original_units
-from protocols.rows.blank import blank_columns
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import OwnColumns, joint_names
@@ -51,12 +48,8 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
             with the metrics, a row's values are so far off that its score does not fit (the model is open by then).
         ProtocolError: a score or a weight left its range; then nothing about the model was opened.
     """
-    own = own or blank_columns(p, settings)
     how = descent_for(settings)
-    p.stage("alignment")
-    await check_aligned(p, own.ids)
-    await check_split_design(p, own, settings)
-    own = replace(own, made=None)
+    own = await checked_columns(p, own, settings)
 
     p.stage("standardisation")
     scaling = own_scaling(p, own, standardise=bool(settings.standardise))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from parties.tasks.base import Job, Kind, Show
@@ -22,17 +21,12 @@ def _show() -> Show:
     return SHOW
 
 
-def _older(record: Mapping[str, Any]) -> bool:
-    return "model" in record
-
-
 KIND: Final = Kind(
     name="logistic_regression",
     words="logistic regression",
     task=READER.model,
     part=("training", "model", "metrics", "data", "inference", "fit", "calibration"),
     show=_show,
-    older=_older,
     reader=READER,
     job=_job,
     propose=propose,

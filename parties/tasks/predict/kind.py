@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
-from parties.show.blocks import table
-from parties.tasks.base import Job, Kind, Show
+from parties.tasks.base import Job, Kind, Show, has_part
 from parties.tasks.predict.settings import READER
 
 
@@ -22,17 +21,13 @@ def _show() -> Show:
     return SHOW
 
 
-def _older(record: Mapping[str, Any]) -> bool:
-    return bool(table(record.get("predict")))
-
-
 KIND: Final = Kind(
     name="predict",
     words="scores of new rows",
     task=READER.model,
     part=("predict",),
     show=_show,
-    older=_older,
+    older=partial(has_part, "predict"),
     reader=READER,
     job=_job,
 )

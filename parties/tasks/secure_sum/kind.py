@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from parties.show.blocks import table
-from parties.tasks.base import Kind, Show
+from parties.tasks.base import Kind, Show, has_part
 from parties.tasks.secure_sum.models import SumTask
 from parties.trust.request import Request
 
@@ -42,10 +42,6 @@ def _show() -> Show:
     return SHOW
 
 
-def _older(record: Mapping[str, Any]) -> bool:
-    return bool(table(record.get("sums")))
-
-
 KIND: Final = Kind(
     name="secure_sum",
     words="secure sum",
@@ -53,7 +49,7 @@ KIND: Final = Kind(
     part=("sums",),
     show=_show,
     request=_request,
-    older=_older,
+    older=partial(has_part, "sums"),
     read=_read,
     star=_star,
 )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
-from parties.show.blocks import table
-from parties.tasks.base import Job, Kind, Show
+from parties.tasks.base import Job, Kind, Show, has_part
 from parties.tasks.statistics.settings import READER
 
 
@@ -22,17 +21,13 @@ def _show() -> Show:
     return SHOW
 
 
-def _older(record: Mapping[str, Any]) -> bool:
-    return bool(table(record.get("statistics")))
-
-
 KIND: Final = Kind(
     name="statistics",
     words="statistics",
     task=READER.model,
     part=("statistics",),
     show=_show,
-    older=_older,
+    older=partial(has_part, "statistics"),
     reader=READER,
     job=_job,
 )

@@ -17,8 +17,8 @@ from protocols.evaluation.shared_calibration import calibrate_shared
 from protocols.evaluation.shared_scores import SCORE_SCALE, SharedScores, evaluate_with_histograms, upper_edges
 from protocols.functions.histogram import BINS
 from protocols.plain.logistic_columns import joined
-from protocols.plain.maximum_likelihood import fit_ml
 from protocols.rows.results import Group
+from tests.fit_reference import fit_ml
 from tests.helpers import on_shares, words
 from tests.protocols.evaluation.test_calibration import draw, sums_of, told, wanted
 from tests.protocols.inference.test_columns_job import HOW, run

@@ -23,7 +23,7 @@ from protocols.inference.irls import (
 from protocols.linalg.held import hold
 from protocols.linalg.inverse import MATRIX_RING, MATRIX_SCALE
 from protocols.linalg.symmetric import pairs
-from protocols.plain.maximum_likelihood import fit_ml
+from tests.fit_reference import fit_ml
 from tests.helpers import on_shares, signed
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError
-from protocols.plain.maximum_likelihood import fit_ml, null_log_likelihood
 from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.results import Trained
+from tests.fit_reference import fit_ml, null_log_likelihood
 from tests.protocols.inference.test_rows_job import run, show
 
 NAMES = ("age", "dose")

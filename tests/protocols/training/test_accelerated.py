@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError, UsageError
 from protocols.plain.accelerated import accelerated_reference
-from protocols.plain.logistic import pooled, sigmoid, weight_difference
+from protocols.plain.logistic import pooled, weight_difference
+from protocols.plain.maximum_likelihood import sigmoid
 from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import accelerated_for, automatic_rate, choose_fit
 from protocols.training.stop_test import EVERY, steps_taken

@@ -9,7 +9,7 @@ import pytest
 
 from protocols.linalg.hessian import series_for
 from protocols.plain.accelerated import Path, accelerated_reference
-from protocols.plain.logistic import sigmoid
+from protocols.plain.maximum_likelihood import sigmoid
 from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate
 from protocols.training.stop_test import Lately, last_quarter, rest_bound

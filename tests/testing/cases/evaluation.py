@@ -29,12 +29,12 @@ from protocols.evaluation.shared_scores import (
 from protocols.evaluation.weighted_likelihood import vertical_likelihoods, weighted_loss
 from protocols.functions.histogram import BINS as SHARED_BINS
 from protocols.functions.logistic_series import LARGEST
-from protocols.plain.maximum_likelihood import null_log_likelihood
 from protocols.rows.limits import X_SCALE
 from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.rows.results import Calibration
 from protocols.rows.settings import TrainingSettings
+from tests.fit_reference import null_log_likelihood
 from tests.protocols.evaluation.test_calibration import plainly_joined
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn, two_others_trade
 from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WORD, bits, clamped, measured

@@ -21,9 +21,9 @@ from protocols.inference.rows_job import inference_job
 from protocols.linalg.held import hold
 from protocols.linalg.inverse import MATRIX_RING, inverse
 from protocols.linalg.symmetric import pairs
-from protocols.plain.maximum_likelihood import fit_ml
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
+from tests.fit_reference import fit_ml
 from tests.testing.cases.case import Case, Checks, Cost, View
 from tests.testing.cases.training import columns_of, settings
 
