@@ -21,15 +21,10 @@ from parties.data.table import FEWEST_ROWS, Note
 Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PlainTable:
-    """An owner's rows: `values` is float64 (rows, columns), read-only. `digest` is the SHA-256 of all of it."""
+class ValueRows:
+    """Base of tables that are numbers alone (rows, columns): no row of the source is left out."""
 
-    owner: str
-    source: str
-    columns: tuple[str, ...]
     values: Values
-    notes: tuple[Note, ...] = ()
 
     @property
     def excluded(self) -> None:
@@ -45,12 +40,27 @@ class PlainTable:
         """All that is in each row."""
         return self.values
 
+    def digest_with(self, names: tuple[str, ...]) -> str:
+        """The digest of the rows and their columns' names."""
+        digest = hashlib.sha256(repr((names, self.values.shape)).encode("utf-8"))
+        digest.update(np.ascontiguousarray(self.values, dtype="<f8").data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PlainTable(ValueRows):
+    """An owner's rows: `values` is float64 (rows, columns), read-only. `digest` is the SHA-256 of all of it."""
+
+    owner: str
+    source: str
+    columns: tuple[str, ...]
+    values: Values
+    notes: tuple[Note, ...] = ()
+
     @property
     def digest(self) -> str:
         """For the owner's own list of what was released about which data."""
-        digest = hashlib.sha256(repr((self.columns, self.values.shape)).encode("utf-8"))
-        digest.update(np.ascontiguousarray(self.values, dtype="<f8").data)
-        return digest.hexdigest()
+        return self.digest_with(self.columns)
 
     def select(self, names: Sequence[str]) -> PlainTable:
         """The same rows with these columns only, in this order."""

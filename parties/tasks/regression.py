@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import numpy as np
 
 from mpc.errors import DataError
+from mpc.links.meeting.handshake import Agreement
 from mpc.links.meeting.shapes import SplitColumns, target_error
+from mpc.runtime.plan import ProgramFactory
 from parties.data.table import Table
 from parties.data.vertical import digest_bits
 from parties.scenario.file import Scenario
@@ -96,6 +98,17 @@ def own_columns(table: Table, scenario: Scenario, split_columns: SplitColumns, k
     beside = table.offset_weights.of(train), table.offset_weights.of(test)
     made = None if table.made is None else table.made.of(train)
     return OwnColumns(names, split_columns.target_owner, x_train, labels[0], x_test, labels[1], ids, *beside, made)
+
+
+def program_of_table(scenario: Scenario, agreement: Agreement, table: Table, job: Callable[..., Any]) -> ProgramFactory:
+    """An owner's program: its job on its rows, or on its columns of common rows. It runs once, and hands them over, so
+    that the job can free them."""
+    own: list[OwnRows | OwnColumns]
+    if agreement.split is None:
+        own = [own_rows(table, scenario, agreement.columns)]
+    else:
+        own = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
+    return lambda p: job(p, own.pop(), agreement.settings)
 
 
 def split_of(tables: Mapping[str, Table]) -> SplitColumns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from mpc.errors import DataError, UsageError
@@ -21,8 +21,7 @@ from parties.tasks.regression import (
     WEIGHTS,
     group_counts,
     has_target,
-    own_columns,
-    own_rows,
+    program_of_table,
     row_counts,
     table_notice,
 )
@@ -72,19 +71,17 @@ def linear_settings(scenario: Scenario, rows: Rows, columns: int) -> LinearSetti
     )
 
 
+def _job_of(settings: LinearSettings) -> Callable[..., Any]:
+    return vertical_linear_job if settings.partition == "vertical" else linear_job
+
+
 def _plan(settings: LinearSettings) -> Plan:
-    job = vertical_linear_job if settings.partition == "vertical" else linear_job
+    job = _job_of(settings)
     return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper)
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
-    """An owner's program; it runs once."""
-    settings: LinearSettings = agreement.settings
-    if agreement.split is not None:
-        columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
-        return lambda p: vertical_linear_job(p, columns.pop(), settings)
-    own = [own_rows(table, scenario, agreement.columns)]
-    return lambda p: linear_job(p, own.pop(), settings)
+    return program_of_table(scenario, agreement, table, _job_of(agreement.settings))
 
 
 def _after(fit: LinearFit) -> list[str]:

@@ -17,15 +17,7 @@ from parties.tasks.logistic.plan_solver import training_facts
 from parties.tasks.logistic.programs import program_of
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for, warnings_after, warnings_before
-from parties.tasks.regression import (
-    MISSING_COUNTS,
-    WEIGHTS,
-    has_target,
-    own_columns,
-    own_rows,
-    row_counts,
-    table_notice,
-)
+from parties.tasks.regression import MISSING_COUNTS, WEIGHTS, has_target, program_of_table, row_counts, table_notice
 from protocols.inference import irls
 from protocols.rows.results import Trained
 from protocols.rows.settings import TrainingSettings
@@ -64,14 +56,7 @@ def _load_libraries(scenario: Scenario) -> None:
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
-    """An owner's program; it runs once, and hands its rows over, so that the training can free them."""
-    settings: TrainingSettings = agreement.settings
-    if agreement.split is not None:
-        columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
-        return lambda p: _job_of(settings)(p, columns.pop(), settings)
-    own = [own_rows(table, scenario, agreement.columns)]
-    job = _job_of(settings)
-    return lambda p: job(p, own.pop(), settings)
+    return program_of_table(scenario, agreement, table, _job_of(agreement.settings))
 
 
 def _extent(scenario: Scenario, agreement: Agreement) -> tuple[list[tuple[int, int]], int]:

@@ -5,7 +5,6 @@ Nothing here is seen by another party but how many rows there are. A table's rep
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from parties.data.checks import ROW_HINT, check_ids, find_columns, refuse_extrem
 from parties.data.features import choose_features, read_features
 from parties.data.header import Origin
 from parties.data.interactions import multiply_terms, terms_of
+from parties.data.plain_table import ValueRows, check_rows
 from parties.data.read import Column, RawTable, open_source
 from parties.data.table import Note
 from parties.data.vertical import sort_rows
@@ -32,7 +32,7 @@ _MODEL = "the model"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PredictTable:
+class PredictTable(ValueRows):
     """An owner's new rows, in its features' own units and the model's order (rows, features), and its share.
 
     `bound` is what the share's file says of itself; `opened` is the share, once the owner's key has opened it.
@@ -70,25 +70,9 @@ class PredictTable:
         return placed
 
     @property
-    def excluded(self) -> None:
-        """No row is left out."""
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return int(self.values.shape[0])
-
-    @property
     def digest(self) -> str:
         """The digest of the rows."""
-        digest = hashlib.sha256(repr((self.bound.own_features, self.values.shape)).encode("utf-8"))
-        digest.update(np.ascontiguousarray(self.values, dtype="<f8").data)
-        return digest.hexdigest()
-
-    @property
-    def numbers(self) -> Values:
-        """All that is in each row."""
-        return self.values
+        return self.digest_with(self.bound.own_features)
 
     def select(self, names: Sequence[str]) -> PredictTable:
         """The same: a model needs all its features."""
@@ -118,9 +102,7 @@ def load_predict_table(scenario: Scenario, owner: str) -> PredictTable:
     form = TextForm(spec.encoding, spec.decimal, spec.thousands)
     with open_source(scenario.data_source(owner), owner, scenario.directory, form) as raw:
         values, used = _read(raw, bound)
-        if spec.rows is not None and spec.rows != raw.rows:
-            hint = f"correct `rows` in [parties.{owner}], or the data"
-            raise raw.where.error(f"the scenario says rows = {spec.rows}, but there are {raw.rows}", hint)
+        check_rows(raw.where, owner, spec.rows, raw.rows, fewest=0)
         table = PredictTable(owner, raw.where.source, path, bound, values)
         if (name := scenario.task_as(PredictTask).id) is not None:
             (column,) = find_columns(raw, [name], "the id")

@@ -12,7 +12,7 @@ from protocols.functions.histogram import BINS, histograms
 from protocols.functions.logistic_series import ANGLE_SCALE, LARGEST, logistic_parts
 from protocols.functions.sigmoid import sigmoid
 from protocols.functions.sigmoid_fits import FITS
-from protocols.plain.logistic import sigmoid as exact_sigmoid
+from protocols.plain.maximum_likelihood import sigmoid as exact_sigmoid
 from tests.testing.cases.case import Case, Cost, View
 from tests.testing.cases.costs import WORD, histogram
 

@@ -19,7 +19,7 @@ from protocols.linalg.held import Rows, hold, take_rows
 from protocols.linalg.hessian import PENALTY_SCALE
 from protocols.plain.accelerated import accelerated_reference
 from protocols.plain.logistic import fit_reference
-from protocols.plain.logistic import sigmoid as exact_sigmoid
+from protocols.plain.maximum_likelihood import sigmoid as exact_sigmoid
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
 from protocols.rows.settings import TrainingSettings
