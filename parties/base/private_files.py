@@ -70,17 +70,14 @@ def open_private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
-def create_private(path: Path, content: bytes, *, sync: bool = True) -> None:
+def create_private(path: Path, content: bytes) -> None:
     """Create a file that only its owner can open; nothing is left behind if it cannot be written whole.
-
-    Args:
-        sync: whether to wait until it is on the disk.
 
     Raises:
         FileExistsError: it is there already.
         UsageError: it cannot be written.
     """
-    _write_new(path, content, path, sync=sync)
+    _write_new(path, content, path, sync=True)
 
 
 def replace_file(path: Path, content: bytes, *, sync: bool = True) -> None:

@@ -62,7 +62,6 @@ def launch(
     out: Path,
     on_event: OnEvent,
     program: Program = MEMBER,
-    deadline: float | None = None,
     patience: float = STOPPED_PATIENCE,
     environments: Mapping[str, Mapping[str, str]] | None = None,
     network: Links | None = None,
@@ -80,7 +79,6 @@ def launch(
         on_event: called with the party's name and each event, in the order they come; first with a `started` and
             its `pid` for every party, once all are started.
         program: what a party's process is.
-        deadline: seconds that the whole run may take.
         patience: seconds for which a party may be stopped by a signal.
         environments: environment variables to add, for the parties named.
         essential: the parties without which there is no result; all where left out. Of any other, its loss or failure
@@ -116,15 +114,14 @@ def launch(
                 run.send(child, run.orders[child.name])
             for child in run.children:
                 on_event(child.name, {"event": "started", "pid": child.pid})
-            _wait_for_the_end(run, interrupts, deadline, Stopped(run.essential, run.relay, patience))
+            _wait_for_the_end(run, interrupts, Stopped(run.essential, run.relay, patience))
         finally:
             run.clear_away()
     return {child.name: child.result for child in run.children if child.result is not None}
 
 
-def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None, stopped: Stopped) -> None:
+def _wait_for_the_end(run: _Run, interrupts: Interrupts, stopped: Stopped) -> None:
     """Returns when every party is done; raises what ended the run otherwise."""
-    end = None if deadline is None else monotonic() + deadline
     decide_at: float | None = None
     while True:
         if interrupts.received is not None:
@@ -152,12 +149,10 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None,
                 return
             wake_at = decide_at
         else:
-            if end is not None and now >= end:
-                raise _too_late(run.essential, deadline)
             run.warn(stopped.look(now, run.agenda.stopped))
             if (late := stopped.gave_out()) is not None:
                 raise late
-            wake_at = stopped.next_look if end is None else min(end, stopped.next_look)
+            wake_at = stopped.next_look
         wakes = [at for at in (wake_at, run.agenda.wake_at) if at is not None]
         run.pump(max(0.0, min(wakes) - now) if wakes else None)
 
@@ -202,16 +197,6 @@ def _relay_failure(child: Child | None) -> InternalError | None:
 def _interruption(number: signal.Signals) -> InterruptedRun:
     message = "interrupted" if number == signal.SIGINT else f"told to end ({number.name})"
     return InterruptedRun(message, "no process of the run is left; start it again from the beginning")
-
-
-def _too_late(children: Iterable[Child], deadline: float | None) -> PeerLostError:
-    late = [child for child in children if child.result is None]
-    who = ", ".join(f"{child.name} ({child.stage})" for child in late)
-    return PeerLostError(
-        f"not done within {deadline:g} seconds: {who}",
-        "allow more time, or see what the parties wait for in their logs",
-        party=late[0].name if len(late) == 1 else None,
-    )
 
 
 class _Run:

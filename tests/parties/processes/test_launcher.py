@@ -212,31 +212,6 @@ def test_an_out_that_is_not_there(tmp_path: Path) -> None:
     assert error.party == "a"
 
 
-@pytest.mark.usefixtures("short_farewell")
-@pytest.mark.parametrize("act", ["hang_hard", "stop_self"])
-def test_the_deadline(tmp_path: Path, act: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: set[tuple[str, str]] = set()
-    monkeypatch.setenv("FAKE_DEAF", "1")
-    # The hour passes when a is done and b is at work.
-    late = {("a", "done"), ("b", "stage")}
-    monkeypatch.setattr("parties.processes.launcher.monotonic", lambda: time.monotonic() + 3600 * (late <= seen))
-    error = fail(
-        tmp_path,
-        {"a": SUCCEED, "b": {"act": act}},
-        on_event=lambda name, event: seen.add((name, event["event"])),
-        deadline=1800,
-    )
-    assert isinstance(error, PeerLostError)
-    assert error.party == "b"
-    assert error.message == "not done within 1800 seconds: b (training 3/40)"
-
-
-def test_the_deadline_names_all_who_are_late(tmp_path: Path) -> None:
-    error = fail(tmp_path, {"a": HANG, "b": HANG}, deadline=0.0)
-    assert error.party is None
-    assert error.message == "not done within 0 seconds: a (starting), b (starting)"
-
-
 def test_killed_after_it_was_done(tmp_path: Path) -> None:
     events = Events()
     results = run(tmp_path, {"a": SUCCEED, "b": {"act": "done_then_kill_self"}}, on_event=events)
