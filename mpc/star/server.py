@@ -171,7 +171,8 @@ class StarServer:
                 if len(answered) < gather.quorum:
                     raise TooFewError(
                         f"{len(answered)} clients answered in stage '{gather.label}', and {gather.quorum} are needed",
-                        "nothing was opened; see why others left, or wait for more (min_cohort, session.deadline)",
+                        "nothing was opened; see in the clients' logs why they left, or wait for more "
+                        "(min_cohort, session.deadline)",
                     )
                 gather = program.send(answered)
         except StopIteration as end:
