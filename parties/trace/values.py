@@ -223,4 +223,5 @@ def amiss(values: Sequence[Value]) -> Iterator[str]:
         yield f"The protocol leaves its reference at '{leaving.label}', {after}{before}."
     for value in values:
         for note in value.notes:
-            yield f"Round {value.number + 1}, '{value.label}': {note}."
+            at = f" ({value.at})" if value.at else ""
+            yield f"Round {value.number + 1}{at}, '{value.label}': {note}."
