@@ -4,7 +4,7 @@ from math import ceil, log2
 
 import numpy as np
 
-from beaverlodge.protocol import Party, Public, Share, matmul
+from beaverlodge.protocol import Party, Public, Share, concatenate, matmul
 from protocols.core.wide import lift
 from protocols.linalg.inverse import MATRIX_RING, MATRIX_SCALE, inverse
 
@@ -28,7 +28,7 @@ async def ridge_inverse(p: Party, x: tuple[Share, ...]) -> Public:
 
     2 K + 3 rounds, K = t + 6; reveals the inverse, which tells X^T X, and nothing else of X.
     """
-    rows = Share(np.concatenate([one.value for one in x]), x[0].scale)
+    rows = concatenate(x)
     m, d = rows.shape
     t = bound(m, d)
     gram = await lift(p, await matmul(p, rows.T, rows, label="gram"), MATRIX_RING)

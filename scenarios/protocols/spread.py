@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from beaverlodge.protocol import Party, Share, matmul
+from beaverlodge.protocol import Party, Share, concatenate, matmul
 
 
 async def spread(p: Party, x: tuple[Share, ...]) -> np.ndarray:
@@ -10,7 +10,7 @@ async def spread(p: Party, x: tuple[Share, ...]) -> np.ndarray:
 
     2 rounds; reveals S and Q, which follow from mean, deviation and m > 1. Exact for Q < 2^(63 - 2 scale).
     """
-    numbers = Share(np.concatenate([one.value.reshape(-1) for one in x]), x[0].scale)
+    numbers = concatenate([one.reshape(-1) for one in x])
     m = numbers.shape[0]
     squares = await matmul(p, numbers.reshape(1, m), numbers.reshape(m, 1), label="squares")
     total = numbers.sum(axis=0).reshape(1)
