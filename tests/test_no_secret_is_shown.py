@@ -18,6 +18,7 @@ PUBLIC = {
     "mpc.runtime.inputs.Input.private": "yes or no",
     "mpc.testing.views.noting.Note.key": "where a number was drawn",
     "parties.cli.here.Here.keys": "a folder",
+    "parties.cli.sum_party._Part.keys": "a folder",
     "parties.processes.delay_line.Conditions.seed": "public: of the jitter",
     "parties.doctor.peers.Side.keys": "public keys",
     "parties.sweep.settings.Setting.key": "a setting's name",
