@@ -143,7 +143,8 @@ def _compare_many(
     found = np.concatenate(gaps)
     if found.size < count:
         raise UsageError(
-            f"{_MOST_RUNS} runs have {found.size} entries to compare, fewer than {count}", "give larger `many_sizes`"
+            f"{_MOST_RUNS} runs have {found.size} entries to compare, fewer than {count}",
+            "give larger `many_sizes`; leave `many` out if a result has few entries",
         )
     mean = float(found.mean()) if found.size else 0.0
     if bias is not None and abs(mean) > bias + _SPREAD * float(found.std()) / sqrt(found.size):
