@@ -124,9 +124,3 @@ def _placed(own: Array, summed: Array, index: int, owners: int) -> Array:
     found = np.zeros((own.shape[0], owners, own.shape[1]), dtype=np.uint64)
     found[:, index] = own
     return np.concatenate((found.reshape(-1, own.shape[1]), summed))
-
-
-def cells_of(group: Array, y: Array) -> Array:
-    """The rows of class 0 and of class 1 in each tenth (10, 2), as ring elements."""
-    counts = np.bincount(2 * group + y.astype(np.int64), minlength=2 * GROUPS)
-    return counts.reshape(GROUPS, 2).astype(np.uint64)

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mpc.errors import UsageError
 
 
@@ -31,18 +28,6 @@ def fit_for(reach: float) -> SigmoidFit:
         f"set sigmoid_range to {FITS[-1].reach:g} or less; a higher l2, a lower learning_rate "
         "or fewer epochs keep |z| within it",
     )
-
-
-def approximate(fit: SigmoidFit, z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The fit's value at z, in plaintext: for references and tests, not the same bits on every machine."""
-    angle = z * (2 * np.pi / fit.period)
-    # Clenshaw's recurrence: far fewer sines than one a harmonic.
-    step = 2 * np.cos(2 * angle)
-    later = np.zeros_like(angle)
-    last = np.zeros_like(angle)
-    for coefficient in reversed(fit.coefficients):
-        last, later = coefficient + step * last - later, last
-    return 0.5 + np.sin(angle) * (last + later)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from mpc.ring.abstract_array import abstract
 from mpc.runtime.party import Party
 from protocols.disclosure.suppression import Halving, Span
-from protocols.evaluation.calibration import GROUPS, STEP, calibrate, cells_of, enough
+from protocols.evaluation.calibration import GROUPS, STEP, calibrate, enough
 from protocols.evaluation.metrics import Scored
 from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.results import Group
@@ -49,6 +49,12 @@ def sums_of(groups: tuple[Group, ...], z: np.ndarray, group: np.ndarray) -> list
     """The expected numbers of the groups that are told."""
     risk = 1 / (1 + np.exp(-z))
     return [float(risk[(group >= one.first - 1) & (group < one.last)].sum()) for one in groups]
+
+
+def cells_of(group: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The rows of class 0 and of class 1 in each tenth (10, 2), as ring elements."""
+    counts = np.bincount(2 * group + y.astype(np.int64), minlength=2 * GROUPS)
+    return counts.reshape(GROUPS, 2).astype(np.uint64)
 
 
 def plainly_joined(parts: np.ndarray, min_cell: int = 5) -> list[Span]:

@@ -18,10 +18,11 @@ from mpc.runtime.party import Party
 from mpc.runtime.plan import make_plan
 from mpc.sharing.share import Share
 from protocols.functions.sigmoid import TRIG_SCALE, _weights, expansion, odd_part, sigmoid
-from protocols.functions.sigmoid_fits import FITS, SigmoidFit, approximate
-from protocols.plain.logistic import sigmoid as exact
+from protocols.functions.sigmoid_fits import FITS, SigmoidFit
+from protocols.plain.maximum_likelihood import sigmoid as exact
 from tests.examples import steady
 from tests.helpers import on_shares
+from tests.protocols.functions.approximation import approximate
 
 every_fit = pytest.mark.parametrize("fit", FITS, ids=lambda fit: f"period{fit.period}")
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mpc.errors import UsageError
-from protocols.functions.sigmoid_fits import FITS, SigmoidFit, approximate, fit_for
+from protocols.functions.sigmoid_fits import FITS, SigmoidFit, fit_for
+from tests.protocols.functions.approximation import approximate
 
 every_fit = pytest.mark.parametrize("fit", FITS, ids=lambda fit: f"period{fit.period}")
 

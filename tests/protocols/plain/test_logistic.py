@@ -18,9 +18,9 @@ from protocols.plain.logistic import (
     pooled,
     reference_metrics,
     reference_sets,
-    sigmoid,
     weight_difference,
 )
+from protocols.plain.maximum_likelihood import sigmoid
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
 from protocols.training.batches import batches

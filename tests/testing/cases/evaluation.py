@@ -13,7 +13,7 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import integers, own, reals
 from protocols.evaluation.auc_pairs import BUCKETS, count_pairs
-from protocols.evaluation.calibration import GROUPS, STEP, calibrate, cells_of
+from protocols.evaluation.calibration import GROUPS, STEP, calibrate
 from protocols.evaluation.metrics import BINS, Bins, Scored, evaluate, mean_score
 from protocols.evaluation.null_model import STEP as INTERCEPT_STEP
 from protocols.evaluation.null_model import excess, null_intercept
@@ -35,7 +35,7 @@ from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.rows.results import Calibration
 from protocols.rows.settings import TrainingSettings
 from tests.fit_reference import null_log_likelihood
-from tests.protocols.evaluation.test_calibration import plainly_joined
+from tests.protocols.evaluation.test_calibration import cells_of, plainly_joined
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn, two_others_trade
 from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WORD, bits, clamped, measured
 from tests.testing.cases.numbers import decoded, listed, plain_metrics, plain_metrics_shared
