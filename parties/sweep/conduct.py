@@ -40,86 +40,86 @@ def conduct(study: Study, folder: Path, run: Runner, side_by_side: int, progress
         BeaverlodgeError: the sweep was interrupted, or cannot go on. Finished cells are kept.
     """
     keep_program(folder, study)
-    found = {cell.name: prepare(folder, cell) for cell in study.cells}
-    left = [one.cell for one in found.values() if one.figures is None]
-    watch = _Watch(study, folder, found, side_by_side, progress)
-    write_table(folder, study, list(found.values()), "unfinished")
-    if left:
-        watch.tell()
+    outcomes = {cell.name: prepare(folder, cell) for cell in study.cells}
+    remaining = [one.cell for one in outcomes.values() if one.figures is None]
+    watch = _Watch(study, folder, outcomes, side_by_side, progress)
+    write_table(folder, study, list(outcomes.values()), "unfinished")
+    if remaining:
+        watch.show()
         try:
-            run(left, watch.record_end)
+            run(remaining, watch.record_end)
         finally:
-            write_table(folder, study, list(found.values()), watch.status())
+            write_table(folder, study, list(outcomes.values()), watch.status())
     else:
-        write_table(folder, study, list(found.values()), watch.status())
-    return list(found.values())
+        write_table(folder, study, list(outcomes.values()), watch.status())
+    return list(outcomes.values())
 
 
 class _Watch:
     """Records the outcome of each cell, and shows how long the others will take."""
 
     def __init__(
-        self, study: Study, folder: Path, found: dict[str, Outcome], side_by_side: int, progress: Progress
+        self, study: Study, folder: Path, outcomes: dict[str, Outcome], side_by_side: int, progress: Progress
     ) -> None:
         self._study = study
         self._folder = folder
-        self._found = found
+        self._outcomes = outcomes
         self._side_by_side = side_by_side
         self._progress = progress
-        self._took: dict[str, list[float]] = {}
-        self._warned: set[str] = set()
+        self._durations: dict[str, list[float]] = {}
+        self._warnings: set[str] = set()
         self._written_at = time.monotonic()
 
     def record_end(
         self, name: str, error: BeaverlodgeError | None, warnings: Sequence[str], seconds: float | None
     ) -> None:
         """Record the outcome of a cell that ended, from its record if it has one."""
-        now, cell = time.monotonic(), self._found[name].cell
+        now, cell = time.monotonic(), self._outcomes[name].cell
         if seconds is not None:
-            self._took.setdefault(_combination(cell.values), []).append(seconds)
+            self._durations.setdefault(_combination(cell.values), []).append(seconds)
         outcome = outcome_of(self._folder, cell)
         if error is not None and outcome.figures is None:
             # The record still says that the run did not finish: its process was killed, and the error says how.
-            unsaid = outcome.error is None or outcome.error.get("message") == UNFINISHED
-            outcome = Outcome(cell, error=describe_error(error) if unsaid else outcome.error)
-        self._found[name] = outcome
+            unfinished = outcome.error is None or outcome.error.get("message") == UNFINISHED
+            outcome = Outcome(cell, error=describe_error(error) if unfinished else outcome.error)
+        self._outcomes[name] = outcome
         for text in warnings:
-            if text not in self._warned:  # mostly the same in every cell
-                self._warned.add(text)
+            if text not in self._warnings:  # mostly the same in every cell
+                self._warnings.add(text)
                 self._progress(name, {"event": "log", "level": "warning", "text": text})
         if outcome.error is not None:
             text = f"failed ({cell.words}): {outcome.error['message']}"
             self._progress(name, {"event": "log", "level": "warning", "text": text})
-        self.tell()
+        self.show()
         if now - self._written_at >= WRITING_INTERVAL:
             self._written_at = now
-            write_table(self._folder, self._study, list(self._found.values()), "unfinished", sync=False)
+            write_table(self._folder, self._study, list(self._outcomes.values()), "unfinished", sync=False)
 
-    def tell(self) -> None:
+    def show(self) -> None:
         """Show how many cells ended, and how long the others will take: as long as those with the same settings did."""
-        over = sum(one.figures is not None or one.error is not None for one in self._found.values())
-        stage = f"about {_rounded(self._seconds_left())} left" if self._took else "running"
-        self._progress(_BAR, {"event": "stage", "stage": stage, "done": over, "total": len(self._found)})
+        finished = sum(one.figures is not None or one.error is not None for one in self._outcomes.values())
+        stage = f"about {_duration_text(self._seconds_left())} left" if self._durations else "running"
+        self._progress(_BAR, {"event": "stage", "stage": stage, "done": finished, "total": len(self._outcomes)})
 
     def status(self) -> str:
         """`ok`, `failed` or `unfinished`."""
-        outcomes = self._found.values()
+        outcomes = self._outcomes.values()
         if any(one.figures is None and one.error is None for one in outcomes):
             return "unfinished"
         return "ok" if all(one.error is None for one in outcomes) else "failed"
 
     def _seconds_left(self) -> float:
-        every = [seconds for took in self._took.values() for seconds in took]
-        usual = sum(every) / len(every)
+        all_durations = [seconds for durations in self._durations.values() for seconds in durations]
+        mean = sum(all_durations) / len(all_durations)
         left = 0.0
-        for one in self._found.values():
+        for one in self._outcomes.values():
             if one.figures is None and one.error is None:
-                took = self._took.get(_combination(one.cell.values))
-                left += sum(took) / len(took) if took else usual
+                durations = self._durations.get(_combination(one.cell.values))
+                left += sum(durations) / len(durations) if durations else mean
         return left / self._side_by_side
 
 
-def _rounded(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 

@@ -64,17 +64,17 @@ def sweep_folder(out: Path | None, study: Study) -> Path:
     if out is None or not (out / TABLE).exists():
         check_out(out)
         return take_folder(out, f"{study.name}-sweep")
-    before = _read(out / TABLE)
-    if before.get("schema") != SCHEMA:
+    earlier = _read(out / TABLE)
+    if earlier.get("schema") != SCHEMA:
         raise UsageError(f"{out / TABLE} follows another schema than {SCHEMA}", "name another folder with --out")
-    if before.get("digest") != study.digest:
-        found = differences(_compared(study), {key: before.get(key) for key in _compared(study)})
-        hint = f"{found[0]} (in {out}); {_OTHER}" if found else _OTHER
+    if earlier.get("digest") != study.digest:
+        changes = differences(_facts_of(study), {key: earlier.get(key) for key in _facts_of(study)})
+        hint = f"{changes[0]} (in {out}); {_OTHER}" if changes else _OTHER
         raise UsageError(f"{out} holds another sweep than this one", hint)
     return out
 
 
-def _compared(study: Study) -> dict[str, Any]:
+def _facts_of(study: Study) -> dict[str, Any]:
     return {
         "settings": {one.key: list(one.values) for one in study.settings},
         "compare": study.compare,
@@ -106,17 +106,17 @@ def prepare(folder: Path, cell: Cell) -> Outcome:
     Raises:
         UsageError: something cannot be written or removed.
     """
-    made = record_folder(folder, cell)
-    found = outcome_of(folder, cell)
-    if found.figures is not None:
-        return found
+    place = record_folder(folder, cell)
+    outcome = outcome_of(folder, cell)
+    if outcome.figures is not None:
+        return outcome
     try:
-        shutil.rmtree(made)
+        shutil.rmtree(place)
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise UsageError(f"{made} cannot be removed: {(error.strerror or 'unknown reason').lower()}") from None
-    make_folder(made.parent)
+        raise UsageError(f"{place} cannot be removed: {(error.strerror or 'unknown reason').lower()}") from None
+    make_folder(place.parent)
     replace_file(scenario_path(folder, cell), cell.text.encode(), sync=False)
     return Outcome(cell)
 
@@ -134,11 +134,11 @@ def keep_program(folder: Path, study: Study) -> None:
 
 def outcome_of(folder: Path, cell: Cell) -> Outcome:
     """The outcome of a cell by its record, if there is one and its scenario is the same."""
-    made = record_folder(folder, cell)
-    if not (made / RESULT).exists():
+    place = record_folder(folder, cell)
+    if not (place / RESULT).exists():
         return Outcome(cell)
     try:
-        record = read_record(made)
+        record = read_record(place)
     except UsageError:
         return Outcome(cell)
     if record["scenario"].get("digest") != cell.digest:
@@ -164,7 +164,7 @@ def write_table(folder: Path, study: Study, outcomes: Sequence[Outcome], status:
         "name": study.name,
         "version": VERSION,
         "digest": study.digest,
-        **_compared(study),
+        **_facts_of(study),
         "table": [
             {
                 "settings": row.values,

@@ -94,15 +94,15 @@ class _Pool:
         self._selector = selector
         self._on_end = on_end
         self._place: dict[str, list[int] | None] = {}
-        self._said: dict[str, list[str]] = {}
-        self._since: dict[str, float] = {}
+        self._warnings: dict[str, list[str]] = {}
+        self._started_at: dict[str, float] = {}
 
     def start(self, order: Order, program: Program) -> None:
         child = start_child(order.name, program, scenario=order.scenario, out=order.out.parent)
         self.running[order.name] = child
         self._place[order.name] = self.free.pop(0)
-        self._said[order.name] = []
-        self._since[order.name] = monotonic()
+        self._warnings[order.name] = []
+        self._started_at[order.name] = monotonic()
         assert child.events is not None
         self._selector.register(child.events, selectors.EVENT_READ, child)
         message: Mapping[str, Any] = {
@@ -119,11 +119,11 @@ class _Pool:
         events = child.read()
         for event in events or ():
             if event["event"] == "log" and event["level"] == "warning":
-                self._said[child.name].append(event["text"])
+                self._warnings[child.name].append(event["text"])
         if events is None:
             self._end(child, _REAP_PATIENCE)
-            seconds = monotonic() - self._since.pop(child.name)
-            self._on_end(child.name, _why(child), self._said.pop(child.name), seconds)
+            seconds = monotonic() - self._started_at.pop(child.name)
+            self._on_end(child.name, _error_of(child), self._warnings.pop(child.name), seconds)
 
     def _end(self, child: Child, patience: float) -> None:
         assert child.events is not None
@@ -147,7 +147,7 @@ class _Pool:
             self._end(child, max(0.0, until - monotonic()))
 
 
-def _why(child: Child) -> BeaverlodgeError | None:
+def _error_of(child: Child) -> BeaverlodgeError | None:
     if child.failure is not None or child.result is not None:
         return child.failure
     return child.vanished() or InternalError(f"{child.name} ended without a result")

@@ -37,14 +37,14 @@ def page_html(study: Study, outcomes: Sequence[Outcome]) -> str:
     rows = rows_of(runs)
     text = ending_text(study.name, outcomes).removeprefix(f"{study.name}: ")
     seeds = [one.cell.seed for one in outcomes if one.cell.seed is not None]
-    drawn = "of them come which rows are held out and what inputs are made up"
-    repeated = f"Public seeds {min(seeds)} to {max(seeds)}: {drawn}. " if seeds else ""
+    use = "they determine which rows are held out and which inputs are drawn"
+    seed_note = f"Public seeds {min(seeds)} to {max(seeds)}: {use}. " if seeds else ""
     head = [
         f"<h1>{escape(study.name)}: sweep</h1>",
         f'<p class="alarm" role="alert">{escape(INSECURE)}</p>' if study.insecure else "",
         paragraph(text, "status" if all(one.error is None for one in outcomes) else "alarm"),
         *(paragraph(f"{one.key} = {', '.join(map(value_text, one.values))}") for one in study.settings),
-        paragraph(f"{repeated}{INTERVAL_NOTE}", "note"),
+        paragraph(f"{seed_note}{INTERVAL_NOTE}", "note"),
     ]
     failed = failures_grid(outcomes)
     sections = [
@@ -83,7 +83,7 @@ def _plots(settings: Sequence[Setting], outcomes: Sequence[Outcome], rows: Seque
 
 
 def _series(setting: Setting, split: Setting | None, outcomes: Sequence[Outcome], name: str) -> list[Series]:
-    found = []
+    series = []
     for value in split.values if split is not None else (None,):
         points = []
         for place, one in enumerate(setting.values):
@@ -99,18 +99,18 @@ def _series(setting: Setting, split: Setting | None, outcomes: Sequence[Outcome]
                 interval = Interval.of(values)
                 points.append(Point(place, interval.median, interval.low, interval.high))
         label = "" if split is None else f"{split.short} = {value_text(value)}"
-        found.append(Series(label, tuple(points)))
-    return found
+        series.append(Series(label, tuple(points)))
+    return series
 
 
 def _every_run(settings: Sequence[Setting], outcomes: Sequence[Outcome], rows: Sequence[Row]) -> Grid:
     names = figure_names(rows)
 
     def cells(values: Mapping[str, Any], figures: Mapping[str, float] | None) -> list[str]:
-        known = figures or {}
+        values_by_name = figures or {}
         return [
             *(value_text(values[one.key]) for one in settings),
-            *(figure_text(name, known[name]) if name in known else "-" for name in names),
+            *(figure_text(name, values_by_name[name]) if name in values_by_name else "-" for name in names),
         ]
 
     body = tuple(

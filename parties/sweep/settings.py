@@ -25,7 +25,7 @@ class Setting:
         return self.key.rsplit(".", 1)[-1]
 
 
-def read_settings(said: Sequence[str]) -> tuple[Setting, ...]:
+def read_settings(options: Sequence[str]) -> tuple[Setting, ...]:
     """Parse each `--set KEY=VALUE,VALUE,...`.
 
     A value is written as in a scenario file: a number, true or false, a list, a text in quotes. Any other word is a
@@ -34,12 +34,12 @@ def read_settings(said: Sequence[str]) -> tuple[Setting, ...]:
     Raises:
         UsageError: a setting has no key, no value or the same value twice, or a key is given twice.
     """
-    found = tuple(map(_read, said))
-    keys = [one.key for one in found]
-    twice = [key for key in dict.fromkeys(keys) if keys.count(key) > 1]
-    if twice:
-        raise UsageError(f"--set gives {quote(twice)} twice", "give all its values at once, with commas between")
-    return found
+    settings = tuple(map(_read, options))
+    keys = [one.key for one in settings]
+    repeated = [key for key in dict.fromkeys(keys) if keys.count(key) > 1]
+    if repeated:
+        raise UsageError(f"--set gives {quote(repeated)} twice", "give all its values at once, with commas between")
+    return settings
 
 
 def _read(text: str) -> Setting:
@@ -51,9 +51,9 @@ def _read(text: str) -> Setting:
         raise UsageError("--set seed: every repeat has a seed of its own", "ask for more of them with --repeats")
     values = _values(after)
     texts = [value_text(value) for value in values]
-    twice = [text for text in dict.fromkeys(texts) if texts.count(text) > 1]
-    if twice:
-        raise UsageError(f"--set {key} has the value {', '.join(twice)} twice", "give each value once")
+    repeated = [text for text in dict.fromkeys(texts) if texts.count(text) > 1]
+    if repeated:
+        raise UsageError(f"--set {key} has the value {', '.join(repeated)} twice", "give each value once")
     return Setting(key, values)
 
 

@@ -46,8 +46,8 @@ class Cell:
     @property
     def words(self) -> str:
         """Its settings and seed, in a line."""
-        said = [f"{key} = {value_text(value)}" for key, value in self.values.items()]
-        return ", ".join([*said, *([f"seed {self.seed}"] if self.seed is not None else [])])
+        words = [f"{key} = {value_text(value)}" for key, value in self.values.items()]
+        return ", ".join([*words, *([f"seed {self.seed}"] if self.seed is not None else [])])
 
 
 def _check_nothing(scenario: Scenario) -> None:
@@ -111,10 +111,10 @@ def read_study(source: Source, settings: Sequence[Setting], repeats: int, *, com
         hint = "take fewer values or repeats, or several sweeps"
         raise UsageError(f"there would be {len(combinations) * repeats:,} runs, and {MOST_CELLS:,} are the most", hint)
     tables = [source.tables(values) for values in combinations]
-    loaded = [_check(source, one, values) for one, values in zip(tables, combinations, strict=True)]
+    scenarios = [_check(source, one, values) for one, values in zip(tables, combinations, strict=True)]
     for one in tables:
         _refuse_shares(source.path, one)
-    seeded = isinstance(loaded[0], Scenario)
+    seeded = isinstance(scenarios[0], Scenario)
     first = tables[0].get("seed", 0) if seeded else 0
     if first + repeats - 1 > LARGEST_SEED:
         raise UsageError(f"{source.path}: seed = {first} leaves no {repeats} seeds", "write a smaller one")
@@ -123,10 +123,10 @@ def read_study(source: Source, settings: Sequence[Setting], repeats: int, *, com
         seed = first + repeat if seeded else None
         seeds = {} if seed is None else {"seed": seed}
         text = toml_text(_make_paths_absolute(tables[number - 1] | seeds, source.path.parent))
-        digest = loaded[number - 1].model_copy(update=seeds).digest
+        digest = scenarios[number - 1].model_copy(update=seeds).digest
         cells.append(Cell(f"{number:03d}-{repeat + 1}", values, seed, text, digest))
-    data = _data(loaded)
-    known: dict[str, Any] = {
+    data = _data(scenarios)
+    facts: dict[str, Any] = {
         "tables": tables,
         "settings": [[one.key, list(one.values)] for one in settings],
         "program": None if source.program is None else source.program.facts,
@@ -134,16 +134,16 @@ def read_study(source: Source, settings: Sequence[Setting], repeats: int, *, com
         "compare": compare,
     }
     return Study(
-        name=loaded[0].name,
+        name=scenarios[0].name,
         settings=tuple(settings),
         cells=tuple(cells),
-        processes=max(map(_processes, loaded)),
-        scenario=about(loaded[0])["settings"],
+        processes=max(map(_processes, scenarios)),
+        scenario=about(scenarios[0])["settings"],
         program=source.program,
         data=data,
         compare=compare,
-        insecure=any(isinstance(one, Scenario) and _is_insecure(one) for one in loaded),
-        digest=hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest(),
+        insecure=any(isinstance(one, Scenario) and _is_insecure(one) for one in scenarios),
+        digest=hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest(),
     )
 
 
@@ -155,14 +155,14 @@ def _combinations(settings: Sequence[Setting]) -> Iterator[dict[str, Any]]:
 
 def _check(source: Source, tables: Mapping[str, Any], values: Mapping[str, Any]) -> Scenario | StarScenario:
     try:
-        loaded = add_program(load_tables(source.path, tables), source.program)
-        if isinstance(loaded, Scenario) and loaded.program is not None:
-            source.check(loaded)
+        scenario = add_program(load_tables(source.path, tables), source.program)
+        if isinstance(scenario, Scenario) and scenario.program is not None:
+            source.check(scenario)
     except UsageError as error:
-        said = ", ".join(f"{key} = {value_text(value)}" for key, value in values.items())
-        message = f"with {said}: {error.message}" if said else error.message
+        text = ", ".join(f"{key} = {value_text(value)}" for key, value in values.items())
+        message = f"with {text}: {error.message}" if text else error.message
         raise UsageError(message, error.hint, points=error.points) from None
-    return loaded
+    return scenario
 
 
 def _refuse_shares(path: Path, tables: Mapping[str, Any]) -> None:
@@ -212,12 +212,12 @@ def _data(scenarios: Sequence[Scenario | StarScenario]) -> dict[str, str]:
     for scenario in scenarios:
         for name, found in _files(scenario):
             files.setdefault(name, set()).update(found)
-    hashed = {name: hashlib.sha256() for name in files}
+    hashes = {name: hashlib.sha256() for name in files}
     for name, paths in files.items():
         for file in sorted(paths):
             with file.open("rb") as opened:
-                hashed[name].update(hashlib.file_digest(opened, "sha256").digest())
-    return {name: one.hexdigest() for name, one in hashed.items()}
+                hashes[name].update(hashlib.file_digest(opened, "sha256").digest())
+    return {name: one.hexdigest() for name, one in hashes.items()}
 
 
 def _files(scenario: Scenario | StarScenario) -> Iterator[tuple[str, list[Path]]]:

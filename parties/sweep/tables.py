@@ -70,9 +70,9 @@ def result_blocks(settings: Sequence[Setting], rows: Sequence[Row], width: int |
         heads, texts = zip(*first, *chunk, strict=True)
         body = tuple(zip(*texts, strict=True))
         grids.append(Grid(title, heads, body, frozenset(range(len(varied)))))
-    said = [f"{one.key} = {value_text(one.values[0])}" for one in settings if one not in varied]
-    said += [f"{name} {figure_text(name, common_value(rows, name))}" for name in same]
-    return [*grids, *([Line(""), Line(f"The same in every run: {', '.join(said)}.")] if said else [])]
+    notes = [f"{one.key} = {value_text(one.values[0])}" for one in settings if one not in varied]
+    notes += [f"{name} {figure_text(name, common_value(rows, name))}" for name in same]
+    return [*grids, *([Line(""), Line(f"The same in every run: {', '.join(notes)}.")] if notes else [])]
 
 
 Column = tuple[str, list[str]]
@@ -82,12 +82,12 @@ Column = tuple[str, list[str]]
 def _heading_columns(settings: Sequence[Setting], rows: Sequence[Row]) -> list[Column]:
     shorts = [one.short for one in settings]
     heads = [one.key if shorts.count(one.short) > 1 else one.short for one in settings]
-    found = [
+    columns = [
         (head, [value_text(row.values[one.key]) for row in rows]) for head, one in zip(heads, settings, strict=True)
     ]
     if all(row.done == row.runs for row in rows):
-        return found
-    return [*found, ("done", [f"{row.done}/{row.runs}" for row in rows])]
+        return columns
+    return [*columns, ("done", [f"{row.done}/{row.runs}" for row in rows])]
 
 
 def _chunks(columns: Sequence[Column], width: int | None) -> list[list[Column]]:
@@ -105,10 +105,10 @@ def _width(columns: Sequence[Column]) -> int:
 
 
 def _interval(row: Row, name: str) -> str:
-    found = row.figures.get(name)
-    if found is None:
+    interval = row.figures.get(name)
+    if interval is None:
         return MISSING
-    middle, low, high = (figure_text(name, value) for value in (found.median, found.low, found.high))
+    middle, low, high = (figure_text(name, value) for value in (interval.median, interval.low, interval.high))
     return middle if low == high else f"{middle} ({low} to {high})"
 
 
@@ -131,7 +131,7 @@ def figure_text(name: str, value: float) -> str:
 def failures_grid(outcomes: Sequence[Outcome]) -> Grid | None:
     """A row for each failed run, with the reason; None if none failed."""
     rows = tuple(
-        (one.cell.name, one.cell.words, one.error["code"] or MISSING, _why(one.error))
+        (one.cell.name, one.cell.words, one.error["code"] or MISSING, _reason(one.error))
         for one in outcomes
         if one.error is not None
     )
@@ -140,5 +140,5 @@ def failures_grid(outcomes: Sequence[Outcome]) -> Grid | None:
     return Grid("Runs that failed", ("run", "settings", "code", "why"), rows, frozenset({0, 1, 2, 3}))
 
 
-def _why(error: Mapping[str, str | None]) -> str:
+def _reason(error: Mapping[str, str | None]) -> str:
     return "; ".join(text for text in (error.get("message"), error.get("hint")) if text)
