@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.examples import sample
 from tests.run.command import Running, mpc
 from tests.run.scenarios import write_scenario
 from tests.run.sums import HOSTED, OWN, write_sums
@@ -75,7 +76,7 @@ def test_the_same_seeds_give_the_same_table_wherever_a_run_is(tmp_path: Path) ->
     assert metrics["test"]["log_loss"] == table(tmp_path / "1")["table"][0]["figures"]["log-loss (test)"]["median"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", sample([signal.SIGINT, signal.SIGKILL], signal.SIGKILL))
 def test_a_sweep_that_was_ended_goes_on(tmp_path: Path, number: signal.Signals) -> None:
     out, path = tmp_path / "out", write_scenario(tmp_path)
     words = ("sweep", path, "--set", "network.latency_ms=0,40", "--no-compare", "--out", out, "--jobs", "1")
