@@ -1,4 +1,4 @@
-"""`mpc sweep`: a scenario with other settings, several times each."""
+"""`mpc sweep`: a scenario, or a protocol, with varied settings, several runs each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parties.cli.output import Output
 @click.argument("study", metavar="SCENARIO|FILE:FUNCTION")
 @click.option(
     "--set",
-    "said",
+    "options",
     metavar="KEY=VALUE,...",
     multiple=True,
     help="A setting and its values, such as task.l2=0,0.1,1; every combination of several settings is run.",
@@ -45,7 +45,7 @@ from parties.cli.output import Output
 @QUIET
 def sweep(
     study: str,
-    said: tuple[str, ...],
+    options: tuple[str, ...],
     repeats: int,
     out: Path | None,
     jobs: int | None,
@@ -71,5 +71,11 @@ def sweep(
     from parties.sweep.study import read_study
 
     source = source_of(study, inputs, program, alone=dask is not None)
-    read = read_study(source, read_settings(said), repeats, compare=not no_compare)
-    sweep_all(read, out, jobs=jobs, dask=dask, output=Output(quiet=quiet))
+    settings = read_settings(options)
+    sweep_all(
+        read_study(source, settings, repeats, compare=not no_compare),
+        out,
+        jobs=jobs,
+        dask=dask,
+        output=Output(quiet=quiet),
+    )

@@ -1,4 +1,4 @@
-"""What `mpc sweep` does with a study that was read: run it here or on a cluster, and tell what came of it."""
+"""Run the study of `mpc sweep`, on this machine or on a cluster, and print its results."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _MEMBER = Program("parties.cli.sweep_member", sweep_member.main)
 
 
 def sweep_all(study: Study, out: Path | None, *, jobs: int | None, dask: str | None, output: Output) -> None:
-    """Run a study's cells and tell what came of them.
+    """Run a study's cells and print their results.
 
     Raises:
-        UsageError: nothing was run: the folder holds something else, or there is no such cluster.
-        RunsFailed: all was run, and some of it failed.
-        InterruptedRun: what was done by then is kept.
+        UsageError: the folder holds something else, or no cluster answers; nothing was run.
+        RunsFailed: all cells were run, and some failed.
+        InterruptedRun: the sweep was interrupted; finished runs are kept.
     """
     if dask is not None and jobs is not None:
         raise UsageError("--jobs is for this machine", "on a cluster its workers' threads say how many run at a time")
@@ -64,7 +64,7 @@ def _conduct(study: Study, folder: Path, run: Runner, side_by_side: int, progres
 
 @contextmanager
 def _runner(jobs: int | None, dask: str | None, study: Study) -> Iterator[tuple[Callable[..., None], int]]:
-    """What runs a study's cells in a folder, and how many at a time."""
+    """Yield the function that runs a study's cells in a folder, and the number of cells that it runs at a time."""
     if dask is None:
         count = jobs or max(1, len(os.sched_getaffinity(0)) // study.processes)
         yield partial(_run_local, count), count
@@ -85,7 +85,7 @@ def _run_local(jobs: int, study: Study, folder: Path, cells: Sequence[Cell], on_
 
 
 def _load_libraries(path: Path) -> None:
-    """Imports what every cell will: their processes, copies of this one, then need not."""
+    """Import the libraries of every cell, whose processes are copies of this one."""
     import parties.report.page  # noqa: F401
     from parties.processes.member import load_libraries
     from parties.tasks.registry import load_any

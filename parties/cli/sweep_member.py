@@ -1,4 +1,4 @@
-"""A cell of `mpc sweep`: a process that does what `mpc run` does, and tells the one that started it how it ended."""
+"""A cell of `mpc sweep`: a process that does what `mpc run` does, and reports its end to the sweep's process."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from parties.processes.lifeline import die_with_parent
 
 
 def main() -> int:
-    """Follow the order on standard input; the exit code is the error's.
+    """Execute the order on standard input; return the exit code.
 
-    There is no thread that watches whether the sweep is still there, so that the parties can be copies of this process:
-    the kernel ends it with the sweep.
+    The parties are copies of this process, so it has no thread that watches the sweep's process: the kernel ends it
+    with the sweep.
     """
     die_with_parent()
     reporter = Reporter.to_launcher()
     try:
-        _follow(_order(), reporter)
+        _execute(_read_order(), reporter)
     except Exception as problem:
         error = as_error(problem)
         reporter.failed(error, first_hand=True)
@@ -35,22 +35,22 @@ def main() -> int:
     return 0
 
 
-class _Told:
-    """Takes the events of a run's parties: their warnings are told on, and the rest is in their logs."""
+class _WarningForwarder:
+    """An output that forwards the warnings of a run's parties to the sweep; their logs have the other events."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
 
     def progress(self, names: Iterable[str]) -> AbstractContextManager[Callable[[str, Event], None]]:
-        """What takes each party's events."""
-        return nullcontext(self._take)
+        """The function that receives each party's events."""
+        return nullcontext(self._forward)
 
-    def _take(self, name: str, event: Event) -> None:
+    def _forward(self, name: str, event: Event) -> None:
         if event["event"] == "log" and event["level"] == "warning":
             self._reporter.log("warning", event["text"] if name == "warning" else f"{name}: {event['text']}")
 
 
-def _follow(order: dict[str, Any], reporter: Reporter) -> None:
+def _execute(order: dict[str, Any], reporter: Reporter) -> None:
     from parties.cli.run_locally import run_locally
     from parties.cli.run_sum import run_sum
     from parties.scenario.file import Scenario
@@ -59,24 +59,24 @@ def _follow(order: dict[str, Any], reporter: Reporter) -> None:
 
     if order["cores"] is not None:
         os.sched_setaffinity(0, order["cores"])
-    scenario, out, told = load_any(Path(order["scenario"])), Path(order["out"]), _Told(reporter)
+    scenario, out, output = load_any(Path(order["scenario"])), Path(order["out"]), _WarningForwarder(reporter)
     if order["program"] is not None:
         scenario = scenario.model_copy(update={"program": ProgramFile.model_validate(order["program"])})
     if isinstance(scenario, Scenario):
-        finished = run_locally(scenario, out, told, compare=order["compare"])
+        finished = run_locally(scenario, out, output, compare=order["compare"])
     else:
-        finished = run_sum(scenario, out, told)
+        finished = run_sum(scenario, out, output)
     if finished.unwritten is not None:
         raise finished.unwritten
 
 
-def _order() -> dict[str, Any]:
+def _read_order() -> dict[str, Any]:
     line = b""
     while not line.endswith(b"\n"):
-        piece = os.read(0, 65536)
-        if not piece:
+        chunk = os.read(0, 65536)
+        if not chunk:
             raise PeerLostError("the sweep ended before it sent the order")
-        line += piece
+        line += chunk
     order: dict[str, Any] = json.loads(line)
     return order
 

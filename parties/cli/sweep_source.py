@@ -1,4 +1,4 @@
-"""What `mpc sweep` varies: a scenario file, or a protocol of somebody's own, as `mpc simulate` would run it."""
+"""The source that `mpc sweep` varies: a scenario file, or a protocol, run as by `mpc simulate`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from parties.sweep.settings import apply_settings, value_text
 from parties.sweep.study import Source
 
 OWNERS: Final = "owners"
-"""The setting of how many owners run a protocol: no scenario has it."""
+"""The setting for the number of owners of a protocol; no scenario has it."""
 
 _MOST_OWNERS: Final = 60
 
@@ -26,12 +26,12 @@ def source_of(named: str, inputs: tuple[str, ...], program: str | None, *, alone
 
     Args:
         named: a scenario file, or FILE:FUNCTION.
-        inputs: of `--input`.
-        program: of `--program`, FILE:FUNCTION.
-        alone: whether the protocol's file must be all that runs: a worker elsewhere gets nothing else.
+        inputs: the values of `--input`.
+        program: the value of `--program`, FILE:FUNCTION.
+        alone: whether the protocol's file may import no other file, as a worker on another machine gets it alone.
 
     Raises:
-        UsageError: there is no such file or function, or options do not go with it.
+        UsageError: the file or function does not exist, or an option does not go with it.
     """
     file, _, _ = named.rpartition(":")
     if not file.endswith(".py"):
@@ -47,10 +47,10 @@ def source_of(named: str, inputs: tuple[str, ...], program: str | None, *, alone
 
 
 def _tables(named: str, inputs: tuple[str, ...], values: Mapping[str, Any]) -> dict[str, Any]:
-    others = dict(values)
-    owners = others.pop(OWNERS, 2)
+    settings = dict(values)
+    owners = settings.pop(OWNERS, 2)
     if type(owners) is not int or not 2 <= owners <= _MOST_OWNERS:
         hint = f"it must be a whole number from 2 to {_MOST_OWNERS}"
         raise UsageError(f"--set {OWNERS} = {value_text(owners)} is no number of owners", hint)
-    given = inputs or tuple(others.get("task.inputs", ()))
-    return apply_settings(parse_toml(scenario_text(Simulation(named, owners, given, ()))), others)
+    own_inputs = inputs or tuple(settings.get("task.inputs", ()))
+    return apply_settings(parse_toml(scenario_text(Simulation(named, owners, own_inputs, ()))), settings)
