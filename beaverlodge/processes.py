@@ -11,7 +11,7 @@ from beaverlodge.given import Given, OwnersInput, given_by
 from beaverlodge.simulation import Asked, Simulated
 from mpc.errors import InterruptedRun, UsageError
 from parties.cli.output import Output
-from parties.cli.simulation import Simulation, scenario_of, scenario_text, simulated
+from parties.cli.simulation import Simulation, run_simulation, scenario_of, scenario_text
 from parties.scenario.program import GIVEN
 from parties.tasks.program.settings import input_of
 from parties.tasks.registry import planned
@@ -50,7 +50,7 @@ def in_processes(asked: Asked) -> Simulated:
     scenario = scenario_of(said.program, scenario_text(said))
     _, plan = planned(scenario)
     with as_interrupt():
-        done = simulated(said, None, Output(quiet=True), lockstep=False, trace=asked.trace)
+        done = run_simulation(said, None, Output(quiet=True), lockstep=False, trace=asked.trace)
     return Simulated(
         said.program.rpartition(":")[2],
         scenario.owners,

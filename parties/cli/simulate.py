@@ -82,11 +82,11 @@ def simulate(
     from parties.processes.child import one_blas_thread
 
     one_blas_thread()  # before numpy is loaded
-    from parties.cli.simulation import Simulation, simulated
+    from parties.cli.simulation import Simulation, run_simulation
 
     asked = Simulation(program, owners, inputs, files, columns, seed, network, insecure_seed)
     output = Output(quiet=quiet)
-    finished = simulated(asked, out, output, lockstep=lockstep, trace=trace)
+    finished = run_simulation(asked, out, output, lockstep=lockstep, trace=trace)
     output.finished(finished)
     if trace:
         click.echo(f"Rounds: mpc trace {finished.folder}")

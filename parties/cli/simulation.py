@@ -50,7 +50,7 @@ class Simulation:
     given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def simulated(
+def run_simulation(
     asked: Simulation, out: Path | None, output: Output, *, lockstep: bool, trace: bool = False
 ) -> FinishedRun:
     """Run the protocol; its scenario and its file are in the run's folder, too.
