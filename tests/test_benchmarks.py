@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -132,3 +134,8 @@ def test_checkouts_run_in_turns_and_the_first_runs_do_not_count() -> None:
     found = by_turns(lambda: run("one"), lambda: run("other"), 2)
     assert ran == ["one", "other", "one", "other", "other", "one"]
     assert found == [({"online": 3.0}, {"online": 4.0}), ({"online": 6.0}, {"online": 5.0})]
+
+
+def test_bare_rounds_are_timed() -> None:
+    ran = subprocess.run([PYTHON, "-m", "benchmarks.bare_rounds"], capture_output=True, text=True, timeout=60)
+    assert re.fullmatch(r"\d+ us a step, \d+ to \d+ in 21 series\n", ran.stdout), ran.stderr
