@@ -73,7 +73,7 @@ def _executed(program: ProgramFile) -> ModuleType:
     try:
         exec(compile(text, str(program.path), "exec"), vars(module))  # noqa: S102  what its user named, to be run
     except (Exception, SystemExit) as problem:
-        raise _authors_error(program, problem, "as the file was loaded", "") from None
+        raise authors_error(program, problem, "as the file was loaded", "") from None
     return module
 
 
@@ -125,10 +125,10 @@ async def followed(p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> Any:
         return await Watched(program, see)
     except (Exception, SystemExit) as problem:
         when = f"while it was planned, {progress}" if p.dry else f"{progress}"
-        raise _authors_error(one.file, problem, when, "" if p.dry else p.name, progress.at) from None
+        raise authors_error(one.file, problem, when, "" if p.dry else p.name, progress.at) from None
 
 
-def _authors_error(
+def authors_error(
     program: ProgramFile, problem: BaseException, when: str, who: str, at: FrameType | None = None
 ) -> BeaverlodgeError:
     """What went wrong in the author's file, by its line. What a peer is told of it is its kind alone."""
@@ -146,6 +146,10 @@ def _authors_error(
     said = str(problem) if isinstance(problem, InternalError) else f"{type(problem).__name__}: {problem}"
     said = said[:_LONGEST]
     hint = f"the line is: {text}" if text else ""
+    if program.alone and who and not isinstance(problem, InternalError):
+        # What Python or numpy says of a value names it, and this party's log keeps what is said here.
+        said = type(problem).__name__
+        hint = "; ".join(one for one in (hint, "its text may hold data: try the file with `mpc simulate`") if one)
     if any(mark in said for mark in _LOOKS):
         said = f"a protocol cannot look at a value: {said}"
         hint = "; ".join(one for one in (hint, LOOKS_HINT) if one)

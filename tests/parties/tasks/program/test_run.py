@@ -14,7 +14,9 @@ import pytest
 from mpc.errors import BeaverlodgeError, DataError, PeerLostError, UsageError
 from parties.report.plan import plan_json, plan_tables
 from parties.report.summary import plan_differences, summary_blocks
+from parties.scenario.program import read_program
 from parties.show.blocks import Line
+from parties.tasks.program.function import authors_error
 from parties.tasks.registry import planned
 from tests.helpers import ROOT
 from tests.parties.tasks.program.own.median import median_reference
@@ -231,3 +233,12 @@ def test_one_thread_needs_no_sockets_and_no_database() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_beside_real_data_an_errors_text_stays_out_of_logs() -> None:
+    """As `mpc party` runs a file: Python's own texts name the value."""
+    program = read_program(f"{OWN / 'median.py'}:median", alone=True)
+    error = authors_error(program, ValueError("patient 4711 is 93"), "after round 1 ('multiply')", "owner1")
+    assert "after round 1 ('multiply'): ValueError" in error.message and "4711" not in f"{error.message}{error.hint}"
+    planned = authors_error(program, ValueError("shapes (2,) and (3,)"), "while it was planned", "")
+    assert "shapes (2,) and (3,)" in planned.message
