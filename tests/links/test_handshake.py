@@ -434,7 +434,9 @@ def test_who_says_two_hellos_is_named(owners: tuple[str, ...]) -> None:
 
     found = errors(resealed(liar, "hello", two_hellos, owners))
     honest = [error for name, error in found.items() if name != liar]
-    assert all(error is not None and error.exit_code in (5, 6) for error in honest), honest
+    # Whom a peer that lost contact with the first to end tells of it first, hears of that and not of the cause.
+    honest = [error for error in honest if error is None or not (error.told_by and error.exit_code == 4)]
+    assert honest and all(error is not None and error.exit_code in (5, 6) for error in honest), honest
     # Who stopped the run is no accusation, unless it is the liar: it may be the first to notice.
     blamed = {error.party for error in honest if error.told_by != error.party or error.party == liar}
     assert blamed == {liar}, honest
