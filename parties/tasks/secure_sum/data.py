@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,41 +9,10 @@ from numpy.typing import NDArray
 
 from mpc.errors import DataError
 from mpc.ring.array import Array
-from parties.data.cells import TextForm
-from parties.data.checks import find_columns, kinds_of
-from parties.data.features import Feature, read_features
-from parties.data.read import RawTable, open_source
+from parties.tasks.client_rows import Values
 from parties.tasks.secure_sum.settings import SumScenario
 from protocols.aggregation.own_cells import add_up, without_small
 from protocols.aggregation.quantise import residues
-
-Values = NDArray[np.float64]
-
-
-class ClientRows:
-    """The rows of one process's clients, read on demand; one file for all is read once a round."""
-
-    def __init__(self, scenario: SumScenario) -> None:
-        self._scenario = scenario
-        self._shared: dict[str, Values] = {}
-        self._place = 0
-
-    def of(self, client: str, place: int) -> Values:
-        """A client's cells (rows, columns) for the round at this place, NaN where one is empty.
-
-        Raises:
-            DataError: they cannot be read, or there are none.
-        """
-        scenario, spec = self._scenario, self._scenario.clients
-        if client in scenario.parties or spec is None or spec.by is None:
-            where = scenario.data_of(client, place)
-            with open_source(where, client, scenario.directory, TextForm()) as raw:
-                return _values(raw, scenario.read_columns)
-        if place != self._place:
-            self._shared, self._place = _group_by_client(scenario, spec.by, place), place
-        if client not in self._shared:
-            raise DataError(f"{client}: no row of {spec.data} is its own", f"see column '{spec.by}'")
-        return self._shared[client]
 
 
 @dataclass(frozen=True)
@@ -133,24 +101,3 @@ def _weights(scenario: SumScenario, client: str, values: Values) -> tuple[Values
             'correct them, raise `largest_weight`, or set out_of_range = "clip"',
         )
     return cells, np.clip(weights, 0, task.largest_weight).astype(np.int64), outside
-
-
-def _values(raw: RawTable, names: Sequence[str]) -> Values:
-    columns = find_columns(raw, names, "columns")
-    kinds = kinds_of(raw, columns, required=True, dates=False)
-    return read_features(raw, [Feature(column, kind) for column, kind in zip(columns, kinds, strict=True)])
-
-
-def _group_by_client(scenario: SumScenario, by: str, place: int) -> dict[str, Values]:
-    """All clients' rows in one file, by the name in column `by`; errors name the file, no client."""
-    spec = scenario.clients
-    assert spec is not None
-    where = spec.data.replace("{round}", str(place))
-    with open_source(where, "clients", scenario.directory, TextForm()) as raw:
-        (column,) = find_columns(raw, [by], "by")
-        values = _values(raw, scenario.read_columns)
-        names = np.asarray(raw.arrays([column.text])["v0"]).astype(str)
-    order = np.argsort(names, kind="stable")
-    different, starts = np.unique(names[order], return_index=True)
-    parts = np.split(values[order], starts[1:])
-    return dict(zip(different.tolist(), parts, strict=True))

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mpc.errors import UsageError
-from mpc.faults.fault import Fault
-from parties.scenario.faults import FaultsSpec, check_faults, check_star_faults, check_words, read_faults
-from parties.scenario.file import NAME_HINT, PARTY_NAME, check_schema
-from parties.scenario.models import Head, RosterSpec, SessionSpec
-from parties.scenario.network import NetworkSpec, check_network, read_network
-from parties.scenario.problems import (
-    Problem,
-    Reading,
-    check_keys,
-    drop_invalid,
-    quote,
-    read_or_refuse,
-    read_table,
-    show_value,
-)
-from parties.scenario.star import ROUND, ClientsSpec, StarParty, StarScenario
+from parties.scenario.problems import Problem, quote
+from parties.scenario.star import ROUND, StarScenario
+from parties.scenario.star_file import check_star, read_star
 from parties.tasks.secure_sum.models import SumTask
 from protocols.aggregation.bounds import Bounds, choose_bounds
 from protocols.aggregation.messages import DISCLOSED, HIDDEN, stages
@@ -32,17 +19,6 @@ from protocols.aggregation.settings import Settings, settings_of
 from protocols.aggregation.small_sums import Cell, CellTest, column_cells
 from protocols.aggregation.value_rows import ValueRows, moduli
 
-_TABLES = ("parties", "clients", "task", "network", "faults", "session", "roster")
-_HEAD_KEYS = ("schema", "name")  # no seed: a sum uses no public randomness
-_ELSEWHERE: Mapping[str, Sequence[str]] = {
-    "[task]": tuple(SumTask.model_fields),
-    "[parties.NAME]": tuple(StarParty.model_fields),
-    "[clients]": tuple(ClientsSpec.model_fields),
-    "[network]": tuple(NetworkSpec.model_fields),
-    "[faults]": tuple(FaultsSpec.model_fields),
-    "[session]": tuple(SessionSpec.model_fields),
-    "[roster]": tuple(RosterSpec.model_fields),
-}
 _MOST_BITS = 64
 _MOST_HELPED = 100_000  # clients: one message to the helper holds a few kilobytes of each
 
@@ -178,8 +154,7 @@ def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
     Raises:
         UsageError: it is not a valid scenario.
     """
-    check_schema(path, raw)
-    scenario = read_or_refuse(str(path), _read_tables(path, raw))
+    scenario = read_star(path, raw, SumScenario, SumTask, _check)
     try:
         scenario.bounds.tolerated  # noqa: B018  # worked out once, so that a choice that cannot be is refused here
     except UsageError as error:
@@ -187,90 +162,10 @@ def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
     return scenario
 
 
-def _read_tables(path: Path, raw: Mapping[str, Any]) -> Reading[SumScenario | None]:
-    scenario = yield from drop_invalid(_read_each_table(path, raw))
-    if scenario is not None:
-        yield from _check(scenario)
-    return scenario
-
-
-def _read_each_table(path: Path, raw: Mapping[str, Any]) -> Reading[SumScenario | None]:
-    raw = _with_vanishing_clients(raw)
-    yield from check_keys("the top of the file", raw, (*_HEAD_KEYS, *_TABLES), _ELSEWHERE)
-    head = yield from read_table(Head, {k: v for k, v in raw.items() if k in _HEAD_KEYS}, "the top of the file:", {})
-    parties = yield from _parties(raw.get("parties"))
-    clients = (
-        (yield from read_table(ClientsSpec, raw["clients"], "[clients]", _ELSEWHERE)) if "clients" in raw else None
-    )
-    session = yield from read_table(SessionSpec, raw.get("session", {}), "[session]", _ELSEWHERE)
-    task = yield from read_table(SumTask, raw["task"], "[task]", _ELSEWHERE)
-    roster = (yield from read_table(RosterSpec, raw["roster"], "[roster]", _ELSEWHERE)) if "roster" in raw else None
-    network = (yield from read_network(raw["network"], _ELSEWHERE)) if "network" in raw else None
-    faults = (yield from read_faults(raw["faults"], _ELSEWHERE)) if "faults" in raw else None
-    if head is None or session is None or task is None:
-        return None
-    return SumScenario(
-        name=head.name,
-        parties=parties,
-        clients=clients,
-        task=task,
-        session=session,
-        roster=roster,
-        network=network,
-        faults=faults,
-        path=path,
-    )
-
-
-def _with_vanishing_clients(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The tables of a file of an earlier version as they are written now: `dropping` stood with the [clients]."""
-    clients = raw.get("clients")
-    if not isinstance(clients, Mapping) or "dropping" not in clients or "faults" in raw:
-        return raw
-    others = {key: value for key, value in clients.items() if key != "dropping"}
-    return {**raw, "clients": others, "faults": {"clients": {"vanish": clients["dropping"]}}}
-
-
-def _parties(raw: object) -> Reading[dict[str, StarParty]]:
-    if not isinstance(raw, Mapping) or not raw:
-        yield Problem("the file names no parties", 'add [parties.server] with role = "server"')
-        return {}
-    found = {}
-    for name, values in raw.items():
-        if not PARTY_NAME.fullmatch(name):
-            yield Problem(f"{show_value(name)} cannot be a party's name", NAME_HINT)
-            continue
-        party = yield from read_table(StarParty, values, f"[parties.{name}]", _ELSEWHERE)
-        if party is not None:
-            found[name] = party
-            if (party.role == "client") != (party.data is not None):
-                what = (
-                    "does not say where its data are"
-                    if party.role == "client"
-                    else f"has data, but a {party.role} has none"
-                )
-                yield Problem(f"[parties.{name}] {what}")
-            if party.role != "server" and party.address is not None:
-                yield Problem(
-                    f"[parties.{name}] has an address, but a {party.role} listens nowhere", "remove the address"
-                )
-    return found
-
-
 def _check(scenario: SumScenario) -> Iterator[Problem]:
     task, clients = scenario.task, scenario.clients
-    servers = [name for name, party in scenario.parties.items() if party.role == "server"]
-    if len(servers) != 1:
-        count = "no server" if not servers else f"more than one server: {quote(servers)}"
-        yield Problem(f"there is {count}", 'exactly one party needs role = "server"')
-    if clients is not None and ("{client}" in clients.data) == (clients.by is not None):
-        yield Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
-    if set(scenario.hosted_clients) & set(scenario.parties):
-        yield Problem("a party has the name of a hosted client", "call it otherwise")
-    if scenario.network is not None:
-        yield from check_network(scenario.network, scenario.link_names)
-    if scenario.faults is not None:
-        yield from _check_faults(scenario, scenario.faults)
+    helped = (HIDDEN, DISCLOSED) if scenario.helper is not None else ()
+    yield from check_star(scenario, stages(task.server == "malicious"), helped)
     if len(set(task.columns)) < len(task.columns):
         yield Problem("[task] columns lists a column more than once", "list each once")
     if (task.weight is None) != (task.largest_weight is None):
@@ -331,14 +226,3 @@ def _check_helper(scenario: SumScenario) -> Iterator[Problem]:
         )
     if scenario.count > _MOST_HELPED:
         yield Problem(f"{scenario.count} clients are more than the {_MOST_HELPED} that a helper serves", "leave it out")
-
-
-def _check_faults(scenario: SumScenario, spec: FaultsSpec) -> Iterator[Problem]:
-    """What goes wrong on purpose is of the processes and stages of a sum."""
-    kinds = stages(scenario.task.server == "malicious")
-    more = ("start", "joining", *((HIDDEN, DISCLOSED) if scenario.helper is not None else ()))
-    yield from check_faults(spec, (*scenario.parties, *scenario.hosts))
-    yield from check_star_faults(spec, (scenario.server, scenario.helper), scenario.clients is not None)
-    yield from check_words(spec.faults, (), (*more, *kinds))
-    if spec.clients is not None and spec.clients.stage is not None:
-        yield from check_words([Fault("vanish", stage=spec.clients.stage)], (), kinds)

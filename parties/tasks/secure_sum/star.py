@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from parties.tasks.secure_sum.clients import client_faults, clients_of, hosts_result, trust_of
+from parties.tasks.client_rows import ClientRows, Values
+from parties.tasks.secure_sum.clients import clients_of
 from parties.tasks.secure_sum.consent import data_notice
-from parties.tasks.secure_sum.data import ClientRows, Values, numbers_of
+from parties.tasks.secure_sum.data import numbers_of
 from parties.tasks.secure_sum.helper import helper_client, helper_result
 from parties.tasks.secure_sum.plan import knowledge_blocks, plan_blocks, protection_blocks, sum_plan
 from parties.tasks.secure_sum.record import client_record, sum_record
@@ -14,10 +15,12 @@ from parties.tasks.secure_sum.server import serve
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.trust import release_of
 from parties.tasks.star import Star
+from parties.tasks.star_clients import client_faults, hosts_result, trust_of
+from protocols.aggregation.messages import stages
 
 
 def _load(scenario: SumScenario, me: str, place: int) -> Values:
-    return ClientRows(scenario).of(me, place)
+    return ClientRows(scenario, scenario.read_columns).of(me, place)
 
 
 def _clipped(scenario: SumScenario, me: str, values: Values) -> int:
@@ -31,7 +34,7 @@ STAR: Final = Star(
     knowledge=knowledge_blocks,
     data_notice=data_notice,
     clients=clients_of,
-    client_faults=client_faults,
+    client_faults=lambda scenario: client_faults(scenario, stages(scenario.task.server == "malicious")),
     trust_of=trust_of,
     helper=helper_client,
     helper_result=helper_result,

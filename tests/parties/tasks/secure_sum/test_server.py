@@ -18,12 +18,13 @@ from mpc.star.wire import DOWN, UP
 from parties.base.reporter import Reporter
 from parties.tasks.registry import load_any
 from parties.tasks.secure_sum import server as sum_server
-from parties.tasks.secure_sum.clients import clients_of, trust_of
+from parties.tasks.secure_sum.clients import clients_of
 from parties.tasks.secure_sum.helper import helper_client
 from parties.tasks.secure_sum.record import revealed
 from parties.tasks.secure_sum.server import serve
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star import Membership, Seat
+from parties.tasks.star_clients import trust_of
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import AgreedRounds, RoundNumbers, new_session
 from protocols.aggregation import messages as m

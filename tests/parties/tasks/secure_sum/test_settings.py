@@ -11,12 +11,13 @@ from mpc.errors import DataError, ProtocolError, UsageError
 from mpc.links.zmq.curve import HELD_BYTES
 from parties.base.descriptors import allow_connections
 from parties.report.star_consent import star_consent_blocks
+from parties.tasks.client_rows import ClientRows
 from parties.tasks.registry import load_any
-from parties.tasks.secure_sum.clients import client_faults
-from parties.tasks.secure_sum.data import ClientRows, numbers_of
+from parties.tasks.secure_sum.data import numbers_of
 from parties.tasks.secure_sum.plan import plan_blocks, sum_plan
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import small_cells_blocks
+from parties.tasks.secure_sum.star import STAR
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import RoundNumbers
 from protocols.aggregation.quantise import decode
@@ -52,7 +53,7 @@ def test_clients_that_vanish_as_earlier_versions_said_it(tmp_path: Path) -> None
     older = loaded(tmp_path, ("[clients]", "[clients]\ndropping = 0.2"))
     (tmp_path / "now").mkdir()
     now = loaded(tmp_path / "now", ("[clients]", "[faults.clients]\nvanish = 0.2\n[clients]"))
-    assert client_faults(older) == client_faults(now) != {}
+    assert STAR.client_faults(older) == STAR.client_faults(now) != {}
 
 
 CLIENTS, HELPER = "[clients]", '[parties.judge]\nrole = "helper"\n'
@@ -271,7 +272,7 @@ def test_of_hosted_clients_one_without_rows_says_so(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, ("count = 9", "count = 10"))
     rows = (tmp_path / "all.csv").read_text()
     (tmp_path / "all.csv").write_text(rows.replace("client_", "client_0"))
-    rows_of = ClientRows(scenario)
+    rows_of = ClientRows(scenario, scenario.read_columns)
     with pytest.raises(DataError, match=r"client_10: no row of all.csv is its own"):
         rows_of.of("client_10", 1)
     numbers = numbers_of(scenario, "client_03", rows_of.of("client_03", 1))
@@ -284,7 +285,7 @@ def test_whose_fault_it_is_is_spread_over_the_stages(tmp_path: Path) -> None:
     for seed in (1, 1, 2):
         changes = ("count = 9", "count = 40"), ("[session]", trial.format(seed=seed) + "[session]")
         scenario = loaded(tmp_path, *changes)
-        faults = client_faults(scenario)
+        faults = STAR.client_faults(scenario)
         kinds = [(fault.kind, fault.stage) for fault in faults.values()]
         assert sorted(kinds[:8]) == sorted(("vanish", stage) for stage in ("keys", "shares", "masked", "unmask") * 2)
         assert sorted(kinds[8:]) == sorted(("delay", stage) for stage in ("keys", "shares", "masked", "unmask"))

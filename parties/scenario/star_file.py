@@ -1,0 +1,166 @@
+"""A scenario file of a kind for a server and clients: its tables, read, and what all these kinds check of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from mpc.faults.fault import Fault
+from parties.scenario.faults import FaultsSpec, check_faults, check_star_faults, check_words, read_faults
+from parties.scenario.file import NAME_HINT, PARTY_NAME, check_schema
+from parties.scenario.models import Head, RosterSpec, SessionSpec
+from parties.scenario.network import NetworkSpec, check_network, read_network
+from parties.scenario.problems import (
+    Problem,
+    Reading,
+    check_keys,
+    drop_invalid,
+    quote,
+    read_or_refuse,
+    read_table,
+    show_value,
+)
+from parties.scenario.star import ClientsSpec, StarParty, StarScenario, StarTask
+
+_TABLES: Final = ("parties", "clients", "task", "network", "faults", "session", "roster")
+
+Kind = TypeVar("Kind", bound=StarScenario)
+
+
+def read_star(
+    path: Path,
+    raw: Mapping[str, Any],
+    scenario: type[Kind],
+    task: type[StarTask],
+    check: Callable[[Kind], Iterator[Problem]],
+    head: Sequence[str] = ("schema", "name"),
+) -> Kind:
+    """Check what a scenario file of such a kind holds.
+
+    Args:
+        scenario, task: the kind's classes.
+        check: the problems of a scenario whose tables are each valid.
+        head: the keys above the tables; those beside schema and name are fields of the scenario.
+
+    Raises:
+        UsageError: it is not a valid scenario.
+    """
+    check_schema(path, raw)
+    return read_or_refuse(str(path), _read_tables(path, raw, scenario, task, check, head))
+
+
+def _read_tables(
+    path: Path,
+    raw: Mapping[str, Any],
+    scenario: type[Kind],
+    task: type[StarTask],
+    check: Callable[[Kind], Iterator[Problem]],
+    head: Sequence[str],
+) -> Reading[Kind | None]:
+    found = yield from drop_invalid(_read_each_table(path, raw, scenario, task, head))
+    if found is not None:
+        yield from check(found)
+    return found
+
+
+def _read_each_table(
+    path: Path, raw: Mapping[str, Any], scenario: type[Kind], task: type[StarTask], keys: Sequence[str]
+) -> Reading[Kind | None]:
+    raw = _with_vanishing_clients(raw)
+    elsewhere: Mapping[str, Sequence[str]] = {
+        "[task]": tuple(task.model_fields),
+        "[parties.NAME]": tuple(StarParty.model_fields),
+        "[clients]": tuple(ClientsSpec.model_fields),
+        "[network]": tuple(NetworkSpec.model_fields),
+        "[faults]": tuple(FaultsSpec.model_fields),
+        "[session]": tuple(SessionSpec.model_fields),
+        "[roster]": tuple(RosterSpec.model_fields),
+    }
+    yield from check_keys("the top of the file", raw, (*keys, *_TABLES), elsewhere)
+    head = yield from read_table(Head, {k: v for k, v in raw.items() if k in keys}, "the top of the file:", {})
+    parties = yield from _parties(raw.get("parties"), elsewhere)
+    clients = (yield from read_table(ClientsSpec, raw["clients"], "[clients]", elsewhere)) if "clients" in raw else None
+    session = yield from read_table(SessionSpec, raw.get("session", {}), "[session]", elsewhere)
+    settings = yield from read_table(task, raw["task"], "[task]", elsewhere)
+    roster = (yield from read_table(RosterSpec, raw["roster"], "[roster]", elsewhere)) if "roster" in raw else None
+    network = (yield from read_network(raw["network"], elsewhere)) if "network" in raw else None
+    faults = (yield from read_faults(raw["faults"], elsewhere)) if "faults" in raw else None
+    if head is None or session is None or settings is None:
+        return None
+    more = head.model_dump(include=set(keys) - {"schema", "name"})
+    return scenario(
+        name=head.name,
+        parties=parties,
+        clients=clients,
+        task=settings,
+        session=session,
+        roster=roster,
+        network=network,
+        faults=faults,
+        path=path,
+        **more,
+    )
+
+
+def _with_vanishing_clients(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The tables of a file of an earlier version as they are written now: `dropping` stood with the [clients]."""
+    clients = raw.get("clients")
+    if not isinstance(clients, Mapping) or "dropping" not in clients or "faults" in raw:
+        return raw
+    others = {key: value for key, value in clients.items() if key != "dropping"}
+    return {**raw, "clients": others, "faults": {"clients": {"vanish": clients["dropping"]}}}
+
+
+def _parties(raw: object, elsewhere: Mapping[str, Sequence[str]]) -> Reading[dict[str, StarParty]]:
+    if not isinstance(raw, Mapping) or not raw:
+        yield Problem("the file names no parties", 'add [parties.server] with role = "server"')
+        return {}
+    found = {}
+    for name, values in raw.items():
+        if not PARTY_NAME.fullmatch(name):
+            yield Problem(f"{show_value(name)} cannot be a party's name", NAME_HINT)
+            continue
+        party = yield from read_table(StarParty, values, f"[parties.{name}]", elsewhere)
+        if party is not None:
+            found[name] = party
+            if (party.role == "client") != (party.data is not None):
+                what = (
+                    "does not say where its data are"
+                    if party.role == "client"
+                    else f"has data, but a {party.role} has none"
+                )
+                yield Problem(f"[parties.{name}] {what}")
+            if party.role != "server" and party.address is not None:
+                yield Problem(
+                    f"[parties.{name}] has an address, but a {party.role} listens nowhere", "remove the address"
+                )
+    return found
+
+
+def check_star(scenario: StarScenario, stages: Sequence[str], more: Sequence[str] = ()) -> Iterator[Problem]:
+    """What all kinds check: one server, the clients' data, links, and faults of stages that there are.
+
+    Args:
+        stages: those of a client's round; `more` those of other processes.
+    """
+    clients = scenario.clients
+    servers = [name for name, party in scenario.parties.items() if party.role == "server"]
+    if len(servers) != 1:
+        count = "no server" if not servers else f"more than one server: {quote(servers)}"
+        yield Problem(f"there is {count}", 'exactly one party needs role = "server"')
+    if clients is not None and ("{client}" in clients.data) == (clients.by is not None):
+        yield Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
+    if set(scenario.hosted_clients) & set(scenario.parties):
+        yield Problem("a party has the name of a hosted client", "call it otherwise")
+    if scenario.network is not None:
+        yield from check_network(scenario.network, scenario.link_names)
+    spec = scenario.faults
+    if spec is None:
+        return
+    yield from check_faults(spec, (*scenario.parties, *scenario.hosts))
+    inside = (*servers[:1], scenario.helper)
+    yield from check_star_faults(spec, inside, scenario.clients is not None)
+    yield from check_words(spec.faults, (), ("start", "joining", *more, *stages))
+    if spec.clients is not None and spec.clients.stage is not None:
+        yield from check_words([Fault("vanish", stage=spec.clients.stage)], (), stages)

@@ -1,0 +1,87 @@
+"""The clients that one process hosts, of any kind over a server: what goes wrong on purpose, and what is reported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from statistics import median
+from typing import Any
+
+from mpc.errors import BeaverlodgeError
+from mpc.faults.fault import Fault, Kind
+from mpc.randomness.key_agreement import Signer
+from mpc.randomness.streams import Stream, derive
+from mpc.star.client import StarClient
+from mpc.star.sockets import ClientHost
+from mpc.star.stage import ClientProgram
+from parties.base.memory import peak_memory
+from parties.scenario.star import StarScenario
+from protocols.aggregation.graph import shuffled
+from protocols.aggregation.settings import Trust
+
+
+def client_faults(scenario: StarScenario, stages: Sequence[str]) -> dict[str, Fault]:
+    """The hosted clients that vanish or straggle, each with its fault: some in each stage where none is named.
+
+    Those of one seed are always the same ones.
+
+    Args:
+        stages: those of a round.
+    """
+    spec = scenario.faults.clients if scenario.faults is not None else None
+    if scenario.faults is None or spec is None:
+        return {}
+    names = scenario.hosted_clients
+    order = shuffled(len(names), Stream(derive(bytes(32), f"faults/{scenario.name}/{scenario.faults.seed}"))).tolist()
+    kinds = stages if spec.stage is None else (spec.stage,)
+    count = int(spec.vanish * len(names)), int(spec.straggle * len(names))
+    found = {}
+    for turn, place in enumerate(order[: sum(count)]):
+        kind: Kind = "vanish" if turn < count[0] else "delay"
+        found[names[place]] = Fault(kind, stage=kinds[turn % len(kinds)], seconds=spec.seconds)
+    return found
+
+
+def trust_of(signing: bytes, public: list[bytes]) -> Trust:
+    """A client's keys against a lying server: its signing key, and everybody's public one in the clients' order."""
+    return Trust(Signer(signing), public)
+
+
+def hosts_result(host: ClientHost) -> dict[str, Any]:
+    """The report of this process, which hosts clients."""
+    clients = {name: one.client for name, one in host.hosted.items()}
+    through = [one for one in host.hosted.values() if one.client.rounds]
+    seconds = [one.seconds / one.client.rounds for one in through]
+    return {
+        "party": {
+            "role": "client",
+            "pid": os.getpid(),
+            "clients": len(clients),
+            "rounds": max((client.rounds for client in clients.values()), default=0),
+            "bytes_sent": sum(client.sent for client in clients.values()),
+            "bytes_received": sum(client.received for client in clients.values()),
+            "peak_memory": peak_memory(),
+        },
+        "client_seconds": seconds,
+        "median_client_seconds": median(seconds) if through else None,
+        "failed": {name: client.failure.code for name, client in clients.items() if client.failure is not None},
+        "vanished": [name for name, client in clients.items() if client.vanished],
+    }
+
+
+async def within(noted: AbstractContextManager[object], program: ClientProgram) -> None:
+    """A client's program, with what notes its releases around it."""
+    with noted:
+        await program
+
+
+def unfit(error: BeaverlodgeError) -> StarClient:
+    """A client whose data are unfit: it reports only that to the server."""
+    client = StarClient(_never, b"")
+    client.failure = error
+    return client
+
+
+def _never(session: bytes, round_: int, attempt: int) -> ClientProgram:
+    raise AssertionError
