@@ -50,6 +50,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("scaling", "disclosure", "survival"),
         ("evaluation",),
         ("training", "inference", "linear", "prediction", "statistics"),
+        ("federated",),
         ("plain",),
     ),
     "parties": (

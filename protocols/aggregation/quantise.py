@@ -89,11 +89,12 @@ def residues(numbers: Array, bits: int) -> Array:
     return words
 
 
-def decode(total: Array, how: Coding, summed: int) -> Array:
+def decode(total: Array, how: Coding, summed: int, bits: int | None = None) -> Array:
     """The sum as whole numbers (divide by the scale), of `summed` clients' numbers modulo 2^b: int64, or Python's own
-    where one may be 2^63 or above."""
+    where one may be 2^63 or above. `bits`: b, where they were summed modulo a larger one than the coding's own."""
+    bits = how.bits if bits is None else bits
     least = summed * how.low
-    above = (total.astype(np.uint64) - np.uint64(least % (1 << 64))) & np.uint64((1 << how.bits) - 1)
-    if least + (1 << how.bits) > 1 << 63:
+    above = (total.astype(np.uint64) - np.uint64(least % (1 << 64))) & np.uint64((1 << bits) - 1)
+    if least + (1 << bits) > 1 << 63:
         return above.astype(object) + least
     return above.astype(np.int64) + np.int64(least)

@@ -1,0 +1,63 @@
+"""Rows dealt unevenly go to one client each, and nobody is left without."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import UsageError
+from mpc.randomness.streams import Stream, derive
+from protocols.federated.split import by_labels, by_quantity
+from tests.examples import steady
+
+
+def stream(label: str = "split") -> Stream:
+    return Stream(derive(bytes(32), label))
+
+
+def hold_to_split(parts: list[np.ndarray], rows: int, clients: int) -> None:
+    assert len(parts) == clients
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(rows))
+    assert all(part.size and np.all(np.diff(part) > 0) for part in parts)
+
+
+@given(st.integers(1, 12), st.integers(0, 60), st.floats(1e-3, 100), st.integers(1, 5))
+@steady(120)
+def test_every_row_goes_to_one_client(clients: int, more: int, alpha: float, labels: int) -> None:
+    rows = clients + more
+    of = np.random.default_rng(rows).integers(0, labels, rows)
+    hold_to_split(by_labels(of, clients, alpha, stream()), rows, clients)
+    hold_to_split(by_quantity(rows, clients, alpha, stream()), rows, clients)
+
+
+def test_a_small_alpha_gives_clients_few_labels() -> None:
+    """At 0.1 most of a client's rows have one label; at 1000 a client has all labels alike."""
+    labels = np.arange(4000) % 10
+
+    def most(alpha: float) -> float:
+        parts = by_labels(labels, 20, alpha, stream())
+        return float(np.mean([np.bincount(labels[part]).max() / part.size for part in parts]))
+
+    assert most(0.1) > 0.45 and most(1000.0) < 0.15
+
+
+def test_a_small_alpha_gives_clients_unlike_sizes() -> None:
+    uneven, even = (np.array([p.size for p in by_quantity(4000, 20, a, stream())]) for a in (0.3, 1000.0))
+    assert uneven.max() > 10 * np.median(uneven) and even.max() < 1.2 * even.min()
+
+
+def test_the_seed_alone_decides_the_split() -> None:
+    labels = np.array(["b", "a", "c"] * 30)
+    once, again, other = (by_labels(labels, 5, 0.5, stream(s)) for s in ("one", "one", "two"))
+    assert [p.tolist() for p in once] == [p.tolist() for p in again] != [p.tolist() for p in other]
+
+
+def test_too_few_rows_or_no_alpha_are_refused() -> None:
+    with pytest.raises(UsageError, match="3 rows are too few for 4 clients"):
+        by_quantity(3, 4, 1.0, stream())
+    with pytest.raises(UsageError, match="too few"):
+        by_labels(np.zeros(3), 4, 1.0, stream())
+    with pytest.raises(UsageError, match="alpha"):
+        by_quantity(3, 2, 0.0, stream())
