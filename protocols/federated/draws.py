@@ -36,5 +36,6 @@ def dirichlet(stream: Stream, alpha: float, size: int) -> Array:
     from scipy.special import gammaincinv
 
     log_gamma = np.log(gammaincinv(alpha + 1, uniforms(stream, size))) + np.log(uniforms(stream, size)) / alpha
-    gammas: Array = np.exp(log_gamma - np.max(log_gamma))
-    return gammas / np.sum(gammas)
+    shares: Array = np.exp(log_gamma - np.max(log_gamma))
+    shares /= np.sum(shares)
+    return shares
