@@ -78,6 +78,7 @@ def create_private(path: Path, content: bytes) -> None:
         UsageError: it cannot be written.
     """
     _write_new(path, content, path, sync=True)
+    _sync_folder(path)
 
 
 def replace_file(path: Path, content: bytes, *, sync: bool = True) -> None:
@@ -96,6 +97,20 @@ def replace_file(path: Path, content: bytes, *, sync: bool = True) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
+    if sync:
+        _sync_folder(path)
+
+
+def _sync_folder(path: Path) -> None:
+    """Wait until the name of a new file is on the disk: a file that was synchronised may else be lost with its name."""
+    try:
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
         raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
 
 
@@ -133,8 +148,11 @@ def append_private(path: Path, content: bytes, *, sync: bool = True) -> None:
             written = file.write(content)
             if sync:
                 os.fsync(file.fileno())
+            new = os.fstat(file.fileno()).st_size == written
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
+    if sync and new:
+        _sync_folder(path)
     if written != len(content):
         raise UsageError(f"{path} cannot be written: the disk is full")
 

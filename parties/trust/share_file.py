@@ -12,15 +12,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mpc.errors import UsageError
 from mpc.randomness.streams import derive, os_entropy
@@ -31,6 +28,7 @@ from parties.scenario.file import Scenario
 from parties.scenario.paths import resolve_inside
 from parties.trust import score_journal
 from parties.trust.score_journal import ScoreJournal, Tally
+from parties.trust.sealed_state import NONCE_BYTES, seal, unseal
 from protocols.evaluation.shared_model import kept_scale
 from protocols.rows.kept_model import SharedModel, Units
 
@@ -38,7 +36,6 @@ SCHEMA: Final = 2
 _CHAINED: Final = 1  # the schema of shares that seal the last code of their journal
 ENDING: Final = ".share"
 _WHAT: Final = "share of a model"
-_NONCE_BYTES: Final = 12
 
 
 @dataclass(frozen=True)
@@ -198,18 +195,17 @@ def open_share(path: Path, me: str, vault: Vault) -> OpenShare:
         UsageError: a file is missing, was changed, or belongs to another party; or the key is not the one that sealed
             it.
     """
-    bound, nonce, sealed = _parse(path, me)
+    bound, sealed = _parse(path, me)
     if bound.party != me:
         raise UsageError(f"{path} is the share of {bound.party}, not of {me}", "name this party's own", party=me)
     secret = _secret(path, bound, vault)
-    try:
-        content = AESGCM(bound.key(secret, "content")).decrypt(nonce, sealed, bound.content)
-    except InvalidTag:
+    content = unseal(bound.key(secret, "content"), sealed, bound.content)
+    if content is None:
         raise UsageError(
             f"{path} does not open: it was changed, or is sealed under another key",
             f"put back the file that the training wrote, and the key file of {me} that was used then",
             party=me,
-        ) from None
+        )
     fields = json.loads(content)
     journal = ScoreJournal(journal_path(path), _tally(fields["scored"], path, bound, secret))
     journal.scored()  # refuses another share's journal
@@ -250,9 +246,9 @@ def _seal(bound: Bound, model: SharedModel, tally: Tally, secret: bytes) -> byte
         "slack": units.slack,
         "scored": {"lines": tally.lines, "rows": dict(tally.rows)},
     }
-    nonce = os.urandom(_NONCE_BYTES)
-    sealed = AESGCM(bound.key(secret, "content")).encrypt(nonce, json.dumps(content).encode(), bound.content)
-    fields = {"schema": SCHEMA, "what": _WHAT, **asdict(bound), "nonce": nonce.hex(), "sealed": _base64(sealed)}
+    whole = seal(bound.key(secret, "content"), json.dumps(content).encode(), bound.content)
+    nonce, sealed = whole[:NONCE_BYTES].hex(), _base64(whole[NONCE_BYTES:])
+    fields = {"schema": SCHEMA, "what": _WHAT, **asdict(bound), "nonce": nonce, "sealed": sealed}
     return (json.dumps(fields, indent=1) + "\n").encode()
 
 
@@ -263,7 +259,7 @@ def _model(content: Mapping[str, Any], features: int) -> SharedModel:
     return SharedModel(weights, Units(mean, scale, shift, centre, content["slack"]))
 
 
-def _parse(path: Path, me: str) -> tuple[Bound, bytes, bytes]:
+def _parse(path: Path, me: str) -> tuple[Bound, bytes]:
     try:
         fields = json.loads(read_private(path))
     except FileNotFoundError:
@@ -279,11 +275,11 @@ def _parse(path: Path, me: str) -> tuple[Bound, bytes, bytes]:
             raise ValueError("another file")
         if fields.pop("schema") not in (_CHAINED, SCHEMA):
             raise ValueError("another version's")
-        nonce, sealed = bytes.fromhex(fields.pop("nonce")), base64.b64decode(fields.pop("sealed"), validate=True)
+        sealed = bytes.fromhex(fields.pop("nonce")) + base64.b64decode(fields.pop("sealed"), validate=True)
         bound = _bound(fields)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(f"{path} is no share of a model", "name the file that the training wrote", party=me) from None
-    return bound, nonce, sealed
+    return bound, sealed
 
 
 def _bound(fields: Mapping[str, Any]) -> Bound:

@@ -241,7 +241,8 @@ def test_the_line_is_on_the_disk_before_the_count_returns(tmp_path: Path, monkey
 
     monkeypatch.setattr(os, "fsync", fsync)
     share.count("s1", {A: 1}, 3)
-    assert synced[0] == str(journal_path(path)) and len(synced) == 2 and synced[1].startswith(str(path.parent))
+    assert synced[0] == str(journal_path(path)) and len(synced) == 3
+    assert Path(synced[1]).parent == path.parent and Path(synced[1]) != path and synced[2] == str(path.parent)
 
 
 def test_a_full_disk_stops_the_run_before_anything_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
