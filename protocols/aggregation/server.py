@@ -8,7 +8,7 @@ masked here, but for the numbers that the helper finds not small: helper.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +62,28 @@ class Aggregated:
     disclosed: Array | None = None
 
 
+BeforeRelease = Callable[[frozenset[int]], None]
+
+
+def nothing_noted(survivors: frozenset[int]) -> None:
+    """Notes nothing."""
+
+
+def check_survivors(survivors: frozenset[int], only: frozenset[int] | None) -> None:
+    """Refuse another set of survivors than the one that is due.
+
+    Raises:
+        TooFewError: it is another one.
+    """
+    if only is None or survivors == only:
+        return
+    missing, more = sorted(only - survivors), sorted(survivors - only)
+    raise TooFewError(
+        f"clients {missing} of those for whom release was asked before are missing, and {more} are too many",
+        "nothing was opened: two sums of one round over different clients would show their difference",
+    )
+
+
 @dataclass
 class _Round:
     """The server's state in a round."""
@@ -85,20 +107,33 @@ class _Round:
         return answered
 
 
-async def aggregation_server(settings: Settings, occasion: Occasion, entropy: Entropy) -> Aggregated:
+async def aggregation_server(
+    settings: Settings,
+    occasion: Occasion,
+    entropy: Entropy,
+    first: Mapping[int, bytes] | None = None,
+    only: frozenset[int] | None = None,
+    before_release: BeforeRelease = nothing_noted,
+) -> Aggregated:
     """One attempt at one round; clients that do not answer in time are dropped, in any stage.
 
+    Args:
+        first: client -> the answer to what it sent before the sum, at which it sends its keys; the others take no
+            part. Left out: the sum begins, and everybody does.
+        only: the one set of survivors for which anything is asked to be released.
+        before_release: called with the survivors before any client hears of them.
+
     Raises:
-        TooFewError: too few clients are left to go on, or to open a secret.
+        TooFewError: too few clients are left to go on, or to open a secret; or others survived than `only`.
         ProtocolError: a secret cannot be opened, for too many shares of it are wrong.
     """
     s = settings
     r = _Round(s, context(s, occasion))
-    everyone = frozenset(range(s.clients))
+    everyone = frozenset(range(s.clients) if first is None else first)
     limit = m.KEYS_BYTES + (SIGNATURE_BYTES if s.malicious else 0)
     if s.test is not None:
         everyone |= {s.helper}
-    alive = await r.gather(m.KEYS, {}, everyone, limit, lambda i, body: _take_keys(r, i, body))
+    alive = await r.gather(m.KEYS, first or {}, everyone, limit, lambda i, body: _take_keys(r, i, body))
     if s.test is not None:
         alive = _without_helper(r, alive)
     if s.malicious:
@@ -113,6 +148,8 @@ async def aggregation_server(settings: Settings, occasion: Occasion, entropy: En
         np.add(total, unpack(body, s.length, s.bits), out=total)
 
     survivors = await r.gather(m.MASKED, _relayed(r, sharers), sharers, s.vector_bytes, add)
+    check_survivors(survivors, only)
+    before_release(survivors)
     bitmap = m.write_bits([i in survivors for i in range(s.clients)])
     if s.malicious:
         askable, send = await _consistent(r, survivors, bitmap)

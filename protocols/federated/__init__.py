@@ -1,8 +1,9 @@
 """Federated learning: clients train on their own rows, and a server learns sums of their updates alone.
 
-Read first: `models.py` (what is learnt), `local.py` (a client's work), `coding.py` (its update as numbers that are
-summed, and the sum back), `optimise.py` (the server's step), `sample.py` (whose turn it is), `split.py` (rows dealt to
-simulated clients). What is drawn here is public, from the scenario's seed (`draws.py`).
+Read first: `programs.py` (a round, at a client and at the server), `messages.py` (what the server sends), `models.py`
+(what is learnt), `local.py` (a client's work), `coding.py` (its update as numbers that are summed, and the sum back),
+`optimise.py` (the server's step), `sample.py` (whose turn it is), `split.py` (rows dealt to simulated clients). What is
+drawn here is public, from the scenario's seed (`draws.py`).
 
 May import: everything else in `protocols` but `plain`.
 """
