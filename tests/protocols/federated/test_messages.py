@@ -67,7 +67,7 @@ def test_an_altered_byte_is_another_message_or_none(place: int, change: int) -> 
     assert write_message(message) != write_message(ONE)
 
 
-def test_the_key_is_of_the_round_where_draws_are_and_else_of_the_model() -> None:
+def test_where_nothing_is_drawn_the_key_is_of_the_model_alone() -> None:
     def key(phase: str, t: int, weight: float) -> int:
         return release_key(replace(ONE, phase=phase, t=t, weights=np.array([weight, 1.0])))  # type: ignore[arg-type]
 
@@ -77,7 +77,7 @@ def test_the_key_is_of_the_round_where_draws_are_and_else_of_the_model() -> None
     assert all(0 <= one < 1 << 48 for one in keys)
 
 
-def test_numbers_that_are_equal_have_one_key_however_they_are_written() -> None:
+def test_equal_numbers_have_one_key_however_they_are_written() -> None:
     zero = replace(ONE, weights=np.array([0.0, 2.0]))
     for same in (replace(zero, weights=np.array([-0.0, 2.0])), replace(zero, word=8)):
         assert write_message(same) != write_message(zero)

@@ -123,7 +123,7 @@ def model_for(client: int, other: bytes) -> StarTap:
     return tap
 
 
-def test_where_the_server_may_lie_all_get_one_model_or_nothing_is_sent() -> None:
+def test_a_lying_server_gives_all_one_model_or_gets_nothing() -> None:
     """Every client that has a client with another model for a neighbour sees keys that are not signed for its own."""
     other = write_message(replace(MODEL, weights=MODEL.weights + 1))
     sent: list[str] = []
@@ -142,7 +142,7 @@ def test_where_the_server_may_lie_all_get_one_model_or_nothing_is_sent() -> None
 @pytest.mark.parametrize(
     "body", [b"", write_message(MODEL)[:-1], write_message(MODEL) + b"\0", bytes(26), b"\xff" * 26]
 )
-def test_a_malformed_model_is_refused_by_the_client_that_gets_it(body: bytes) -> None:
+def test_a_malformed_model_is_refused_by_who_gets_it(body: bytes) -> None:
     one = star()
     outcome = one.play(model_for(5, body))
     assert isinstance(outcome.failed[5], ProtocolError)
@@ -158,7 +158,7 @@ def test_an_answer_to_the_model_holds_nothing() -> None:
 
 
 @pytest.mark.parametrize("plain", [False, True])
-def test_a_plain_or_masked_vector_of_another_length_drops_its_sender(plain: bool) -> None:
+def test_a_vector_of_another_length_drops_its_sender(plain: bool) -> None:
     one = star()
     if plain:
         one.vectors = {i: vector.astype(float) for i, vector in one.vectors.items()}
@@ -204,7 +204,7 @@ def test_a_client_releases_one_sum_after_each_message() -> None:
 
 
 @pytest.mark.parametrize("phase", ["newton", "evaluate"])
-def test_where_a_vector_follows_from_the_model_the_round_is_no_way_out(phase: str) -> None:
+def test_a_vector_of_the_model_alone_is_released_once(phase: str) -> None:
     one = star()
     first = Message(phase, 1, MODEL.weights)  # type: ignore[arg-type]
     assert one.play(without({5: MASKED}), message=first).error is None
