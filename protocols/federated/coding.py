@@ -16,7 +16,7 @@ What a client that lies can do. It may put any numbers modulo 2^b into the sum, 
 sum outside [n' low, n' high] tells that somebody lied (`Layout.decode` refuses it); inside, a liar moves each number of
 the sum by up to n' (high - low). The mean of honest clients' updates is no longer than the clipping norm, because
 each update is clipped to it and the mean is convex (weights of 0 or more): `refuse_large` refuses a longer one, so
-that a model moves by no more than the clipping norm in a round, whoever lies. In which direction, is then the liar's.
+that a round's mean update is no longer than that, whoever lies. In which direction, is then the liar's choice.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class Layout:
             numbers = quantise.decode(total[place], how, summed, self.bits)
             if np.any(numbers > summed * how.high):
                 raise ProtocolError(
-                    f"the sum of {part.name} is larger than {summed} clients' values in their range can be",
+                    f"the sum of {part.name} is none that {summed} clients with values in their range can have",
                     "a client sent values outside the agreed range; the sum is not used",
                 )
             sums[part.name] = numbers.astype(np.float64) / part.scale
@@ -222,6 +222,25 @@ def scale_for(precision: float, clip: float, cohort: int, least_weight: float = 
             f"raise precision to {precision * 2.0 ** (bits - MOST_BITS):g}, or lower most_rows or cohort",
         )
     return scale
+
+
+def mean_update(total: Array, weight: float, clip: float, bound: float) -> tuple[Array, float]:
+    """The clients' weighted mean update, and the largest rounding error of a coordinate of it.
+
+    Args:
+        total: the decoded sum of p_i u_i, each update u_i clipped to `clip`.
+        weight: the decoded sum of the p_i, exact (rows are counted in whole numbers).
+        clip: the norm to which every client's update is clipped.
+        bound: of `total`, from `Layout.bound`.
+
+    Raises:
+        ProtocolError: the weights add up to nothing, or the mean is one that honest clients cannot have.
+    """
+    if weight <= 0:
+        raise ProtocolError("the weights of the updates add up to 0", "no client that took part has rows")
+    mean, error = total / weight, bound / weight
+    refuse_large(mean, clip, error)
+    return mean, error
 
 
 def refuse_large(mean: Array, clip: float, bound: float) -> None:

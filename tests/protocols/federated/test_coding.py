@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError, InternalError, ProtocolError, UsageError
-from protocols.federated.coding import Layout, Part, clip, refuse_large, scale_for
+from protocols.federated.coding import Layout, Part, clip, mean_update, refuse_large, scale_for
 from tests.examples import steady
 
 EXPONENTS = st.integers(-12, 40)
@@ -105,7 +105,7 @@ def test_a_sum_that_no_honest_clients_have_is_refused() -> None:
     honest = layout.encode({"rows": np.array([10]), "update": np.array([1.0])})[0].astype(np.uint64)
     assert layout.decode(2 * honest, 2)["rows"][0] == 20
     for lie in (1, -21):
-        with pytest.raises(ProtocolError, match="the sum of rows is larger than 2 clients'"):
+        with pytest.raises(ProtocolError, match="the sum of rows is none that 2 clients"):
             layout.decode((2 * honest + np.array([lie, 0]).astype(np.uint64)) & np.uint64(2**layout.bits - 1), 2)
 
 
@@ -168,3 +168,35 @@ def test_a_mean_longer_than_the_clipping_norm_is_refused() -> None:
     for large in (edge * (1 + 1e-6), np.full(4, 1.01), np.array([1e200, 1e200, 0, 0]), np.array([np.nan, 0, 0, 0])):
         with pytest.raises(ProtocolError, match="longer than the norm"):
             refuse_large(large, norm, 0.0)
+
+
+@given(st.integers(1, 8), st.integers(1, 30), st.integers(0, 2**32), st.floats(0.1, 10))
+@steady(60)
+def test_honest_clients_mean_is_never_refused(clients: int, size: int, seed: int, norm: float) -> None:
+    """All of them at the clipping norm, and alike, so that the mean is as long as can be."""
+    draw = np.random.default_rng(seed)
+    update = clip(draw.normal(size=size) * 100, norm)[0]
+    rows = draw.integers(1, 11, clients)
+    scale = scale_for(1e-3, norm, clients, 0.1)
+    layout = Layout((Part("update", size, -norm, norm, scale), Part("rows", 1, 0, 10)), clients)
+    total = summed(layout, [{"update": update * (r / 10), "rows": np.array([r])} for r in rows])
+    sums = layout.decode(total, clients)
+    mean, error = mean_update(sums["update"], sums["rows"][0] / 10, norm, layout.bound("update", clients))
+    assert np.max(np.abs(mean - update)) <= error + 1e-12 * norm
+    assert error <= 1e-3 * norm
+
+
+def test_a_liars_update_longer_than_the_norm_is_refused() -> None:
+    """Each of its coordinates is in range, so that nothing but the mean's length tells."""
+    size, norm = 100, 1.0
+    layout = Layout((Part("update", size, -norm, norm, 2.0**20), Part("rows", 1, 0, 10)), 10)
+    honest = {"update": np.zeros(size), "rows": np.array([1])}
+    total = summed(layout, [honest] * 9 + [{"update": np.full(size, norm), "rows": np.array([0])}])
+    sums = layout.decode(total, 10)
+    with pytest.raises(ProtocolError, match="longer than the norm"):
+        mean_update(sums["update"], sums["rows"][0] / 10, norm, layout.bound("update", 10))
+
+
+def test_a_mean_of_no_rows_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="add up to 0"):
+        mean_update(np.zeros(3), 0.0, 1.0, 0.0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
-from mpc.errors import DataError
+from mpc.errors import DataError, UsageError
 from mpc.randomness.streams import Stream, derive
-from protocols.federated.local import Local, batches, train
+from protocols.federated.local import Local, PartialFit, Step, Training, batches, train, update_of
 from protocols.federated.models import Rows, model_of
 
 MODEL = model_of("logistic", 2, 2)
@@ -74,3 +76,76 @@ def test_a_training_that_diverges_is_refused() -> None:
     model = model_of("linear", 2, 1)
     with pytest.raises(DataError, match="diverged"):
         train(model, W, ROWS, Local(epochs=500, batch_size=0, rate=50.0), stream())
+
+
+def test_the_built_in_step_gives_what_training_moves() -> None:
+    how = Local(epochs=3, batch_size=4, rate=0.3)
+    learner: Step = Training(MODEL, how, stream())
+    assert isinstance(learner, Step)
+    assert update_of(learner, W, ROWS).tolist() == (train(MODEL, W, ROWS, how, stream()) - W).tolist()
+
+
+@dataclass
+class Foreign:
+    """Somebody's learner, that gives this and spoils its arguments."""
+
+    given: object
+
+    def step(self, weights: np.ndarray, rows: Rows) -> np.ndarray:
+        weights[:] = 7
+        assert not rows.x.flags.writeable and not rows.y.flags.writeable
+        return self.given  # type: ignore[return-value]
+
+
+def test_a_foreign_step_cannot_spoil_the_model_or_the_rows() -> None:
+    found = update_of(Foreign(np.array([1, 2, 3])), W, ROWS)
+    assert found.tolist() == [1, 2, 3] and found.dtype == np.float64
+    assert W.tolist() == [0.5, -1.0, 0.25] and ROWS.x.flags.writeable
+
+
+@pytest.mark.parametrize("given", [np.zeros(4), np.zeros((3, 1)), 1.0, None, ["a", "b", "c"], np.zeros(3, complex)])
+def test_a_foreign_step_that_gives_no_update_is_refused(given: object) -> None:
+    with pytest.raises(UsageError, match="an update has 3 reals"):
+        update_of(Foreign(given), W, ROWS)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_foreign_step_that_diverges_is_refused(bad: float) -> None:
+    with pytest.raises(DataError, match="diverged"):
+        update_of(Foreign(np.array([0.0, bad, 1.0])), W, ROWS)
+
+
+def test_sklearns_sgd_is_a_step() -> None:
+    """Row by row from the received model, in the file's order; beside the same descent by hand."""
+    from sklearn.linear_model import SGDClassifier
+
+    sgd = SGDClassifier(loss="log_loss", alpha=0.0, penalty=None, learning_rate="constant", eta0=0.1, shuffle=False)
+    learner = PartialFit(sgd, MODEL, epochs=2)
+    v = W.copy()
+    for k in [*range(23), *range(23)]:
+        v -= 0.1 * MODEL.gradient(v, ROWS.of(slice(k, k + 1)))
+    for _ in range(2):  # nothing is kept from the first
+        assert np.allclose(update_of(learner, W, ROWS), v - W, rtol=1e-10)
+
+
+def test_sklearns_classes_are_the_models_not_the_clients() -> None:
+    """A client with rows of one class moves all classes' scores, and of the right ones."""
+    from sklearn.linear_model import SGDClassifier
+
+    model = model_of("multinomial", 2, 3)
+    sgd = SGDClassifier(loss="log_loss", learning_rate="constant", eta0=0.1, shuffle=False)
+    rows = Rows(np.ones((20, 2)), np.full(20, 2.0))
+    update = update_of(PartialFit(sgd, model), np.zeros(9), rows)
+    [(_, intercepts)] = model.layers(update)
+    assert intercepts[2] > 0.3 and max(intercepts[:2]) < -0.3
+
+
+def test_sklearns_regressor_is_a_step() -> None:
+    from sklearn.linear_model import SGDRegressor
+
+    model = model_of("linear", 2, 1)
+    rows = Rows(ROWS.x, ROWS.x @ [1.0, -2.0] + 0.5)
+    sgd = SGDRegressor(alpha=0.0, penalty=None, learning_rate="constant", eta0=0.1, random_state=0)
+    assert np.allclose(W + update_of(PartialFit(sgd, model, epochs=80), W, rows), [1, -2, 0.5], atol=1e-3)
+    nobody = Rows(np.zeros((0, 2)), np.zeros(0))
+    assert not update_of(PartialFit(sgd, model), W, nobody).any()
