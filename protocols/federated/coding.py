@@ -243,6 +243,16 @@ def mean_update(total: Array, weight: float, clip: float, bound: float) -> tuple
     return mean, error
 
 
+def scale_within(span: float, clients: int, bits: int) -> float:
+    """The finest scale (a power of two) at which the sum of so many clients' values takes at most `bits` bits.
+
+    Args:
+        span: how far apart one client's values may be.
+    """
+    _, exponent = frexp(clients * span * (1 + _SLACK))  # n span < 2^exponent, with room for the rounding of the ends
+    return 2.0 ** (bits - exponent)
+
+
 def refuse_large(mean: Array, clip: float, bound: float) -> None:
     """Refuse a mean update that honest clients cannot have: one whose L2 norm is above `clip`.
 

@@ -1,0 +1,182 @@
+"""Federated Newton beside statsmodels' fit to the pooled rows: the sums are quantised, and clients may be missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from mpc.errors import DataError
+from mpc.ring.array import Array
+from protocols.federated.coding import Layout
+from protocols.federated.models import Rows
+from protocols.federated.newton import (
+    Family,
+    GlmFit,
+    Newton,
+    coefficients_table,
+    fitting,
+    glm_fit,
+    glm_layout,
+    glm_sums,
+    newton_step,
+    pooled,
+    small_cells,
+    start,
+)
+from protocols.federated.units import Units, units_of
+
+FAMILIES: dict[Family, object] = {
+    "linear": sm.families.Gaussian(),
+    "logistic": sm.families.Binomial(),
+    "poisson": sm.families.Poisson(),
+}
+COUNTS = 3000.0  # the largest count of the poisson data's range
+
+
+def made_up(family: Family, rows: int, seed: int) -> tuple[Array, Array]:
+    """Features of unlike units, one of them a flag, and a target."""
+    draw = np.random.default_rng(seed)
+    x = np.column_stack(
+        [draw.normal(60, 12, rows), draw.normal(0, 1, rows), draw.random(rows) < 0.3, draw.lognormal(0, 0.5, rows)]
+    )
+    eta = -0.4 + 0.03 * (x[:, 0] - 60) - 0.5 * x[:, 1] + 0.7 * x[:, 2] + 0.1 * x[:, 3]
+    if family == "linear":
+        return x, 120 + 10 * eta + draw.normal(0, 8, rows)
+    if family == "logistic":
+        return x, (draw.random(rows) < 1 / (1 + np.exp(-eta))).astype(np.float64)
+    return x, draw.poisson(np.exp(eta)).astype(np.float64)
+
+
+def dealt(rows: int, clients: int, seed: int) -> list[Array]:
+    """Unequal stretches of rows, none empty."""
+    shares = np.random.default_rng(seed).dirichlet(np.full(clients, 0.6))
+    return np.split(np.arange(rows), np.unique(np.clip(np.cumsum(shares[:-1]) * rows, 1, rows - 1).astype(int)))
+
+
+def summed(fit: Newton, own: list[Rows], who: list[int], most_rows: int, most_target: float) -> tuple[Layout, Array]:
+    """The layout, and the sum of these clients' vectors as a secure aggregation gives it."""
+    layout = glm_layout(fit.family, fit.at, clients=len(own), most_rows=most_rows, most_target=most_target)
+    total = np.zeros(layout.length, dtype=np.uint64)
+    for k in who:
+        words, clipped = layout.encode(fitting(glm_sums(fit.family, fit.at, own[k]), layout))
+        assert clipped == 0
+        total += words.astype(np.uint64)
+    return layout, total & np.uint64((1 << layout.bits) - 1)
+
+
+def fitted(family: Family, parts: list[tuple[Array, Array]], here: list[list[int]], slack: float = 1.2) -> GlmFit:
+    """The fit where in round t the clients here[t] take part, those of the last list for good."""
+    x, y = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    spread = x.max(axis=0) - x.min(axis=0)
+    units = units_of(x.min(axis=0) - slack * spread, x.max(axis=0) + slack * spread)
+    target: Units | None = None
+    if family == "linear":
+        target = units_of(np.array([y.min() - 50]), np.array([y.max() + 50]))
+    own = [Rows(units.apply(x)[0], y if target is None else target.apply(y[:, None])[0][:, 0]) for x, y in parts]
+    most_target = COUNTS if family == "poisson" else 1.0
+    fit, t, before = start(family, x.shape[1]), 0, None
+    while not fit.reached:
+        who = here[min(t, len(here) - 1)]
+        layout, total = summed(fit, own, who, 5000, most_target)
+        sums = pooled(fit.at, layout.decode(total, len(who)), layout, len(who))
+        fit = newton_step(fit, sums, same=who == before)
+        t, before = t + 1, who
+    return glm_fit(fit, units, target)
+
+
+def check(fit: GlmFit, x: Array, y: Array) -> None:
+    ones = np.column_stack([x, np.ones(len(y))])
+    model = sm.GLM(y, ones, family=FAMILIES[fit.family]).fit(tol=1e-13, maxiter=100)
+    table = coefficients_table(fit, [f"x{k}" for k in range(x.shape[1])])
+    ours = np.array([one.coefficient for one in table])
+    assert np.max(np.abs(ours - model.params) / model.bse) < 1e-5
+    assert np.max(np.abs(np.array([one.se for one in table]) / model.bse - 1)) < 1e-4
+    assert np.allclose(fit.covariance, model.cov_params(), rtol=2e-4, atol=1e-4 * model.bse.min() ** 2)
+    assert fit.deviance == pytest.approx(model.deviance, rel=1e-9)
+    assert fit.rows == len(y)
+    if fit.family == "linear":
+        model = sm.OLS(y, ones).fit()  # t, where GLM has z
+    assert np.allclose([one.statistic for one in table], model.tvalues, rtol=1e-3, atol=1e-4)
+    assert np.allclose([one.p for one in table], model.pvalues, rtol=1e-2, atol=1e-5)
+    assert np.allclose([(one.low, one.high) for one in table], model.conf_int(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("clients", [2, 5, 20])
+@pytest.mark.parametrize("family", ["linear", "logistic", "poisson"])
+def test_fit_equals_that_of_the_pooled_rows(family: Family, clients: int) -> None:
+    x, y = made_up(family, 1200, clients)
+    parts = [(x[rows], y[rows]) for rows in dealt(1200, clients, clients)]
+    fit = fitted(family, parts, [list(range(len(parts)))])
+    check(fit, x, y)
+    assert fit.error < 1e-6
+
+
+@pytest.mark.parametrize("family", ["linear", "logistic", "poisson"])
+def test_without_clients_the_fit_is_that_of_the_others(family: Family) -> None:
+    x, y = made_up(family, 900, 7)
+    parts = [(x[rows], y[rows]) for rows in np.array_split(np.arange(900), 6)]
+    left = [0, 2, 3, 5]
+    fit = fitted(family, parts, [list(range(6)), [0, 1, 2, 3], left])
+    check(fit, np.concatenate([parts[k][0] for k in left]), np.concatenate([parts[k][1] for k in left]))
+
+
+def test_a_range_far_too_wide_still_gives_the_fit() -> None:
+    x, y = made_up("logistic", 800, 3)
+    parts = [(x[rows], y[rows]) for rows in np.array_split(np.arange(800), 4)]
+    fit = fitted("logistic", parts, [[0, 1, 2, 3]], slack=1000.0)
+    check(fit, x, y)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_separated_classes_are_an_error(exact: bool) -> None:
+    x, _ = made_up("logistic", 300, 1)
+    y = (x[:, 1] > 0.2).astype(np.float64)
+    if not exact:  # separated by the flag alone: whoever has it is of class 1
+        y = np.where(x[:, 2] == 1, 1.0, (np.arange(300) % 2).astype(np.float64))
+    parts = [(x[rows], y[rows]) for rows in np.array_split(np.arange(300), 3)]
+    with pytest.raises(DataError, match="separate the two classes"):
+        fitted("logistic", parts, [[0, 1, 2]])
+
+
+def test_features_that_give_the_target_are_an_error() -> None:
+    x, _ = made_up("linear", 300, 1)
+    parts = [(x[rows], 3 + 0.1 * x[rows] @ np.arange(4)) for rows in np.array_split(np.arange(300), 3)]
+    with pytest.raises(DataError, match="determine the target"):
+        fitted("linear", parts, [[0, 1, 2]])
+
+
+def test_fewer_rows_than_coefficients_are_an_error() -> None:
+    x, y = made_up("linear", 4, 1)
+    with pytest.raises(DataError, match="4 rows of all clients are too few for 5"):
+        fitted("linear", [(x[:2], y[:2]), (x[2:], y[2:])], [[0, 1]])
+
+
+def test_poisson_steps_too_far_are_halved() -> None:
+    x, y = made_up("poisson", 600, 5)
+    y = y * 50  # from scores of 0, the first step is to means of e^100
+    parts = [(x[rows], y[rows]) for rows in np.array_split(np.arange(600), 3)]
+    fit = fitted("poisson", parts, [[0, 1, 2]])
+    check(fit, x, y)
+
+
+def test_small_cells_of_a_flag_are_found() -> None:
+    x = np.zeros((100, 3))
+    x[:, 0] = np.arange(100)
+    x[:40, 1] = 1
+    x[:50, 2] = 1
+    y = (np.arange(100) % 2).astype(np.float64)
+    assert small_cells(x[:, :2], y, 20, classes=True) == ()
+    assert 1 in small_cells(x[:, :2], y, 21, classes=True)
+    assert small_cells(x, y, 6, classes=True) == (
+        4,
+    )  # ten rows have the last flag and not the one before, five a class
+
+
+@pytest.mark.parametrize("family", ["linear", "logistic", "poisson"])
+def test_collinear_features_are_an_error(family: Family) -> None:
+    x, y = made_up(family, 300, 1)
+    x = np.column_stack([x, x[:, 0] - 2 * x[:, 1]])
+    parts = [(x[rows], y[rows]) for rows in np.array_split(np.arange(300), 3)]
+    with pytest.raises(DataError, match="multiples of the others"):
+        fitted(family, parts, [[0, 1, 2]])
