@@ -5,14 +5,17 @@
 With the canonical links (linear: mu = eta, logistic: mu = 1 / (1 + exp(-eta)), poisson: mu = exp(eta)) Newton's method
 is Fisher scoring (Nelder and Wedderburn, J. R. Stat. Soc. A 135, 1972). g, F and the deviance D are sums over rows, so
 over clients. One secure aggregation gives them at the public w, and the server takes the step. If D has risen, half the
-step is tried. The covariance of w is phi F^-1, phi = D / (N - d) for linear and 1 else.
+step is tried. The covariance of w is phi F^-1, phi = 1, and for linear D / (N - d).
 
-It is reached when the step is small in both senses: g' F^-1 g <= SMALL_STEP^2, so that no coefficient moves by more
-than SMALL_STEP standard errors (Cauchy and Schwarz), and no score of any row within the range moves by more than
-LARGEST_MOVE. The second is never so where features separate the classes: there each step moves scores by about one.
+A linear fit is reached by the first step: D is quadratic, so it falls by g' F^-1 g. Else the step is the last if it is
+small in both senses: g' F^-1 g <= SMALL_STEP^2, so that no coefficient moves by more than SMALL_STEP standard errors
+(Cauchy and Schwarz), and no score of a row within the range moves by more than LARGEST_MOVE, nor therefore a v(mu) by
+a larger part of it. Where features separate the classes that never is so: each step moves some score by about one.
 
-What the server sees: g, F, D and N at each w, over all clients that took part. F of flags has the numbers of rows of
-each combination of two of them: `small_cells` is what a client asks of its own rows before.
+What the server sees: g, F, D and N at each w, summed over the clients that took part, and with F of flags the numbers
+of rows of each combination of two of them. If clients take part in one step and not in the next, and w hardly
+moved, the difference of the two sums is nearly those clients' own: of one client, its own g and F. So each client
+asks `small_cells` of its own rows before it takes part. A linear fit has one sum alone, so no differences.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from typing import Literal
 
 import numpy as np
 
-from mpc.errors import DataError
+from mpc.errors import DataError, InternalError
 from mpc.ring.array import Array
 from protocols.aggregation.quantise import MOST_BITS
 from protocols.disclosure.own_design import OwnDesign, plain
@@ -38,9 +41,9 @@ from protocols.linear.table import EXACT
 Family = Literal["linear", "logistic", "poisson"]
 SMALL_STEP = 1e-7
 """Of standard errors: the last step is smaller."""
-LARGEST_MOVE = 2.0**-7
+LARGEST_MOVE = 1e-4
 LARGEST_ERROR = 1e-5
-"""Of standard errors: what the rounding of the sums may change."""
+"""Of standard errors: what the rounding of the sums may move a coefficient; ten times that, of a standard error."""
 MOST_STEPS = 25
 MOST_HALVINGS = 30
 MEANS_ABOVE = 8.0
@@ -215,7 +218,7 @@ class Newton:
         length: the part of the step that is tried.
         sums: those at `base`.
         null_deviance: of the intercept alone, where it is known.
-        reached: whether the step to `at` is too small to matter.
+        reached: whether `at` is the fit.
     """
 
     family: Family
@@ -259,65 +262,85 @@ def newton_step(fit: Newton, sums: Pooled, *, same: bool) -> Newton:
             raise _not_found(fit.family)
         length = fit.length / 2
         return replace(fit, at=fit.base + length * fit.step, length=length)
-    null = _null_deviance(fit, sums) if before is None else fit.null_deviance if same else None
-    if fit.family == "linear" and before is not None and sums.deviance <= 4 * sums.errors[2] + EXACT * (null or 0.0):
-        raise DataError(
-            "the features determine the target, or nearly, over all clients' rows: errors would come from rounding",
-            "leave the feature out that gives the target",
-        )
     if fit.steps == MOST_STEPS:
         raise _not_found(fit.family)
-    phi = _dispersion(fit.family, sums)
-    inverse = _inverse(sums.fisher, collinear() if before is None else _not_found(fit.family))
-    step = inverse @ sums.gradient
-    error = rounding(sums, fit.family)
-    small = math.sqrt(max(0.0, float(sums.gradient @ step)) / phi)
-    reached = small <= max(SMALL_STEP, 2 * error) and float(np.abs(step).sum()) <= LARGEST_MOVE
-    if error > LARGEST_ERROR and (reached or before is None):  # else the classes may be about to be found separated
-        raise DataError(
-            f"the sums are so coarse that coefficients are uncertain by {error:.1g} standard errors",
-            "narrow the `range` of features that fill little of theirs, lower `most_rows`, or leave out a feature that "
-            "is nearly a sum of others",
-        )
-    return Newton(
-        fit.family,
-        sums.w + step,
-        sums.w,
-        step,
-        1.0,
-        fit.steps + 1,
-        sums,
-        null,
-        reached,
-    )
-
-
-def rounding(sums: Pooled, family: Family) -> float:
-    """The most by which the rounding of g moved a coefficient, in standard errors.
-
-    With F w' = e, |e_j| <= a: |w'_j| / se_j <= sqrt(e' F^-1 e / phi) <= a sqrt(d / (phi l)), l the least eigenvalue of
-    F. The same bound, times d b / l, b the error of F's entries, holds for what F's rounding does to a variance.
-    """
-    least = max(float(np.linalg.eigvalsh(sums.fisher)[0]), 1e-300)
-    d = len(sums.w)
-    gradient, fisher, _ = sums.errors
-    return max(gradient * math.sqrt(d / (least * _dispersion(family, sums))), fisher * d / least)
-
-
-def _doubt(sums: Pooled) -> float:
-    return sums.errors[2] + 1e-10 * abs(sums.deviance)
-
-
-def _dispersion(family: Family, sums: Pooled) -> float:
-    if family != "linear":
-        return 1.0
-    left = sums.rows - len(sums.w)
-    if left <= 0:
+    if sums.rows <= len(sums.w):
         raise DataError(
             f"{sums.rows:.0f} rows of all clients are too few for {len(sums.w)} coefficients",
             "name fewer `features`, or wait for more clients",
         )
-    return max(sums.deviance, 1e-300) / left
+    inverse = _inverse(sums.fisher, collinear() if before is None else _not_found(fit.family))
+    step = inverse @ sums.gradient
+    null = _null_deviance(fit, sums) if before is None else fit.null_deviance if same else None
+    found = Newton(fit.family, sums.w + step, sums.w, step, 1.0, fit.steps + 1, sums, null)
+    if fit.family == "linear":
+        found = replace(found, reached=True)
+        if null is not None and deviance(found) <= EXACT * null:
+            raise DataError(
+                "the features determine the target, or nearly, over all clients' rows: errors would come from rounding",
+                "leave out the feature that gives the target",
+            )
+    coefficient, se = rounding(found)
+    if fit.family != "linear":
+        small = math.sqrt(max(0.0, float(sums.gradient @ step)))
+        reached = small <= max(SMALL_STEP, 2 * coefficient) and float(np.abs(step).sum()) <= LARGEST_MOVE
+        found = replace(found, reached=reached)
+    # Until it is reached, the classes may yet be found separated: then F is small, and this is not the reason.
+    if (coefficient > LARGEST_ERROR or se > 10 * LARGEST_ERROR) and (found.reached or before is None):
+        raise DataError(
+            f"the sums are so coarse that coefficients are uncertain by {max(coefficient, se):.1g} standard errors",
+            "narrow the `range` of features that fill little of theirs, lower `most_rows`, or leave out a feature that "
+            "is nearly a sum of others",
+        )
+    return found
+
+
+def rounding(fit: Newton) -> tuple[float, float]:
+    """The most by which rounding moved a coefficient, in standard errors, and a standard error, as a part of it.
+
+    Let |e_j| <= a be the errors of g, |E_jk| <= b those of F, C = K^-1/2 F K^-1/2 with K = diag(F), l the least
+    eigenvalue of C, and s = (sum_j 1 / F_jj) / l. Errors move w by u, F u = e (for linear e - E w), and
+
+        |u_j| / se_j <= sqrt(e' F^-1 e / phi) <= sqrt(|K^-1/2 e|^2 / (l phi)) <= a sqrt(s / phi)
+
+    by Cauchy and Schwarz; for linear with a + b |w|_1 in place of a. The variances (F^-1)_jj move by a part of at most
+    t / (1 - t), t = |C^-1/2 K^-1/2 E K^-1/2 C^-1/2| <= b s, and phi by that of the deviance; standard errors by half.
+    """
+    sums = fit.sums
+    if sums is None or fit.step is None:
+        raise InternalError("there is no step yet")
+    diagonal = np.diag(sums.fisher)
+    root = np.sqrt(diagonal)
+    least = float(np.linalg.eigvalsh(sums.fisher / np.outer(root, root))[0])
+    s = float(np.sum(1 / diagonal)) / max(least, 1e-300)
+    a, b, _ = sums.errors
+    part = b * s / (1 - b * s) if b * s < 1 else math.inf
+    if fit.family != "linear":
+        return a * math.sqrt(s), part / 2
+    left, doubt = deviance(fit), _doubt(sums)
+    if left <= doubt:
+        return math.inf, math.inf
+    return (a + b * float(np.abs(fit.at).sum())) * math.sqrt(s / dispersion(fit)), (part + doubt / left) / 2
+
+
+def deviance(fit: Newton) -> float:
+    """D at `fit.at`: of a linear fit exactly, else at the w before, a step of SMALL_STEP standard errors away."""
+    if fit.sums is None or fit.step is None:
+        raise InternalError("there is no step yet")
+    fallen = float(fit.sums.gradient @ fit.step) if fit.family == "linear" else 0.0
+    return fit.sums.deviance - fallen
+
+
+def dispersion(fit: Newton) -> float:
+    """phi."""
+    if fit.family != "linear" or fit.sums is None:
+        return 1.0
+    return deviance(fit) / (fit.sums.rows - len(fit.at))
+
+
+def _doubt(sums: Pooled) -> float:
+    """How far rounding may move a deviance; of a linear fit the sum of squares and what the step takes off it."""
+    return sums.errors[2] + 2.0**-44 * abs(sums.deviance)
 
 
 def _null_deviance(fit: Newton, sums: Pooled) -> float | None:
@@ -372,8 +395,9 @@ class GlmFit:
     Args:
         coefficients: (d,); covariance: (d, d).
         dispersion: phi, in the target's own units.
-        deviance, null_deviance: at the last w whose sums were seen, a step of at most SMALL_STEP standard errors away.
-        error: how much rounding may have moved a coefficient, in standard errors.
+        null_deviance: of the intercept alone, where it is known: linear and logistic, of clients that all took part
+            to the end.
+        error: the most that rounding moved a coefficient, in standard errors; se_error: a standard error, as a part.
     """
 
     family: Family
@@ -385,6 +409,7 @@ class GlmFit:
     rows: int
     steps: int
     error: float
+    se_error: float
 
     @property
     def df(self) -> int:
@@ -408,7 +433,7 @@ def glm_fit(fit: Newton, units: Units, target: Units | None = None) -> GlmFit:
     change = units.change()
     coefficients = change @ fit.at * unit
     coefficients[-1] += centre
-    phi = _dispersion(fit.family, sums)
+    phi = dispersion(fit)
     covariance = change @ _inverse(sums.fisher, _not_found(fit.family)) @ change.T * (phi * unit**2)
     square = unit**2 if fit.family == "linear" else 1.0
     return GlmFit(
@@ -416,11 +441,11 @@ def glm_fit(fit: Newton, units: Units, target: Units | None = None) -> GlmFit:
         coefficients,
         covariance,
         phi * square,
-        sums.deviance * square,
+        deviance(fit) * square,
         None if fit.null_deviance is None else fit.null_deviance * square,
         round(sums.rows),
         fit.steps,
-        rounding(sums, fit.family),
+        *rounding(fit),
     )
 
 
