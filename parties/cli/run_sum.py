@@ -18,6 +18,7 @@ from parties.processes.own_faults import faults_order
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.star import HOSTED, StarScenario
 from parties.tasks.registry import star_of
+from parties.tasks.star import server_state
 
 
 def run_sum(scenario: StarScenario, out: Path | None, output: Shown, *, trace: bool = False) -> FinishedRun:
@@ -64,6 +65,7 @@ def _run(scenario: StarScenario, folder: Path, output: Shown, faults: FaultLog, 
             )
         except BeaverlodgeError as error:
             raise _with_code(error, scenario) from None
+    server_state(scenario, folder, b"").remove()  # nobody can open it: its key is thrown away
     return star_of(scenario).record(scenario, results)
 
 

@@ -34,13 +34,14 @@ from parties.session.take_part import PATIENCE, public_facts
 from parties.session.traced import traced_server
 from parties.show.blocks import Line, plural
 from parties.tasks.registry import star_of
-from parties.tasks.star import LINGER, NO_TRIALS, Membership, Seat, check_identities, server_address
+from parties.tasks.star import LINGER, NO_TRIALS, Membership, Seat, check_identities, server_address, server_state
 from parties.trust import keys as key_files
 from parties.trust.keys import KeyPair
 from parties.trust.releases import Releases
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import RoundNumbers
 from parties.trust.run_lock import lock_run
+from parties.trust.sealed_state import SealedState
 from protocols.aggregation.settings import Journal
 
 _DIGITS: Final = 16
@@ -101,7 +102,11 @@ def run_sum_party(
                 log.error("%s", error)
                 raise error from None
 
-        return take_recorded_part(scenario, me, out, output, part)
+        done = take_recorded_part(scenario, me, out, output, part)
+        state = _state(scenario, me, keys, pair)
+        if state is not None and done.unwritten is None:
+            state.end()
+        return done
 
 
 def _admit(
@@ -135,11 +140,18 @@ def _serve(part: _Part) -> dict[str, Any]:
     transport = Transport(part.pair.identity, peers, listening(part.address))
     try:
         with traced_server(scenario.server, part.trace) as tracer:
-            seat = Seat(transport, numbers.next, numbers.use, part.folder, patience, tuple, about, tracer)
+            state = _state(scenario, scenario.server, part.keys, part.pair)
+            seat = Seat(transport, numbers.next, numbers.use, part.folder, patience, tuple, about, tracer, state)
             result = star.serve(scenario, seat, part.reporter, part.log, lambda: None)
     finally:
         transport.close(LINGER)
     return star.record(scenario, {scenario.server: result})
+
+
+def _state(scenario: StarScenario, me: str, keys: Path, pair: KeyPair) -> SealedState | None:
+    """Where this party's state is kept between two runs, if it has one."""
+    survives = me == scenario.server and star_of(scenario).survives
+    return server_state(scenario, keys, pair.identity.secret) if survives else None
 
 
 def _help(part: _Part) -> dict[str, Any]:

@@ -345,15 +345,21 @@ class _Run:
             self._replace(child, self.start_anew(child.name))
 
     def _replace(self, child: Child, other: Child) -> None:
-        """A party whose process has ended goes on in another, which is told the same."""
+        """A party whose process has ended goes on in another, which is told the same, and listens where that did."""
         self._release(child)
         self.children[self.children.index(child)] = other
+        essential = child in self.essential
+        if essential:
+            self.essential[self.essential.index(child)] = other
         self._started_again.append(other)
         self._watch(other)
         self.warn([(other, "was started again")])
-        self.send(other, {**self.orders[other.name], "struck": self.agenda.struck})
+        where = {} if child.endpoint is None else {"endpoint": child.endpoint}
+        self.send(other, {**self.orders[other.name], **where, "struck": self.agenda.struck})
         if other.name in self._peers:
             self.send(other, self._peers[other.name])
+            for name in sorted(self._told_to_all) if essential else ():
+                self.send(other, {"lost": name})
 
     def _close_events(self, child: Child) -> None:
         self._forget(child.events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from logging import Logger
 from pathlib import Path
@@ -22,8 +23,9 @@ from parties.scenario.star import StarScenario
 from parties.session.hosted import host_clients
 from parties.session.traced import traced_server
 from parties.tasks.registry import star_of
-from parties.tasks.star import LINGER, Membership, Seat
+from parties.tasks.star import LINGER, Membership, Seat, server_state
 from parties.trust.round_journal import RoundJournal
+from parties.trust.rounds import RoundNumbers
 
 _DESCRIPTORS_A_CLIENT = 3  # a socket, its mailbox, and one during the connection
 
@@ -46,7 +48,7 @@ def _serve(
 ) -> dict[str, Any]:
     allow_connections(len(scenario.star_names), 1)
     identity, peers = read_keys(order["keys"])
-    transport = Transport(identity, peers, "tcp://127.0.0.1:*")
+    transport = Transport(identity, peers, order.get("endpoint", "tcp://127.0.0.1:*"))
 
     def meet() -> None:
         reporter.listening(transport.endpoint)
@@ -60,6 +62,10 @@ def _serve(
         with traced_server(order["name"], _trace(order)) as tracer:
             lifeline.before_end(tracer.close)
             seat = Seat(transport, 1, lambda number: None, out, patience, gone, {}, tracer)
+            if star_of(scenario).survives:  # and may have been started before
+                numbers = RoundNumbers(out / f"{scenario.server}.rounds", scenario.digest)
+                state = server_state(scenario, out, identity.secret)
+                seat = replace(seat, first=numbers.next, use=numbers.use, state=state)
             return star_of(scenario).serve(scenario, seat, reporter, log, meet)
     finally:
         transport.close(LINGER)

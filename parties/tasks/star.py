@@ -20,8 +20,10 @@ from parties.scenario.star import StarScenario
 from parties.show.blocks import Block
 from parties.trust.releases import Release
 from parties.trust.round_journal import RoundJournal
+from parties.trust.sealed_state import SealedState
 from protocols.aggregation.settings import Journal, Trust
 
+_DIGITS: Final = 16
 LINGER: Final = 1.0
 """Seconds in which a transport may still send what it holds when a sum's process ends."""
 
@@ -72,6 +74,7 @@ class Seat:
         gone: asked for clients whose processes are known to have ended.
         about: what a client's doctor is told.
         tracer: records its stages.
+        state: where a kind that survives its server keeps its state.
     """
 
     network: Network
@@ -82,6 +85,7 @@ class Seat:
     gone: Callable[[], Iterable[int]]
     about: Mapping[str, Any]
     tracer: Tracer = field(default_factory=Tracer)
+    state: SealedState | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ class Star:
         clipped: how many cells would be clipped; raises DataError. `columns` how many columns are read.
         release: a client's entry in its list of releases.
         quorum: how many clients are enough.
+        survives: whether a server that is started again goes on where the one before ended.
     """
 
     plan: Callable[[Any], dict[str, Any]]
@@ -125,6 +130,17 @@ class Star:
     entries: Callable[[Any], int]
     release: Callable[[Any, str, Any, str], Release]
     quorum: Callable[[Any], int]
+    survives: bool = False
+
+
+def server_state(scenario: StarScenario, folder: Path, secret: bytes) -> SealedState:
+    """Where the server keeps its state of a study: a file in this folder, sealed under its secret."""
+    path = folder / f"{scenario.server}-{scenario.digest[:_DIGITS]}.state"
+    hint = (
+        f"put back {path.name} and {path.name}.list as they were; without them begin a study of another name and seed: "
+        "a client that released its part of a round for some clients does so for no others"
+    )
+    return SealedState(path, "state of a server", scenario.server, scenario.digest, secret, hint)
 
 
 def silence(scenario: StarScenario, patience: float) -> float:

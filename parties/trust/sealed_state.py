@@ -152,6 +152,11 @@ class SealedState:
                 self._note(generation + 1, None)
                 self.path.unlink()
 
+    def remove(self) -> None:
+        """Remove the file and its list, where nothing is to be remembered of the state."""
+        for path in (self.path, self.list_path):
+            path.unlink(missing_ok=True)
+
     def _load(self) -> tuple[int, _Content]:
         """The present generation, and its content; completes what a crash left."""
         last = self._last()
