@@ -13,7 +13,7 @@ from mpc.errors import DataError, InternalError, ProtocolError, UsageError
 from protocols.federated.coding import Layout, Part, clip, mean_update, refuse_large, scale_for
 from tests.examples import steady
 
-EXPONENTS = st.integers(-12, 40)
+EXPONENTS = st.integers(-12, 48)
 CLIENTS = st.integers(1, 6)
 
 
@@ -104,7 +104,7 @@ def test_a_sum_that_no_honest_clients_have_is_refused() -> None:
     layout = Layout((Part("rows", 1, 0, 10), Part("update", 1, -1, 1, 2.0**20)), 4)
     honest = layout.encode({"rows": np.array([10]), "update": np.array([1.0])})[0].astype(np.uint64)
     assert layout.decode(2 * honest, 2)["rows"][0] == 20
-    for lie in (1, -21):
+    for lie in (1, -21, 64):
         with pytest.raises(ProtocolError, match="the sum of rows is none that 2 clients"):
             layout.decode((2 * honest + np.array([lie, 0]).astype(np.uint64)) & np.uint64(2**layout.bits - 1), 2)
 
@@ -118,6 +118,12 @@ def test_a_part_that_takes_more_than_64_bits_is_refused() -> None:
     with pytest.raises(UsageError, match="1000 clients' update takes 65 bits"):
         Layout((Part("update", 1, -1, 1, 2.0**54),), 1000)
     assert Layout((Part("update", 1, -1, 1, 2.0**53),), 1000).bits == 64
+
+
+def test_a_range_beyond_64_bits_is_refused() -> None:
+    """Though it is narrow: the numbers themselves would not fit a machine word."""
+    with pytest.raises(UsageError, match="of 64"):
+        Layout((Part("far", 1, 2.0**63, 2.0**63 + 2.0**20),), 1)
 
 
 @pytest.mark.parametrize("scale", [3.0, 0.0, -2.0, np.nan])
@@ -165,6 +171,8 @@ def test_a_mean_longer_than_the_clipping_norm_is_refused() -> None:
     edge = np.array([2.0, 0.0, 0.0, 0.0])
     refuse_large(edge, norm, 0.0)
     refuse_large(edge + bound * np.array([1, -1, 1, -1]), norm, bound)
+    with pytest.raises(ProtocolError, match="longer than the norm"):
+        refuse_large(edge + 2.1 * bound * np.array([1, 0, 0, 0]), norm, bound)
     for large in (edge * (1 + 1e-6), np.full(4, 1.01), np.array([1e200, 1e200, 0, 0]), np.array([np.nan, 0, 0, 0])):
         with pytest.raises(ProtocolError, match="longer than the norm"):
             refuse_large(large, norm, 0.0)

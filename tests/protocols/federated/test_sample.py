@@ -62,6 +62,22 @@ def test_draws_are_uniform() -> None:
     assert all(chisquare(np.bincount(place)).pvalue > 0.001 for place in firsts.T)
 
 
+class Constant(Stream):
+    """A stream of one byte alone."""
+
+    def __init__(self, byte: int) -> None:
+        super().__init__(bytes(32))
+        self.byte = byte
+
+    def take(self, count: int) -> np.ndarray:
+        return np.full(count, self.byte, dtype=np.uint8)
+
+
+def test_draws_are_never_0_or_1() -> None:
+    """Their logarithms and quantiles are finite."""
+    assert uniforms(Constant(0), 1)[0] == 2.0**-53 and uniforms(Constant(255), 1)[0] == 1 - 2.0**-53
+
+
 @pytest.mark.parametrize("alpha", [0.05, 0.5, 3.0])
 def test_shares_are_dirichlets(alpha: float) -> None:
     """Means 1/k and variances (k - 1) / (k^2 (k alpha + 1)); at a tiny alpha one of them has all."""

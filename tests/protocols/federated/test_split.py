@@ -54,6 +54,18 @@ def test_the_seed_alone_decides_the_split() -> None:
     assert [p.tolist() for p in once] == [p.tolist() for p in again] != [p.tolist() for p in other]
 
 
+def test_clients_of_as_many_rows_have_one_each() -> None:
+    """Several got none: they take from whoever has most at that moment, and nobody gives away its last row."""
+    for seed in range(40):
+        parts = by_quantity(7, 7, 0.5, stream(f"split {seed}"))
+        assert sorted(part.tolist() for part in parts) == [[k] for k in range(7)]
+
+
+def test_rows_are_dealt_in_no_order_of_the_file() -> None:
+    own = by_quantity(1000, 4, 10.0, stream())[0]
+    assert own.size > 100 and np.mean(np.diff(own) == 1) < 0.6
+
+
 def test_too_few_rows_or_no_alpha_are_refused() -> None:
     with pytest.raises(UsageError, match="3 rows are too few for 4 clients"):
         by_quantity(3, 4, 1.0, stream())
