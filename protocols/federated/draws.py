@@ -27,15 +27,19 @@ def permutation(stream: Stream, count: int) -> Array:
     return np.argsort(stream.take(8 * count).view("<u8"), kind="stable")
 
 
-def dirichlet(stream: Stream, alpha: float, size: int) -> Array:
-    """Shares of `size` that add up to 1, from the symmetric Dirichlet distribution: float64 (size,).
+def dirichlet(stream: Stream, alphas: Array, draws: int) -> Array:
+    """Shares that add up to 1, from the Dirichlet distribution: float64 (draws, size).
 
     They are gamma variables divided by their sum. G(alpha) is G(alpha + 1) U^(1 / alpha) (Marsaglia and Tsang 2000),
     taken as logarithms, for at a small alpha the variables themselves are below what a float64 can hold.
+
+    Args:
+        alphas: each share's concentration (size,), above 0.
     """
     from scipy.special import gammaincinv
 
-    log_gamma = np.log(gammaincinv(alpha + 1, uniforms(stream, size))) + np.log(uniforms(stream, size)) / alpha
-    shares: Array = np.exp(log_gamma - np.max(log_gamma))
-    shares /= np.sum(shares)
+    shape = (draws, alphas.size)
+    log_gamma = np.log(gammaincinv(alphas + 1, uniforms(stream, *shape))) + np.log(uniforms(stream, *shape)) / alphas
+    shares: Array = np.exp(log_gamma - np.max(log_gamma, axis=1, keepdims=True))
+    shares /= np.sum(shares, axis=1, keepdims=True)
     return shares

@@ -80,10 +80,11 @@ def test_draws_are_never_0_or_1() -> None:
 
 @pytest.mark.parametrize("alpha", [0.05, 0.5, 3.0])
 def test_shares_are_dirichlets(alpha: float) -> None:
-    """Means 1/k and variances (k - 1) / (k^2 (k alpha + 1)); at a tiny alpha one of them has all."""
-    stream = Stream(SEED)
-    shares = np.array([dirichlet(stream, alpha, 4) for _ in range(4000)])
+    """With alphas adding up to a: means m = alpha / a, variances m (1 - m) / (a + 1). At tiny ones one share is all."""
+    alphas = alpha * np.array([1, 2, 1, 4])
+    shares = dirichlet(Stream(SEED), alphas, 8000)
+    mean = alphas / alphas.sum()
     assert np.allclose(shares.sum(axis=1), 1)
-    assert np.allclose(shares.mean(axis=0), 0.25, atol=0.03)
-    assert np.allclose(shares.var(axis=0), 3 / (16 * (4 * alpha + 1)), rtol=0.1)
-    assert dirichlet(stream, 1e-6, 4).max() == 1
+    assert np.allclose(shares.mean(axis=0), mean, atol=0.02)
+    assert np.allclose(shares.var(axis=0), mean * (1 - mean) / (alphas.sum() + 1), rtol=0.1)
+    assert np.all(dirichlet(Stream(SEED), np.full(4, 1e-6), 10).max(axis=1) == 1)

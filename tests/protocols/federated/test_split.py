@@ -40,7 +40,26 @@ def test_a_small_alpha_gives_clients_few_labels() -> None:
         parts = by_labels(labels, 20, alpha, stream())
         return float(np.mean([np.bincount(labels[part]).max() / part.size for part in parts]))
 
-    assert most(0.1) > 0.45 and most(1000.0) < 0.15
+    assert most(0.1) > 0.5 and most(1000.0) < 0.15
+
+
+def test_labels_are_spread_as_stated() -> None:
+    """A client's share of label 1 has mean p and variance p (1 - p) / (2 alpha + 1), and its binomial draw's.
+
+    Rows are ten times as many as the clients take, so that no label is used up before.
+    """
+    draw = np.random.default_rng(3)
+    labels = (draw.random(200_000) < 0.2).astype(int)
+    parts = by_labels(labels, 2000, 2.0, stream())[:400]
+    shares = np.array([labels[part].mean() for part in parts])
+    variance = 0.16 / 5
+    assert np.mean(shares) == pytest.approx(0.2, abs=0.02)
+    assert np.var(shares) == pytest.approx(variance + (0.16 - variance) / 100, rel=0.15)
+
+
+def test_clients_split_by_labels_have_equally_many_rows() -> None:
+    sizes = [part.size for part in by_labels(np.arange(1003) % 3, 10, 0.1, stream())]
+    assert sizes == [101] * 3 + [100] * 7
 
 
 def test_a_small_alpha_gives_clients_unlike_sizes() -> None:
