@@ -57,6 +57,13 @@ def test_labels_are_spread_as_stated() -> None:
     assert np.var(shares) == pytest.approx(variance + (0.16 - variance) / 100, rel=0.15)
 
 
+def test_a_label_that_is_used_up_is_dealt_no_more() -> None:
+    """At this alpha every client wants one label alone, and some want the rare one when there is none left."""
+    labels = np.repeat([0, 1], [30, 3])
+    for seed in range(20):
+        hold_to_split(by_labels(labels, 11, 1e-4, stream(f"split {seed}")), 33, 11)
+
+
 def test_clients_split_by_labels_have_equally_many_rows() -> None:
     sizes = [part.size for part in by_labels(np.arange(1003) % 3, 10, 0.1, stream())]
     assert sizes == [101] * 3 + [100] * 7
