@@ -44,7 +44,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("testing",),
     ),
     "protocols": (
-        ("rows", "aggregation"),
+        ("rows", "aggregation", "privacy"),
         ("core",),
         ("linalg", "functions"),
         ("scaling", "disclosure", "survival"),

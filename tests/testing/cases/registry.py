@@ -11,6 +11,7 @@ from tests.testing.cases import (
     linalg,
     linear,
     prediction,
+    privacy,
     scaling,
     statistics,
     training,
@@ -28,6 +29,7 @@ ROOMS = (
     inference.CASES,
     linear.CASES,
     prediction.CASES,
+    privacy.CASES,
     statistics.CASES,
 )
 CASES: dict[str, Case] = {name: case for room in ROOMS for name, case in room.items()}

@@ -1,0 +1,7 @@
+"""Differential privacy: noise made inside a protocol, and what releases with it cost.
+
+Read first: `noisy_sum.py` (the protocol, and whom its noise protects from whom), `discrete_gaussian.py` (the exact
+sampler), `accounting.py` (epsilon and delta).
+
+May import: no other room.
+"""

@@ -1,0 +1,134 @@
+"""How much noise a release needs, and what releases with noise cost together: epsilon and delta.
+
+A release is a list of whole numbers to which `noisy_sum` adds noise of N(v). It is of **sensitivity** D: a patient more
+or less changes one number, by at most D. (Counts of a table: each patient is in one cell, and D is the unit that one
+patient counts for.) Neighbours differ by one patient who is added or removed.
+
+Of a release of sensitivity D the privacy loss is largest where the patient changes the number by D: N(v) is
+log-concave, so the likelihood ratio of x and x + D rises with x, and rises faster for a larger D. Its distribution
+(PLD; Koskela, Jaelkoe, Honkela 2020; Doroshenko et al. 2022) is that of N(v) against N(v) + D, and that of several
+releases is their convolution. dp-accounting computes it so that epsilon is never too small. `mpc` calibrates by it
+(`calibrated`), and each owner's ledger adds up by it (`epsilon_of`).
+
+Beside it stands the closed form for a Gaussian of mean shift mu (Balle, Wang 2018, "Improving the Gaussian Mechanism
+for Differential Privacy", theorem 8), with which the search for v begins:
+
+    delta(epsilon) = Phi(mu/2 - epsilon/mu) - e^epsilon Phi(-mu/2 - epsilon/mu),   mu^2 = sum over releases of D^2 / v
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, exp, floor, inf, log2, sqrt
+from typing import Final
+
+from mpc.errors import UsageError
+from protocols.privacy.noisy_sum import LEAST, Noise
+
+FINEST: Final = 8
+"""The most bits of a release's sensitivity: a patient counts for 1 to 2^8 units."""
+_WIDE: Final = 1024.0  # units of a standard deviation: a rounding of half a unit is nothing beside it
+_STEPS: Final = 300  # of the losses' grid, to epsilon, for each release: together they cost about 1 / 600 of epsilon
+_COARSEST: Final = 1e-4
+_ROUNDING: Final = 1e-13  # of chances that a Fourier transform adds up; found to be below 3e-14
+_DIGITS: Final = 10  # bits of a variance, rounded up: the same at every party, whose last bits may differ
+_TRIES: Final = 30
+
+
+@dataclass(frozen=True, order=True)
+class Mechanism:
+    """Releases of one sensitivity and one noise: `times` of them, each of N(variance), in one unit."""
+
+    variance: int
+    sensitivity: int
+    times: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The noise of a run's releases, and the units that one patient counts for at most in each."""
+
+    noise: Noise
+    sensitivity: int
+
+    def mechanism(self, releases: int) -> Mechanism:
+        """What the run costs, as it is charged."""
+        return Mechanism(self.noise.variance, self.sensitivity, releases)
+
+
+@lru_cache(maxsize=8)
+def calibrated(epsilon: float, delta: float, releases: int, owners: int) -> Calibration:
+    """The least noise, but for a part in a thousand or so, of releases that are together (epsilon, delta)-private.
+
+    Raises:
+        UsageError: dp-accounting is not installed.
+    """
+    ratio = sqrt(releases) / mean_shift(epsilon, delta)  # of the standard deviation to the sensitivity
+    bits = min(FINEST, max(0, ceil(log2(_WIDE / ratio))))
+    sensitivity = 1 << bits
+    variance = (ratio * sensitivity) ** 2
+    for _ in range(_TRIES):
+        found = Calibration(Noise(_rounded_up(max(variance, LEAST * owners), owners), owners), sensitivity)
+        spent = epsilon_of([found.mechanism(releases)], delta, near=epsilon)
+        if spent <= epsilon:
+            return found
+        variance = found.noise.variance * (spent / epsilon) ** 2 * 1.0005
+    raise AssertionError("more noise costs less")
+
+
+def epsilon_of(mechanisms: Iterable[Mechanism], delta: float, *, near: float = 1.0) -> float:
+    """The epsilon at `delta` of all these releases together: an upper bound, too large by less than near / 300.
+
+    Args:
+        delta: 1e-10 or more.
+        near: about what it is, or what it is compared with; losses are computed in steps that are fine beside it.
+
+    Raises:
+        UsageError: dp-accounting is not installed.
+    """
+    times: Counter[tuple[int, int]] = Counter()
+    for one in mechanisms:
+        times[one.variance, one.sensitivity] += one.times
+    if not times:
+        return 0.0
+    try:
+        from dp_accounting.pld import privacy_loss_distribution as losses
+    except ModuleNotFoundError:
+        message = "[privacy] and budgets need the package dp-accounting, which is not installed"
+        raise UsageError(message, "pip install 'beaverlodge[privacy]'") from None
+    step = min(_COARSEST, near / (_STEPS * sum(times.values())))
+    together = None
+    for (variance, sensitivity), count in sorted(times.items()):
+        one = losses.from_discrete_gaussian_mechanism(
+            sqrt(variance), sensitivity, value_discretization_interval=step
+        ).self_compose(count)
+        together = one if together is None else together.compose(one)
+    assert together is not None
+    return float(together.get_epsilon_for_delta(delta - _ROUNDING))
+
+
+def gaussian_delta(mu: float, epsilon: float) -> float:
+    """The delta of a Gaussian whose mean a patient shifts by mu standard deviations. Balle, Wang 2018, theorem 8."""
+    from scipy.special import log_ndtr
+
+    return exp(log_ndtr(mu / 2 - epsilon / mu)) - exp(epsilon + log_ndtr(-mu / 2 - epsilon / mu))
+
+
+def mean_shift(epsilon: float, delta: float) -> float:
+    """The largest mu that is (epsilon, delta)-private: the inverse of `gaussian_delta`."""
+    from scipy.optimize import brentq
+
+    high = 1.0
+    while gaussian_delta(high, epsilon) < delta:
+        high *= 2.0
+    return float(brentq(lambda mu: gaussian_delta(mu, epsilon) - delta, epsilon / 100.0, high, xtol=1e-14, rtol=1e-12))
+
+
+def _rounded_up(variance: float, owners: int) -> int:
+    """A whole multiple of `owners`, of `_DIGITS` bits but for that."""
+    assert variance < inf
+    step = 1 << max(0, floor(log2(variance)) - _DIGITS)
+    return -(-ceil(variance / step) * step // owners) * owners
