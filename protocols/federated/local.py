@@ -6,7 +6,7 @@
         w <- w - rate (grad F_b(w) + l2 w + mu (w - w_t))
 
 F_b is the mean loss over the batch. Every epoch has an order of its own, from a public stream: so a client that
-repeats a round gets the same model to the bit.
+repeats a round gets the same model to the bit (on the same machine, with as many threads).
 
 A client may train otherwise: by any object with a `step(weights, rows)` that returns an update (`Step`). What it does
 is its owner's affair; the update that comes out is checked, clipped and coded as the built-in one's is.
