@@ -27,7 +27,7 @@ from mpc.links.zmq.transport import Transport
 from mpc.randomness.key_agreement import Signer
 from mpc.randomness.streams import Stream, derive, os_entropy
 from mpc.ring.array import Array
-from mpc.star.client import StarClient
+from mpc.star.client import StarClient, always
 from mpc.star.server import StarLimits, StarServer
 from mpc.star.sockets import ClientHost
 from mpc.star.stage import ClientProgram
@@ -64,7 +64,7 @@ def host(
         return aggregation_client(i, settings, occasion, vector, os_entropy, lambda number, digest: None, trust)
 
     clients = {
-        f"c{i}": (StarClient(partial(make, i), _DIGEST, vanishing(drops.get(i))), Identity(*place["pairs"][i]))
+        f"c{i}": (StarClient(partial(make, i), _DIGEST, always(vanishing(drops.get(i)))), Identity(*place["pairs"][i]))
         for i in numbers
     }
     run = ClientHost(place["endpoint"], place["key"], clients, _SECONDS, 0.0, lambda over, total: None)

@@ -12,6 +12,7 @@ Kind = Literal[
     "kill",
     "restart",
     "vanish",
+    "leave",
     "drop unnoticed",
     "repeat",
     "overtake",
@@ -23,7 +24,7 @@ Kind = Literal[
 
 Delay: a message is late, and all that follow it. Drop: the connection breaks under a message, which is lost with it,
 and comes back. Stop: the party's process stands still. Kill: it ends at once; restart: and is started again. Vanish:
-one of many clients in a process says nothing any more.
+one of many clients in a process says nothing any more; leave: it takes no further part in this attempt at a round.
 
 The others are for networks in virtual time: a sender that learns of the break only when the connection is back; a
 message that comes twice, is overtaken by the next, is cut short, or has a bit turned.

@@ -102,7 +102,7 @@ def other_version(start: memoryview) -> int | None:
     return start[2] if len(start) > 2 and start[:2] == MAGIC and start[2] != WIRE_VERSION else None
 
 
-STAR_MAGIC, STAR_VERSION = b"BS", 2  # of the frames between a server and many clients (mpc/star/wire.py)
+STAR_MAGIC, STAR_VERSION = b"BS", 3  # of the frames between a server and many clients (mpc/star/wire.py)
 
 
 def is_foreign(start: memoryview) -> bool:

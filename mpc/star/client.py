@@ -26,6 +26,7 @@ from mpc.star.wire import (
     AGAIN,
     BYE,
     DOWN,
+    HERE,
     INSTANCE_BYTES,
     JOIN,
     OUT,
@@ -43,6 +44,18 @@ _RESENDS: Final = 3  # of one message, which a server may ask for
 
 Program = Callable[[bytes, int, int], ClientProgram]
 """(session, round, attempt) -> the client's program."""
+
+FaultOf = Callable[[int], Fault | None]
+"""round -> the fault of a client in it, if there is one."""
+
+
+def always(fault: Fault | None) -> FaultOf:
+    """The same fault in every round."""
+    return lambda round_: fault
+
+
+def _no_fault(round_: int) -> None:
+    """Nothing goes wrong."""
 
 
 @dataclass
@@ -79,7 +92,8 @@ class StarClient:
     Args:
         make: makes its program for an attempt at a round.
         digest: of the facts on which server and clients must agree.
-        fault: of a trial: in its stage, the client vanishes instead of sending, or its message is delayed.
+        fault: of a trial: in its stage, the client vanishes instead of sending, leaves this attempt alone, or its
+            message is delayed.
         due: the number of rounds, after which the server is not needed any more.
         enters: called with each stage that it comes to, before it sends.
         instance: distinguishes this process from another one with the same key; drawn where it is not given.
@@ -93,7 +107,8 @@ class StarClient:
         met: whether the server has answered.
         unheard: whether the server takes nothing more of this client.
         rounds: the number of rounds that it finished.
-        steps: the number of the server's messages that took it further; others do not prolong its wait.
+        steps: the number of the server's messages that took it further, or told it that nothing is due of it; others do
+            not prolong its wait.
         sent, received: bytes of its messages in rounds, headers included.
         stage: where it is, for logs.
         tracer, server: what records its stages, and how its peer is called there.
@@ -103,7 +118,7 @@ class StarClient:
         self,
         make: Program,
         digest: bytes,
-        fault: Fault | None = None,
+        fault: FaultOf = _no_fault,
         due: int = 1,
         instance: bytes | None = None,
         enters: Callable[[str], None] = _nobody,
@@ -144,11 +159,15 @@ class StarClient:
         return [self._frame(JOIN, self._digest)]
 
     def ping(self) -> list[Frame]:
-        """The frame after a long silence: the server answers with what was lost, if anything was."""
-        if self._turn is None:
-            return [self._frame(JOIN, self._digest), self._frame(PING)]
-        self._turn.asked = True
-        return [self._frame(PING, at=self._at, label=self._turn.exchange.label)]
+        """The frames after a long silence: the server answers with what was lost, or that nothing is due.
+
+        It may be another process than before, which knows of no client yet.
+        """
+        join, turn = self._frame(JOIN, self._digest), self._turn
+        if turn is None:
+            return [join, self._frame(PING)]
+        turn.asked = True
+        return [join, self._frame(PING, at=self._at, label=turn.exchange.label)]
 
     def came(self, head: bytes, body: bytes) -> list[Frame]:
         """Take a frame; returns the frames to send. A failure is kept in `failure`, and told to the server.
@@ -222,6 +241,10 @@ class StarClient:
             self.steps += 1
             self.tracer.started()
             return self._go_on(self._make(body, header.round, header.attempt), None)
+        elif header.kind == HERE and (turn is None or (header.round, header.attempt) == self._at):
+            self.stage = "waiting" if turn is not None else self.stage
+            self.close()
+            self.steps += 1
         elif header.kind == AGAIN and turn is not None:
             return turn.again()
         elif header.kind == DOWN and turn is not None and header.place == (*self._at, label_code(turn.exchange.label)):
@@ -246,8 +269,11 @@ class StarClient:
         self.stage = exchange.label
         self._turn = _Turn(program, exchange, self._frame(UP, exchange.send, at=self._at, label=self.stage))
         self._enters(self.stage)
-        struck = self._fault if self._fault is not None and self._fault.stage == self.stage else None
+        fault = self._fault(self._at[0])
+        struck = fault if fault is not None and fault.stage == self.stage else None
         self.late = struck.seconds if struck is not None and struck.kind == "delay" else 0.0
+        if struck is not None and struck.kind == "leave":
+            raise TooFewError("it leaves this attempt on purpose")
         if struck is not None and struck.kind == "vanish":
             self.vanished = self.unheard = True
             self.close()

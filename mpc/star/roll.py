@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from typing import Final
 
 REPEAT_SECONDS: Final = 1.0
-"""Seconds between two repeats of a message to a client."""
+"""Seconds between two answers to a client that asks."""
 
 
 class Roll:
@@ -34,7 +34,7 @@ class Roll:
         self.left: dict[int, float] = {}
         self._instances: dict[int, bytes] = {}
         self._connections: Counter[int] = Counter()
-        self._repeated_at: dict[int, float] = {}
+        self._told_at: dict[int, float] = {}
         self._repeated: dict[int, dict[Hashable, int]] = {}
 
     @property
@@ -93,8 +93,14 @@ class Roll:
         again and reads nothing makes at most two copies wait.
         """
         repeated = self._repeated.setdefault(i, {})
-        if repeated.get(message) == self._connections[i] or now - self._repeated_at.get(i, -math.inf) < REPEAT_SECONDS:
+        if repeated.get(message) == self._connections[i] or not self.may_tell(i, now):
             return False
-        self._repeated_at[i] = now
         repeated[message] = self._connections[i]
+        return True
+
+    def may_tell(self, i: int, now: float) -> bool:
+        """Whether a client that asks may be told something short; notes that it is. Not again for a second."""
+        if now - self._told_at.get(i, -math.inf) < REPEAT_SECONDS:
+            return False
+        self._told_at[i] = now
         return True

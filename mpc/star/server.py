@@ -8,7 +8,7 @@ and send only a bounded amount.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ from mpc.star.wire import (
     AGAIN,
     BYE,
     DOWN,
+    HERE,
     JOIN,
     OUT,
     PING,
@@ -151,8 +152,17 @@ class StarServer:
             self._listener("joining", len(self._roll.joined), total)
         return frozenset(self._roll.joined)
 
-    def run(self, program: ServerProgram, session: bytes, round_: int, attempt: int) -> Any:
-        """Run one attempt at one round with all who are there.
+    def run(
+        self,
+        program: ServerProgram,
+        session: bytes,
+        round_: int,
+        attempt: int,
+        members: Collection[int] | None = None,
+    ) -> Any:
+        """Run one attempt at one round with all who are there, or those of them who are its members.
+
+        Others hear nothing of it, and stay as long as this server answers them.
 
         Raises:
             TooFewError: a stage's quorum was not reached.
@@ -162,7 +172,7 @@ class StarServer:
         self._roll.begin()
         self.counts, self.reached = StarCounts(), ""
         self._tracer.started()
-        for i in self._roll.joined:
+        for i in self._roll.joined if members is None else self._roll.joined.intersection(members):
             self._send(i, frame(START, session, round=round_, attempt=attempt))
         try:
             gather = program.send(None)  # type: ignore[arg-type]  # a coroutine is started with None
@@ -356,21 +366,31 @@ class StarServer:
         stage.attempt.last[i] = gather.label
 
     def _ping(self, i: int, header: StarHeader) -> None:
-        """Answer a client that hears nothing: send once more what was lost in a broken connection."""
+        """Answer a client that hears nothing: send once more what was lost in a broken connection, or say that nothing
+        is due of it."""
         stage = self._stage
         if stage is None:
+            self._tell(i, header)
             return
         round_, attempt = stage.attempt.round, stage.attempt.number
         gather, last = stage.gather, stage.attempt.last.get(i)
         if header.place == stage.place:
             if i in stage.waiting:
                 self._again(i, frame(AGAIN, round=round_, attempt=attempt, label=gather.label), AGAIN, header)
+            elif i not in stage.answered:
+                self._tell(i, header)
         elif last is not None and header.place == (round_, attempt, label_code(last)):
             if i in gather.send:
                 body = gather.send[i]
                 self._again(i, frame(DOWN, body, round=round_, attempt=attempt, label=last), DOWN, header)
         elif header.round == 0 and last is None and i in stage.waiting:
             self._again(i, frame(START, stage.attempt.session, round=round_, attempt=attempt), START, header)
+        else:  # it has no part in this attempt, or none any more
+            self._tell(i, header)
+
+    def _tell(self, i: int, header: StarHeader) -> None:
+        if i in self._roll.joined and self._roll.may_tell(i, self._network.now()):
+            self._send(i, frame(HERE, round=header.round, attempt=header.attempt))
 
     def _again(self, i: int, one: Any, kind: int, header: StarHeader) -> None:
         if self._roll.may_repeat(i, (kind, header.place), self._network.now()):

@@ -1,12 +1,13 @@
 """Many clients' connections in one process, each with its own socket and keys: ZeroMQ with CURVE, as all links.
 
 The server may send anything at any time. A client takes nothing longer than what is due, looks at its clock whatever
-comes, and waits no longer for a server that talks and does not take it further. One that is alone in its process
-watches how much of its connection is held, too.
+comes, and waits no longer for a server that talks and does not take it further. One of which nothing is due stays as
+long as its server says so. One that is alone in its process watches how much of its connection is held, too.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -68,6 +69,8 @@ class Hosted:
             elif event == zmq.EVENT_CONNECTED:
                 self.account = meter.watch(value, HELD_BYTES)
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                if self.client.met:  # a new connection, perhaps with a new process: it is asked at once
+                    self.pinged = -math.inf
                 self.client.met = True
             elif self.account is not None and meter.forget(self.account):
                 self.client.offended("the server sends more than is taken, and its connection was shut")

@@ -40,7 +40,8 @@ QUIT = 7  # client: I leave; the payload is an error's code
 BYE = 8  # server: all rounds are done
 ABORT = 9  # server: there will be no result; the payload is an error's code
 OUT = 10  # client: I take no further part in this attempt, but in later ones; the payload is an error's code
-KINDS = range(JOIN, OUT + 1)
+HERE = 11  # server: nothing is due of you in what you asked about; wait for the next START
+KINDS = range(JOIN, HERE + 1)
 
 
 @dataclass(frozen=True, slots=True)

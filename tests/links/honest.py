@@ -40,7 +40,7 @@ from mpc.links.zmq.transport import Transport
 from mpc.runtime.party import Party
 from mpc.runtime.round import Blob, Round
 from mpc.runtime.trace import Trace
-from mpc.star.client import StarClient
+from mpc.star.client import StarClient, always
 from mpc.star.server import StarLimits, StarServer
 from mpc.star.sockets import ClientHost
 from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram, Take
@@ -336,7 +336,7 @@ def a_sum(scene: Scene) -> dict[str, str]:
         def make(*_: Any) -> ClientProgram:
             return stages()
 
-        return StarClient(make, DIGEST, vanishing(STAGES[1] if name == LEAVES_AFTER_FIRST else None))
+        return StarClient(make, DIGEST, always(vanishing(STAGES[1] if name == LEAVES_AFTER_FIRST else None)))
 
     def visit(*names: str) -> Any:
         clients = {name: (client(name), scene.keys[name]) for name in names}

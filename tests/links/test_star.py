@@ -19,7 +19,7 @@ from mpc.links.session import Frame
 from mpc.links.zmq.curve import new_identity
 from mpc.links.zmq.transport import Transport
 from mpc.randomness.streams import insecure_entropy
-from mpc.star.client import StarClient
+from mpc.star.client import StarClient, always
 from mpc.star.server import StarLimits, StarServer
 from mpc.star.sockets import ClientHost, ping_seconds
 from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram
@@ -51,7 +51,7 @@ def star_clients(settings: Settings = SETTINGS, drops: dict[int, str] | None = N
         )
 
     return [
-        StarClient(partial(make, i), DIGEST, vanishing((drops or {}).get(i)))  # type: ignore[arg-type]
+        StarClient(partial(make, i), DIGEST, always(vanishing((drops or {}).get(i))))  # type: ignore[arg-type]
         for i in range(settings.clients)
     ]
 

@@ -10,7 +10,7 @@ from logging import Logger
 from mpc.errors import DataError
 from mpc.randomness.streams import os_entropy
 from mpc.ring.array import Array
-from mpc.star.client import StarClient
+from mpc.star.client import StarClient, always
 from mpc.star.stage import ClientProgram
 from parties.scenario.problems import quote
 from parties.tasks.client_rows import ClientRows, Values
@@ -38,7 +38,7 @@ def clients_of(
             log.error("%s: %s", name, error)
             clients[name] = unfit(error)
             continue
-        fault, enters = trials.faults.get(name), partial(trials.enters, name)
+        fault, enters = always(trials.faults.get(name)), partial(trials.enters, name)
         clients[name] = StarClient(part.program, scenario.meeting, fault, scenario.task.rounds, enters=enters)
     return clients
 
