@@ -11,6 +11,9 @@ ranked for certain, and of those in one bin nothing is known: with the histogram
 and the figure is the middle, as if all T were ties. Bins have equal widths on the scale of log odds, between
 -LARGEST_SCORE and LARGEST_SCORE; the outermost reach to infinity. Losses of a row are clipped to a stated bound, so
 that a client's sum has one.
+
+The server sees the histograms, too, of all clients that took part: how many rows of a class have a score in a bin, be
+it a single one. They are no part of the figures that it tells others.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ lambda -> infinity leaves w* itself.
 
 Each client judges all of them on rows that it held out, by a public draw, from every training. It learns its own gain:
 the loss or the accuracy of the personal model against the global one's. Of all clients, sums tell how many gained how
-much (a histogram), for how many which model is best, and the mean loss and accuracy of each model.
+much (a histogram), for how many which model is best, and the mean loss and accuracy of each model. The server sees
+these counts of clients, be it a single one; what it tells others is its caller's to withhold.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def ditto(model: Model, w: Array, rows: Rows, how: Local, lam: float, stream: St
     penalty is taken at the step's end, which is stable however large lam is.
     """
     rate = how.rate / (1 + how.rate * lam)
-    return train(model, w, rows, replace(how, proximal=lam, rate=rate), stream, anchor=w)
+    return train(model, w, rows, replace(how, proximal=lam, rate=rate), stream)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mpc.errors import DataError
+from mpc.errors import DataError, UsageError
 from mpc.ring.array import Array
 from protocols.federated.coding import Layout
 from protocols.federated.models import Rows
@@ -14,6 +18,7 @@ from protocols.federated.newton import (
     Family,
     GlmFit,
     Newton,
+    Pooled,
     coefficients_table,
     fitting,
     glm_fit,
@@ -79,6 +84,7 @@ def fitted(
     most_target = COUNTS if family == "poisson" else 1.0
     fit, t, before = start(family, x.shape[1]), 0, None
     while not fit.reached:
+        assert t < 60
         who = here[min(t, len(here) - 1)]
         layout, total = summed(fit, own, who, most_target, bits)
         sums = pooled(fit.at, layout.decode(total, len(who)), layout, len(who))
@@ -97,6 +103,8 @@ def check(fit: GlmFit, x: Array, y: Array) -> None:
     assert np.allclose(fit.covariance, model.cov_params(), rtol=2e-4, atol=1e-4 * model.bse.min() ** 2)
     assert fit.deviance == pytest.approx(model.deviance, rel=1e-9)
     assert fit.rows == len(y)
+    if fit.null_deviance is not None:
+        assert fit.null_deviance == pytest.approx(model.null_deviance, rel=1e-9)
     if fit.family == "linear":
         model = sm.OLS(y, ones).fit()  # t, where GLM has z
     assert np.allclose([one.statistic for one in table], model.tvalues, rtol=1e-3, atol=1e-4)
@@ -112,6 +120,7 @@ def test_fit_equals_that_of_the_pooled_rows(family: Family, clients: int) -> Non
     fit = fitted(family, parts, [list(range(len(parts)))])
     check(fit, x, y)
     assert fit.error < 1e-6
+    assert (fit.null_deviance is None) == (family == "poisson")
 
 
 @pytest.mark.parametrize("family", ["linear", "logistic", "poisson"])
@@ -121,6 +130,38 @@ def test_without_clients_the_fit_is_that_of_the_others(family: Family) -> None:
     left = [0, 2, 3, 5]
     fit = fitted(family, parts, [left] if family == "linear" else [list(range(6)), [0, 1, 2, 3], left])
     check(fit, np.concatenate([parts[k][0] for k in left]), np.concatenate([parts[k][1] for k in left]))
+
+
+def one_feature(fit: Newton, gradient: float, slope: float, deviance: float) -> Pooled:
+    """Sums at `fit.at` as they may come from any clients."""
+    return Pooled(fit.at, np.array([gradient, 0.0]), slope * np.eye(2), deviance, 100.0, 0, (1e-12, 1e-12, 1e-12))
+
+
+def test_half_the_step_is_tried_where_the_deviance_rose() -> None:
+    first = newton_step(start("logistic", 1), one_feature(start("logistic", 1), 8.0, 4.0, 100.0), same=True)
+    assert first.at.tolist() == [2.0, 0.0]
+    worse = one_feature(first, -30.0, 4.0, 101.0)
+    half = newton_step(first, worse, same=True)
+    assert half.at.tolist() == [1.0, 0.0] and half.steps == 1
+    assert newton_step(half, one_feature(half, 0.0, 4.0, 200.0), same=True).at.tolist() == [0.5, 0.0]
+    other = newton_step(first, worse, same=False)  # of other clients: deviances cannot be compared
+    assert other.at.tolist() == [2.0 - 7.5, 0.0] and other.null_deviance is None
+
+
+def test_a_step_that_moves_scores_is_not_the_last() -> None:
+    """Where classes are separated, g and F fall alike: the step stays, though it is far below a standard error."""
+    fit = newton_step(start("logistic", 1), one_feature(start("logistic", 1), 8.0, 4.0, 100.0), same=True)
+    found = replace(one_feature(fit, 1e-15, 1e-15, 1e-9), errors=(0.0, 0.0, 0.0))
+    assert not newton_step(fit, found, same=True).reached
+    assert newton_step(fit, one_feature(fit, 1e-9, 4.0, 99.0), same=True).reached
+
+
+def test_values_out_of_range_are_clipped_and_counted() -> None:
+    units = units_of(np.array([0.0, 10.0]), np.array([4.0, 20.0]), np.array([1.0, 15.0]))
+    x, clipped = units.apply(np.array([[5.0, 15.0], [-1.0, 20.0]]))
+    assert x.tolist() == [[1.0, 0.0], [-1 / 3, 1.0]] and clipped == 2
+    with pytest.raises(UsageError, match="empty, or its mean is outside"):
+        units_of(np.array([0.0]), np.array([4.0]), np.array([5.0]))
 
 
 def test_a_range_far_too_wide_still_gives_the_fit() -> None:
@@ -181,6 +222,47 @@ def test_poisson_steps_too_far_are_halved() -> None:
     parts = [(x[rows], y[rows]) for rows in np.array_split(np.arange(600), 3)]
     fit = fitted("poisson", parts, [[0, 1, 2]])
     check(fit, x, y)
+
+
+@given(
+    st.sampled_from(["linear", "logistic", "poisson"]),
+    st.integers(1, 40),
+    st.lists(st.floats(-50, 50), min_size=1, max_size=4),
+    st.integers(1, 1000),
+    st.integers(0, 2**32),
+)
+def test_no_rows_within_the_range_are_clipped(
+    family: Family, rows: int, w: list[float], clients: int, seed: int
+) -> None:
+    """The rows at the corners of the range, where scores are largest, and others; as many as a client may have."""
+    draw = np.random.default_rng(seed)
+    signs = np.sign(np.array(w[:-1])) * np.where(w[-1] < 0, -1.0, 1.0)
+    x = np.vstack([np.tile(signs, (rows, 1)), draw.uniform(-1, 1, (rows, len(signs)))])
+    y = draw.choice([-1.0, 1.0], 2 * rows) if family == "linear" else draw.choice([0.0, 1.0], 2 * rows)
+    layout = glm_layout(family, np.array(w), clients=clients, most_rows=2 * rows)
+    sums = fitting(glm_sums(family, np.array(w), Rows(x, y)), layout)
+    assert layout.bits <= 63
+    assert sums["unfit"][0] == 0 or family == "poisson"
+    words, clipped = layout.encode(sums)
+    assert clipped == 0
+    for name, total in layout.decode(words, 1).items():
+        assert np.allclose(total, sums[name], rtol=1e-12, atol=layout.bound(name, 1))
+
+
+def test_means_out_of_range_are_told_and_not_clipped() -> None:
+    rows = Rows(np.ones((3, 1)), np.array([0.0, 1.0, 2.0]))
+    w = np.array([20.0, 0.0])
+    layout = glm_layout("poisson", w, clients=2, most_rows=5, most_target=2.0)
+    sums = fitting(glm_sums("poisson", w, rows), layout)
+    assert sums["unfit"].tolist() == [1.0]
+    assert not any(one.any() for name, one in sums.items() if name != "unfit")
+
+
+def test_more_rows_than_agreed_are_refused() -> None:
+    rows = Rows(np.ones((3, 1)), np.zeros(3))
+    layout = glm_layout("logistic", np.zeros(2), clients=2, most_rows=2)
+    with pytest.raises(DataError, match="3 rows, and most_rows = 2"):
+        fitting(glm_sums("logistic", np.zeros(2), rows), layout)
 
 
 def test_small_cells_of_a_flag_are_found() -> None:

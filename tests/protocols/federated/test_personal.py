@@ -118,8 +118,13 @@ def test_a_client_without_held_out_rows_adds_nothing() -> None:
     assert personal_figures(sums, HOW).shares() == {}
 
 
+def mean_of(values: dict[Kind, list[float]]) -> dict[Kind, float]:
+    """The mean of each model's values over all held-out rows."""
+    return {kind: float(np.mean(each)) for kind, each in values.items()}
+
+
 @cache
-def compared(alpha: float) -> tuple[PersonalFigures, dict[Kind, float]]:
+def compared(alpha: float) -> tuple[PersonalFigures, dict[Kind, float], dict[Kind, float]]:
     """20 clients with few rows, dealt by labels; a global model by averaging; the figures summed as coded."""
     draw = np.random.default_rng(11)
     centres = draw.normal(size=(6, 8)) * 0.9
@@ -139,6 +144,7 @@ def compared(alpha: float) -> tuple[PersonalFigures, dict[Kind, float]]:
     layout = Layout(personal_parts(HOW), 20)
     total = np.zeros(layout.length, dtype=np.uint64)
     right: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+    lost: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
     how = Local(epochs=10, batch_size=16, rate=0.1)
     for k, (few, out) in enumerate(clients):
         models: dict[Kind, Array] = {
@@ -152,8 +158,9 @@ def compared(alpha: float) -> tuple[PersonalFigures, dict[Kind, float]]:
         total += layout.encode(personal_sums(there or None, HOW))[0].astype(np.uint64)
         for kind, one in there.items():
             right[kind] += [one.accuracy or 0.0] * one.rows
+            lost[kind] += np.minimum(model.losses(models[kind], out), 32.0).tolist()
     sums = layout.decode(total & np.uint64((1 << layout.bits) - 1), 20)
-    return personal_figures(sums, HOW), {kind: float(np.mean(all_)) for kind, all_ in right.items()}
+    return personal_figures(sums, HOW), mean_of(right), mean_of(lost)
 
 
 def test_personal_models_beat_the_global_one_on_own_labels() -> None:
@@ -169,8 +176,9 @@ def test_alone_is_worst_where_labels_are_alike_and_rows_few() -> None:
 
 
 def test_pooled_figures_are_those_of_the_clients() -> None:
-    found, exact = compared(0.1)
-    assert found.accuracy == pytest.approx(exact)
+    found, right, lost = compared(0.1)
+    assert found.accuracy == pytest.approx(right)
+    assert found.loss == pytest.approx(lost, abs=1e-6)
     assert sum(found.best.values()) == found.clients and sum(found.shares().values()) == pytest.approx(1)
     assert {sum(counts) for counts in found.gains.values()} == {found.clients}
     assert found.gains.keys() == {"alone", "fine-tuned", "ditto"}
