@@ -182,7 +182,7 @@ class StarClient:
             if error.told_by is not None:
                 self.failure = error
                 return []
-            self.fell_short = error
+            self.fell_short = error.with_traceback(None)  # whose frames hold what it computed
             self.stage = "waiting"
             return [self._frame(OUT, error.code.encode(), at=self._at)]
         except BeaverlodgeError as error:
@@ -223,7 +223,7 @@ class StarClient:
         return frame(kind, body, round=at[0], attempt=at[1], label=label, instance=self._instance)
 
     def _fail(self, error: BeaverlodgeError) -> list[Frame]:
-        self.failure = error
+        self.failure = error.with_traceback(None)
         self.tracer.failed(error)
         self.close()
         return [self._frame(QUIT, error.code.encode())]
