@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tools.make_clinics import write_clinics
 from tools.make_demo_data import read_source, write_demo_data
 
 DATA = Path(__file__).resolve().parent.parent / "scenarios" / "data"
@@ -40,6 +41,18 @@ def test_together_they_are_the_source_to_the_last_bit(hospitals: list[pd.DataFra
     found = sorted(tuple(row) for row in both[[*columns, "malignant"]].itertuples(index=False, name=None))
     assert len(found) == 569
     assert found == expected
+
+
+def test_the_clinics_have_all_patients_once_each(tmp_path: Path, hospitals: list[pd.DataFrame]) -> None:
+    write_clinics(tmp_path)
+    assert (tmp_path / "masses.csv").read_bytes() == (DATA / "masses.csv").read_bytes()
+    clinics = pd.read_csv(DATA / "masses.csv")
+    columns = [*(name for name in clinics.columns if name.startswith("mean_")), "malignant"]
+    expected = sorted(pd.concat(hospitals)[columns].itertuples(index=False, name=None))
+    assert sorted(clinics[columns].itertuples(index=False, name=None)) == expected
+    shares = clinics.groupby("clinic")["malignant"].mean()
+    assert len(shares) == 20
+    assert shares.iloc[0] < 0.1 < 0.9 < shares.iloc[-1]  # and so what is learnt from one of them is not what all know
 
 
 def test_every_patient_has_an_id_of_its_own(hospitals: list[pd.DataFrame]) -> None:

@@ -168,7 +168,7 @@ def _dial(part: _Part, client: StarClient) -> ClientHost:
         {part.me: (client, part.pair.identity)},
         endpoint_of(scenario.server, part.address),
         key_files.curve_key(part.texts[scenario.server]),
-        lambda over, total: part.reporter.stage(client.stage, client.rounds, scenario.task.rounds),
+        lambda over, total: part.reporter.stage(client.stage, client.rounds, scenario.star_rounds),
         part.trace,
         patience=scenario.session.patience or PATIENCE,
         meet_within=scenario.session.connect_timeout,
@@ -187,10 +187,10 @@ def _take_part(part: _Part) -> dict[str, Any]:
     host = _dial(part, client)
     if client.failure is not None:
         raise client.failure
-    if client.rounds < scenario.task.rounds:
+    if client.rounds < scenario.star_rounds:
         why = f": {client.fell_short.message}" if client.fell_short is not None else ""
-        missed = scenario.task.rounds - client.rounds
-        part.log.warning("this client was left out of %d of %d rounds%s", missed, scenario.task.rounds, why)
+        missed = scenario.star_rounds - client.rounds
+        part.log.warning("this client was left out of %d of %d rounds%s", missed, scenario.star_rounds, why)
     return star.client_record(scenario, part.me, star.result(host))
 
 

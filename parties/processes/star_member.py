@@ -83,7 +83,7 @@ def _help(
     client = star.helper(scenario)
 
     def listener(over: int, total: int) -> None:
-        reporter.stage(client.stage, client.rounds, scenario.task.rounds)
+        reporter.stage(client.stage, client.rounds, scenario.star_rounds)
 
     host = _host(scenario, order, lifeline, {order["name"]: client}, listener)
     return star.helper_result(scenario, host, log)

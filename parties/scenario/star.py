@@ -78,6 +78,16 @@ class StarScenario(BaseModel):
     data_from: str | None = None
 
     @property
+    def star_rounds(self) -> int:
+        """The rounds that a client goes through, if none is left out."""
+        return self.task.rounds
+
+    @property
+    def stages_waited(self) -> int:
+        """The stages that may pass before a client hears of the next that is its own."""
+        return 2 if self.helper is None else 5
+
+    @property
     def directory(self) -> Path:
         """The folder that the file's relative paths start from."""
         return self.path.parent

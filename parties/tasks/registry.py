@@ -12,6 +12,7 @@ from mpc.runtime.plan import Plan
 from parties.scenario.file import Scenario, check_scenario, read_scenario, read_toml
 from parties.scenario.program import ProgramFile, read_program
 from parties.tasks.base import Job, Kind, Rows, owners_request
+from parties.tasks.federated import kind as federated
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.linear import kind as linear
 from parties.tasks.logistic import kind as logistic
@@ -41,6 +42,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         predict.KIND,
         program.KIND,
         secure_sum.KIND,
+        federated.KIND,
     )
 }
 """Every kind of task, by the name that a scenario gives it."""

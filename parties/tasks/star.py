@@ -149,8 +149,7 @@ def silence(scenario: StarScenario, patience: float) -> float:
     With a helper they wait through each other's stages too: it for keys to unmask, they for its last two. A stage lasts
     until its deadline, which the server's patience may put off.
     """
-    stages = 2 if scenario.helper is None else 5
-    return scenario.session.connect_timeout + stages * (scenario.session.deadline + patience)
+    return scenario.session.connect_timeout + scenario.stages_waited * (scenario.session.deadline + patience)
 
 
 def server_address(scenario: StarScenario) -> str:

@@ -1,0 +1,174 @@
+"""The clients that one process hosts: their rows, their part in each round, and what they report at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from logging import Logger
+from typing import Final
+
+import numpy as np
+
+from mpc.errors import DataError, ProtocolError
+from mpc.randomness.streams import os_entropy
+from mpc.ring.array import Array
+from mpc.star.client import StarClient
+from mpc.star.stage import ClientProgram
+from parties.tasks.client_rows import ClientRows
+from parties.tasks.federated.data import OwnRows, own_rows, rows_of
+from parties.tasks.federated.settings import FederatedScenario, Round
+from parties.tasks.federated.work import Done, check_cells, check_message, work_of
+from parties.tasks.star import NO_TRIALS, Membership, Trials
+from parties.tasks.star_clients import unfit, within
+from parties.trust.rounds import AgreedRounds
+from protocols.aggregation.settings import Journal, Occasion
+from protocols.federated.messages import PHASES, Message, Phase
+from protocols.federated.programs import Contribution, federated_client, plain_client
+
+_PLACE_BYTES: Final = 5  # the phase, and the logical round
+
+
+def round_name(session: bytes, phase: Phase, t: int) -> bytes:
+    """The session as a round's start tells it: with the round's phase and logical number."""
+    return session + bytes([PHASES.index(phase)]) + t.to_bytes(4, "little")
+
+
+def clients_of(
+    scenario: FederatedScenario, members: Mapping[str, Membership], log: Logger, trials: Trials = NO_TRIALS
+) -> dict[str, StarClient]:
+    """The clients of this process, ready to join; a client with unfit data reports only that to the server."""
+    numbers = {name: number for number, name in enumerate(scenario.client_names)}
+    rows = rows_of(scenario)
+    clients: dict[str, StarClient] = {}
+    for name, member in members.items():
+        try:
+            part = FederatedPart(scenario, name, numbers[name], member, rows, log)
+        except DataError as error:
+            log.error("%s: %s", name, error)
+            clients[name] = unfit(error)
+            continue
+        clients[name] = FederatedClient(part, scenario, trials)
+    return clients
+
+
+class FederatedClient(StarClient):
+    """A client, and its part in the study."""
+
+    def __init__(self, part: FederatedPart, scenario: FederatedScenario, trials: Trials) -> None:
+        self.part = part
+        super().__init__(
+            part.program,
+            scenario.meeting,
+            trials.faults.get(part.name),
+            scenario.star_rounds,
+            enters=lambda stage: trials.enters(part.name, stage),
+        )
+
+
+@dataclass
+class Spent:
+    """What a client's own work took, over all rounds: the most of one of them.
+
+    Args:
+        rounds: how many it worked in.
+        seconds: of processor time; bytes: of arrays, as the plan counts them.
+    """
+
+    rounds: int = 0
+    seconds: float = 0.0
+    clipped: int = 0
+
+
+class FederatedPart:
+    """One client's part: its rows, and the program for each round that asks it.
+
+    Attributes:
+        last: what it made of the last round's message, with the models of its own.
+        spent: what its work took.
+    """
+
+    def __init__(
+        self,
+        scenario: FederatedScenario,
+        name: str,
+        number: int,
+        member: Membership,
+        rows: ClientRows,
+        log: Logger,
+    ) -> None:
+        self._scenario = scenario
+        self.name = name
+        self._number = number
+        self._member = member
+        self._log = log
+        self.rows: OwnRows = own_rows(scenario, name, rows.of(name, 1))
+        check_cells(scenario, name, self.rows)
+        self.last: Done | None = None
+        self.spent = Spent()
+        if self.rows.clipped:
+            log.warning("%s: %d values were outside the agreed range, and were clipped", name, self.rows.clipped)
+
+    def program(self, started: bytes, number: int, attempt: int) -> ClientProgram:
+        """This client's program for an attempt at a round; one that does not ask it is over at once.
+
+        Raises:
+            ProtocolError: the server asks for what was not agreed.
+        """
+        scenario = self._scenario
+        session, phase, t = _place(scenario, started, number, attempt)
+        agreed = scenario.round_without_model(phase, t)
+        if self._number not in agreed.members:
+            return _nothing()
+        journal: Journal = self._member.journal
+        noted: AbstractContextManager[object] = nullcontext()
+        if self._member.noting is not None:
+            noted, journal = self._member.noting(session, number, self.rows, journal)
+
+        def work(message: Message) -> Contribution:
+            return self._work(message, agreed)
+
+        if scenario.plain:
+            return within(noted, plain_client(self._number, agreed.longest, work))
+        occasion = Occasion(started, number, attempt)
+        trust = self._member.trust
+        return within(noted, federated_client(self._number, agreed.longest, occasion, work, os_entropy, journal, trust))
+
+    def _work(self, message: Message, agreed: Round) -> Contribution:
+        scenario = self._scenario
+        check_message(scenario, message, agreed)
+        began = time.thread_time()
+        done = work_of(scenario, self._number, self.rows, message)
+        layout = scenario.layout(message.phase, message.weights)
+        vector: Array
+        if scenario.plain:
+            vector = np.concatenate([np.asarray(done.values[part.name]).reshape(-1) for part in layout.parts])
+        else:
+            vector, _ = layout.encode(done.values)
+        took = time.thread_time() - began
+        self.spent.rounds += 1
+        self.spent.seconds = max(self.spent.seconds, took)
+        self.spent.clipped += done.clipped
+        self.last = done
+        return Contribution(agreed.members, agreed.settings, vector)
+
+
+async def _nothing() -> None:
+    """The part of a client that a round does not ask."""
+
+
+def _place(scenario: FederatedScenario, started: bytes, number: int, attempt: int) -> tuple[bytes, Phase, int]:
+    """The session, phase and logical round that a round's start tells.
+
+    Raises:
+        ProtocolError: they are none of the agreed ones.
+    """
+    session, place = started[:-_PLACE_BYTES], started[-_PLACE_BYTES:]
+    rounds = AgreedRounds(2**32, scenario.task.attempts)
+    rounds.place(session, number, attempt)
+    if place[0] < len(PHASES):
+        phase, t = PHASES[place[0]], int.from_bytes(place[1:], "little")
+        if scenario.expects(phase, t):
+            return session, phase, t
+    raise ProtocolError("the server asks for a round that was not agreed", "nothing was sent", party="server")

@@ -1,0 +1,82 @@
+"""Newton's rounds at the server: from the pooled sums at one model to the next, until the fit is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mpc.errors import DataError
+from mpc.ring.array import Array
+from protocols.federated.newton import Family, Newton, coefficients_table, glm_fit, newton_step, pooled, start
+from protocols.federated.units import Units, units_of
+
+if TYPE_CHECKING:
+    from parties.tasks.federated.rounds import ServerState
+    from parties.tasks.federated.settings import FederatedScenario, Round
+
+
+def family_of(scenario: FederatedScenario) -> Family:
+    """The scenario's family of models."""
+    model = scenario.task.model
+    assert model in ("linear", "logistic", "poisson")
+    return model
+
+
+def after_newton(
+    scenario: FederatedScenario,
+    state: ServerState,
+    agreed: Round,
+    sums: Mapping[str, Array],
+    survivors: tuple[int, ...],
+) -> ServerState:
+    """The state after a round of sums; the last round is next once the fit is reached.
+
+    Raises:
+        DataError: there is no fit, or it was not reached in the rounds that were agreed.
+    """
+    fit: Newton = state.fit or start(family_of(scenario), len(scenario.task.features))
+    same = state.fit_clients is None or state.fit_clients == survivors
+    fit = newton_step(fit, pooled(state.weights, sums, agreed.layout, len(survivors)), same=same)
+    done = replace(state, weights=fit.at, fit=fit, fit_clients=survivors)
+    if fit.reached:
+        return replace(done, phase="evaluate")
+    if state.t - (len(scenario.phases) - 1) >= scenario.task.rounds:
+        raise DataError(
+            f"the fit was not reached in {scenario.task.rounds} rounds", "raise `rounds`; a few are usually enough"
+        )
+    return done
+
+
+def units_in(scenario: FederatedScenario, state: ServerState) -> Units:
+    """The units of the features, as the clients took them."""
+    low, high = scenario.ranges()
+    return units_of(low, high, np.clip(state.means, low, high) if state.means.size else None)
+
+
+def fit_record(scenario: FederatedScenario, state: ServerState) -> dict[str, Any]:
+    """The fit in the columns' own units, as a record has it.
+
+    Raises:
+        DataError: it was not reached.
+    """
+    assert state.fit is not None
+    target = scenario.target_units if family_of(scenario) == "linear" else None
+    fit = glm_fit(state.fit, units_in(scenario, state), target)
+    rows = coefficients_table(fit, scenario.task.features)
+    test = "t" if fit.family == "linear" else "z"
+    return {
+        "coefficients": [
+            {test if key == "statistic" else key: value for key, value in asdict(row).items()} for row in rows
+        ],
+        "test": test,
+        "rows": fit.rows,
+        "df": fit.df,
+        "steps": fit.steps,
+        "dispersion": fit.dispersion,
+        "deviance": fit.deviance,
+        "null_deviance": fit.null_deviance,
+        "rounding_in_standard_errors": fit.error,
+    }

@@ -1,0 +1,203 @@
+"""The record of federated learning: the model, its figures by round, who took part, and what it cost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mpc.errors import InternalError
+from mpc.ring.array import Array
+from parties.base.record_files import SCHEMA
+from parties.tasks.federated.rounds import ServerState
+from parties.tasks.federated.settings import FederatedScenario
+from protocols.rows.results import INTERCEPT
+
+
+def server_result(
+    scenario: FederatedScenario,
+    state: ServerState,
+    session: str,
+    seconds: Mapping[str, float],
+    computation: float,
+    peak: int,
+) -> dict[str, Any]:
+    """The server's result, as it reports it to its launcher."""
+    played = [one for one in state.history if "bytes" in one]
+
+    def total(key: str) -> int:
+        return sum(one["bytes"][key] for one in played)
+
+    return {
+        "party": {
+            "role": "server",
+            "pid": os.getpid(),
+            "clients": scenario.count,
+            "bytes_sent": total("sent"),
+            "bytes_received": total("received"),
+            "bytes_of_failed_attempts": total("failed_attempts"),
+            "computation": computation,
+            "peak_memory": peak,
+            "seconds": dict(seconds),
+        },
+        "session": session,
+        "plan": {
+            "rounds": len(scenario.stages) * len(played),
+            "bytes": {"server": total("planned_sent"), "clients": total("planned_received")},
+            "correlations": {},
+        },
+        "federated": federated_part(scenario, state),
+    }
+
+
+def federated_part(scenario: FederatedScenario, state: ServerState) -> dict[str, Any]:
+    """The study's own part of a record."""
+    task = scenario.task
+    found: dict[str, Any] = {
+        "method": task.method,
+        "model": task.model,
+        "aggregation": task.aggregation,
+        "server": task.server,
+        "target": task.target,
+        "features": list(task.features),
+        "clients": scenario.count,
+        "cohort": scenario.cohort,
+        "rounds": [dict(one) for one in state.history],
+        "best": {"round": state.best.t, "loss": state.best.loss} if state.best is not None else None,
+        "stopped_early": task.early_stop is not None and len(state.history) < scenario.star_rounds,
+        "weights": state.weights.tolist(),
+        "standardised": (
+            {"means": state.means.tolist(), "deviations": state.deviations.tolist()} if state.means.size else None
+        ),
+        "coefficients": own_units(scenario, state),
+        "seed": scenario.seed,
+    }
+    if scenario.newton:
+        from parties.tasks.federated.newton_rounds import fit_record
+
+        found["fit"] = fit_record(scenario, state)
+    return found
+
+
+def own_units(scenario: FederatedScenario, state: ServerState) -> dict[str, float] | None:
+    """A linear or logistic model's coefficients per unit of each column, the intercept last; None of other models."""
+    task = scenario.task
+    if task.model not in ("linear", "logistic") or scenario.newton:
+        return None
+    w: Array = state.weights.copy()
+    if state.means.size:
+        w[:-1] /= state.deviations
+        w[-1] -= float(np.dot(w[:-1], state.means))
+    if task.model == "linear":
+        w *= scenario.target_unit
+        w[-1] += float(scenario.target_units.centre[0])
+    return dict(zip((*task.features, INTERCEPT), w.tolist(), strict=True))
+
+
+def federated_record(scenario: FederatedScenario, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of a run that succeeded, from what the server and the hosts of clients reported."""
+    server = results.get(scenario.server)
+    if server is None:
+        raise InternalError(f"{scenario.server} ended without a result")
+    hosts = {name: result for name, result in results.items() if name != scenario.server}
+    part = dict(server["federated"])
+    part["client_work"] = merged_work([host["work"] for host in hosts.values()])
+    parties = {scenario.server: server["party"], **{name: host["party"] for name, host in hosts.items()}}
+    return _record(scenario, server["session"], server["plan"], parties, part)
+
+
+def client_record(scenario: FederatedScenario, me: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a client on its own machine: its part, and its own models' figures."""
+    part = {
+        "rounds_done": result["work"]["rounds"],
+        "method": scenario.task.method,
+        "model": scenario.task.model,
+        "aggregation": scenario.task.aggregation,
+        "client_work": result["work"],
+        "own": result.get("own"),
+    }
+    plan = {"rounds": 0, "bytes": {}, "correlations": {}}
+    return _record(scenario, "", plan, {me: result["party"]}, part)
+
+
+def merged_work(works: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the clients of all processes spent on a round: the most of one."""
+    return {
+        "rounds": sum(one["rounds"] for one in works),
+        "seconds": max((one["seconds"] for one in works), default=0.0),
+        "clipped_updates": sum(one["clipped_updates"] for one in works),
+    }
+
+
+def _record(
+    scenario: FederatedScenario, session: str, plan: Mapping[str, Any], parties: Mapping[str, Any], part: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "kind": "federated",
+        "status": "ok",
+        "error": None,
+        "scenario": {"name": scenario.name, "digest": scenario.digest},
+        "session": session,
+        "plan": dict(plan),
+        "parties": dict(parties),
+        "model": None,
+        "metrics": None,
+        "federated": part,
+        "revealed": revealed(scenario),
+    }
+
+
+def revealed(scenario: FederatedScenario) -> list[dict[str, Any]]:
+    """What the server, and the clients, learn of the clients' data, as a record lists it."""
+    task, server = scenario.task, [scenario.server]
+    everybody = [scenario.server, "clients"]
+    least, p = scenario.min_cohort, len(task.features)
+    found: list[dict[str, Any]] = []
+
+    def tell(what: str, to: list[str], shape: int, why: str) -> None:
+        found.append({"what": what, "to": to, "shape": [shape], "why": why})
+
+    if scenario.plain:
+        tell(
+            "EVERY CLIENT'S OWN UPDATE AND FIGURES, in every round",
+            server,
+            scenario.size,
+            'aggregation = "plain": for comparison only; an update gives back rows',
+        )
+    over = f"over {least} clients or more together"
+    if task.standardise:
+        tell(f"mean and deviation of {p} features", everybody, 2 * p, f"to standardise by; {over}")
+    if scenario.newton:
+        tell(
+            "gradient, Fisher matrix, deviance and number of rows at each step's model",
+            server,
+            scenario.size * (scenario.size + 3) // 2 + 2,
+            f"Newton's step; {over}",
+        )
+    else:
+        tell(
+            "the sum of the updates in each round, and of their weights",
+            server,
+            scenario.size + 1,
+            f"the model's next step; {over}, and of no one of them",
+        )
+    tell("the model of each round", everybody, scenario.size, "it is what is trained")
+    if task.validation_fraction or scenario.newton:
+        tell(
+            "loss, accuracy and histograms of scores of the model",
+            server,
+            1,
+            f"to judge it by; on rows of all clients of a round, {over}",
+        )
+    if task.personal:
+        tell(
+            "how many clients gain how much by a model of their own, and which model is best for how many",
+            server,
+            1,
+            f"counts of 1 to {task.min_cell - 1} are left out of the record; the server sees them",
+        )
+    tell("who took part, and who dropped out when", server, scenario.count, "it relays their messages")
+    return found

@@ -1,0 +1,173 @@
+"""The server's part of federated learning: it meets the clients, and plays the study over one set of connections."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine
+from logging import Logger
+from typing import Any
+
+from mpc.errors import BeaverlodgeError
+from mpc.randomness.streams import os_entropy
+from mpc.star.server import StarLimits, StarServer, named
+from mpc.star.stage import Gather
+from parties.base.memory import peak_memory
+from parties.base.reporter import Reporter
+from parties.tasks.federated.clients import round_name
+from parties.tasks.federated.record import server_result
+from parties.tasks.federated.rounds import ServerState, first_state, play
+from parties.tasks.federated.settings import FederatedScenario, Round
+from parties.tasks.star import Seat
+from parties.trust.rounds import new_session
+from protocols.aggregation.server import Aggregated, BeforeRelease
+from protocols.aggregation.settings import Occasion
+from protocols.federated.programs import among, federated_server, plain_server, replayed
+
+
+def serve(
+    scenario: FederatedScenario, seat: Seat, reporter: Reporter, log: Logger, meet: Callable[[], object]
+) -> dict[str, Any]:
+    """Meet the clients, and play the study, round by round; returns the server's result.
+
+    Args:
+        meet: called once, before the clients are waited for; returns when they have been told where to dial.
+
+    Raises:
+        TooFewError: too few clients came, or stayed.
+        ProtocolError: a client's sums cannot be used.
+        DataError: there is no model to be found.
+    """
+    started = time.perf_counter()
+
+    def say(text: str) -> None:
+        log.warning(text)
+        reporter.log("warning", text)
+
+    links = _Links(scenario, seat, reporter, say)
+    code: str | None = BeaverlodgeError.code
+    try:
+        meet()
+        log.info("%d of %d joined", len(links.server.join()), scenario.count)
+        met, computed = time.perf_counter(), time.thread_time()
+        state = first_state(scenario)
+        while state.phase != "done":
+            links.begins(state)
+            state = play(scenario, state, links, _kept_nowhere, say)
+        computed = time.thread_time() - computed
+        code = None
+        finished = time.perf_counter()
+        seconds = {"connect": met - started, "online": finished - met, "total": finished - started}
+        return server_result(scenario, state, links.session.hex(), seconds, computed, peak_memory())
+    except BeaverlodgeError as error:
+        code = error.code
+        raise
+    finally:
+        links.server.part(code)
+
+
+def _kept_nowhere(state: ServerState) -> None:
+    """What a server does with its state that keeps none."""
+
+
+class _Links:
+    """The star's server for one run of the study: round numbers, attempts, and what went over the links.
+
+    Attributes:
+        session: the run's own name.
+    """
+
+    def __init__(self, scenario: FederatedScenario, seat: Seat, reporter: Reporter, say: Callable[[str], None]) -> None:
+        self._scenario = scenario
+        self._seat = seat
+        self._reporter = reporter
+        self._number = seat.first - 1
+        self._wasted = 0
+        self._began = time.perf_counter()
+        self._played = 0
+        self._t = 0
+        self.session = new_session(seat.first)
+        session = scenario.session
+        limits = StarLimits(session.connect_timeout, session.deadline, seat.patience)
+        self.server = StarServer(
+            seat.network,
+            scenario.star_names,
+            scenario.meeting,
+            limits,
+            self._stage,
+            say,
+            seat.gone,
+            seat.about,
+            seat.tracer,
+        )
+
+    def begins(self, state: ServerState) -> None:
+        """A round begins: it has a number of its own."""
+        self._number += 1
+        self._seat.use(self._number)
+        self._t, self._wasted, self._began = state.t, 0, time.perf_counter()
+
+    def attempt(
+        self,
+        state: ServerState,
+        agreed: Round,
+        message: bytes,
+        attempt: int,
+        only: frozenset[int] | None,
+        before_release: BeforeRelease,
+    ) -> Aggregated:
+        """One attempt at a round. See `Link`."""
+        members = agreed.members
+        numbers = {i: k for k, i in enumerate(members)}
+        these = None if only is None else frozenset(numbers[i] for i in only)
+
+        def noted(survivors: frozenset[int]) -> None:
+            before_release(frozenset(members[k] for k in survivors))
+
+        name = round_name(self.session, agreed.phase, agreed.t)
+        program: Coroutine[Gather, frozenset[int], Aggregated]
+        if self._scenario.plain:
+            program = plain_server(agreed.settings, message, these, noted)
+        else:
+            occasion = Occasion(name, self._number, attempt)
+            program = federated_server(agreed.settings, occasion, os_entropy, message, these, noted)
+        try:
+            done: Aggregated = self.server.run(among(program, members), name, self._number, attempt)
+        except BeaverlodgeError:
+            counts = self.server.counts
+            self._wasted += sum(counts.sent.values()) + sum(counts.received.values())
+            raise
+        return done
+
+    def account(self, agreed: Round, message: bytes, done: Aggregated) -> dict[str, Any]:
+        """The bytes, seconds and clients of a round. See `Link`."""
+        names = [self._scenario.client_names[i] for i in agreed.members]
+        planned = replayed(agreed.settings, done, len(message)).values()
+        counts = self.server.counts
+        dropped, before = {}, set(range(len(names)))
+        for stage, answered in done.answered.items():
+            gone, before = sorted(before - set(answered)), set(answered)
+            if gone:
+                dropped[stage] = named(names, gone)
+        return {
+            "number": self._number,
+            "dropped": dropped,
+            "wrong_shares": {names[holder]: named(names, owners) for holder, owners in done.wrong.items()},
+            "bytes": {
+                "sent": sum(counts.sent.values()),
+                "received": sum(counts.received.values()),
+                "planned_sent": sum(one.down for one in planned),
+                "planned_received": sum(one.up for one in planned),
+                "client_sends": max((one.up for one in planned), default=0),
+                "client_receives": max((one.down for one in planned), default=0),
+                "failed_attempts": self._wasted,
+            },
+            "seconds": time.perf_counter() - self._began,
+        }
+
+    def again(self) -> None:
+        """Let clients that are missing connect. See `Link`."""
+        self.server.join()
+
+    def _stage(self, stage: str, done: int, total: int) -> None:
+        """Report a stage's progress, under the round's number."""
+        self._reporter.stage(stage, done, total)

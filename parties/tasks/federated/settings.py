@@ -1,0 +1,363 @@
+"""A scenario of federated learning: read, checked, and what follows from it for each round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from mpc.errors import UsageError
+from mpc.ring.array import Array
+from parties.scenario.problems import Problem, quote
+from parties.scenario.star import ROUND, StarScenario
+from parties.scenario.star_file import check_star, read_star
+from parties.tasks.federated.models import FederatedTask
+from protocols.aggregation.bounds import Bounds, choose_bounds
+from protocols.aggregation.messages import stages
+from protocols.aggregation.settings import Settings, settings_of
+from protocols.federated.coding import Layout, Part, scale_for
+from protocols.federated.local import Local
+from protocols.federated.messages import Phase, message_bytes
+from protocols.federated.models import Network, model_of
+from protocols.federated.programs import MODEL, UPDATE
+from protocols.federated.sample import cohort
+from protocols.federated.units import Units, units_of
+
+_HEAD: Final = ("schema", "name", "seed")
+_MOMENT_BITS: Final = 24
+"""Sums of scaled values and squares, each from -1 to 1, are rounded to 2^-24."""
+
+Goal = Literal["sgd", "newton"]
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """One logical round, as all agree on it.
+
+    Args:
+        members: the clients that are asked, by number, ascending.
+        layout: their vector's parts.
+        settings: of the sum; its client k is members[k].
+        longest: bytes of the round's message.
+    """
+
+    phase: Phase
+    t: int
+    members: tuple[int, ...]
+    layout: Layout
+    settings: Settings
+    longest: int
+
+
+class FederatedScenario(StarScenario):
+    """A whole scenario file of federated learning, checked."""
+
+    task: FederatedTask
+    seed: int = 0
+
+    @property
+    def newton(self) -> bool:
+        """Whether the method is Newton's, with pooled gradients and Fisher matrices."""
+        return self.task.method == "newton"
+
+    @property
+    def plain(self) -> bool:
+        """Whether the server sees every client's own vector: for comparison only."""
+        return self.task.aggregation == "plain"
+
+    @property
+    def public_seed(self) -> bytes:
+        """What cohorts, batches and splits are drawn from; everybody knows it."""
+        return self.seed.to_bytes(32, "little")
+
+    @property
+    def cohort(self) -> int:
+        """How many clients are asked in a training round."""
+        return self.count if self.newton else min(self.task.cohort or self.count, self.count)
+
+    def least(self, asked: int) -> int:
+        """The fewest clients of so many asked for whose sum anything is opened."""
+        least = self.task.min_cohort or max(3, self.cohort // 2 + 1)
+        return least if asked == self.cohort else max(least, asked // 2 + 1)
+
+    @property
+    def min_cohort(self) -> int:
+        """The fewest clients whose sum is opened in any round."""
+        return self.least(self.cohort)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The kinds of rounds of the study, in order."""
+        first: tuple[Phase, ...] = ("scale",) if self.task.standardise else ()
+        return (*first, "newton" if self.newton else "train", "evaluate")
+
+    @property
+    def star_rounds(self) -> int:
+        """All rounds, if none is left out."""
+        return len(self.phases) - 1 + self.task.rounds
+
+    @property
+    def stages_waited(self) -> int:
+        """All of a round's, and one more: who is not asked hears of the next round only."""
+        return len(self.stages) + 1
+
+    def expects(self, phase: Phase, t: int) -> bool:
+        """Whether a round of this phase may have this number."""
+        first = len(self.phases) - 1  # the first round of training
+        if phase == "scale":
+            return self.task.standardise and t == 1
+        if phase == "evaluate":
+            return first < t <= first + self.task.rounds
+        return phase in self.phases and first <= t < first + self.task.rounds
+
+    @cached_property
+    def classes(self) -> int:
+        """Of the target; 1 stands for a number."""
+        model = self.task.model
+        return self.task.classes or (2 if model in ("logistic", "mlp", "multinomial") else 1)
+
+    @cached_property
+    def model(self) -> Network:
+        """What is learnt.
+
+        Raises:
+            UsageError: the settings fit no model.
+        """
+        task = self.task
+        assert task.model != "poisson"
+        return model_of(task.model, len(task.features), self.classes, task.hidden)
+
+    @property
+    def size(self) -> int:
+        """How many weights the model has."""
+        return len(self.task.features) + 1 if self.newton else self.model.size
+
+    @property
+    def local(self) -> Local:
+        """How a client trains in a round."""
+        task = self.task
+        proximal = task.proximal if task.method == "fedprox" else 0.0
+        return Local(task.epochs, task.batch_size, task.learning_rate, task.l2, proximal)
+
+    @property
+    def server_rate(self) -> float:
+        """The length of the server's step: by default 1, for FedAdam 0.1."""
+        return self.task.server_learning_rate or (0.1 if self.task.method == "fedadam" else 1.0)
+
+    @property
+    def least_weight(self) -> float:
+        """The least that a client's update may weigh: 1 where all weigh the same."""
+        return self.task.least_rows / self.task.most_rows if self.task.weights == "rows" else 1.0
+
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns that are read of a client's data; the target last."""
+        return (*self.task.features, self.task.target)
+
+    def ranges(self) -> tuple[Array, Array]:
+        """The smallest and the largest value of each feature (p,), where `range` says them."""
+        given, features = self.task.range, self.task.features
+        assert given is not None
+        pairs = [given[name] for name in features] if isinstance(given, Mapping) else [given] * len(features)
+        low, high = np.array(pairs, dtype=np.float64).T
+        return low, high
+
+    @cached_property
+    def update_scale(self) -> float:
+        """What a coordinate of a weighted update is multiplied with before it is rounded.
+
+        Raises:
+            UsageError: the sums would take too many bits.
+        """
+        return scale_for(self.task.precision, self.task.clip, self.cohort, self.least_weight)
+
+    def layout(self, phase: Phase, weights: Array) -> Layout:
+        """The parts of a client's vector; Newton's depend on the model at which they are taken."""
+        from parties.tasks.federated.figures import figure_parts, gain_parts
+
+        task, p = self.task, len(self.task.features)
+        if phase == "scale":
+            most, unit = task.most_rows, 2.0**_MOMENT_BITS
+            parts = (
+                Part("rows", 1, 0, most),
+                Part("values", p, -most, most, unit),
+                Part("squares", p, 0, most, unit),
+            )
+            return Layout(parts, self.count)
+        if phase == "newton":
+            return self.newton_layout(weights)
+        if phase == "train":
+            figures = figure_parts(self, scores=False) if task.validation_fraction else ()
+            most = task.most_rows if task.weights == "rows" else 1
+            update = Part("update", self.size, -task.clip, task.clip, self.update_scale)
+            return Layout((update, Part("weight", 1, 0, most), *figures), self.cohort)
+        return Layout((*figure_parts(self, scores=True), *gain_parts(self)), self.count)
+
+    def newton_layout(self, weights: Array) -> Layout:
+        """The parts of Newton's sums at these coefficients, in the units of `ranges`."""
+        from protocols.federated.newton import glm_layout
+
+        model = self.task.model
+        assert model in ("linear", "logistic", "poisson")
+        return glm_layout(
+            model, weights, clients=self.count, most_rows=self.task.most_rows, most_target=self.most_target
+        )
+
+    @cached_property
+    def target_units(self) -> Units:
+        """The units of a target that is a number: from -1 to 1 over `target_range`."""
+        assert self.task.target_range is not None
+        low, high = self.task.target_range
+        return units_of(np.array([low]), np.array([high]))
+
+    @property
+    def target_unit(self) -> float:
+        """What is 1 of the target's units."""
+        return float(self.target_units.unit[0]) if self.classes == 1 and self.task.model != "poisson" else 1.0
+
+    @property
+    def most_target(self) -> float:
+        """The largest absolute value of the target, as Newton's method takes it."""
+        return max(1.0, self.task.target_range[1]) if self.task.model == "poisson" and self.task.target_range else 1.0
+
+    def bounds(self, asked: int) -> Bounds:
+        """Neighbours and threshold among so many clients.
+
+        Raises:
+            UsageError: no choice withstands the stated rates.
+        """
+        task = self.task
+        return choose_bounds(
+            asked,
+            corrupt=task.corrupt,
+            dropout=task.dropout,
+            malicious=task.server == "malicious",
+            neighbours=task.neighbours if asked == self.cohort else None,
+            threshold=task.threshold if asked == self.cohort else None,
+        )
+
+    def round(self, phase: Phase, t: int, weights: Array) -> Round:
+        """A logical round, from its number and the model that its message has."""
+        task, p = self.task, len(self.task.features)
+        members = self.members(phase, t)
+        layout = self.layout(phase, weights)
+        settings = settings_of(self.bounds(len(members)), layout.length, layout.bits, self.least(len(members)))
+        scaling = p if task.standardise and phase != "scale" else 0
+        longest = message_bytes(0 if phase == "scale" else self.size, scaling, self.word)
+        return Round(phase, t, members, layout, settings, longest)
+
+    def round_without_model(self, phase: Phase, t: int) -> Round:
+        """The same as far as it does not depend on the model: all but the scales of Newton's parts."""
+        return self.round(phase, t, np.zeros(self.size))
+
+    def members(self, phase: Phase, t: int) -> tuple[int, ...]:
+        """The clients that a round asks: of training, its cohort; else all."""
+        if phase != "train" or self.cohort == self.count:
+            return tuple(range(self.count))
+        return cohort(self.public_seed, t, self.count, self.cohort)
+
+    @property
+    def word(self) -> int:
+        """Bytes of a weight in a message."""
+        return 8 if self.newton else 4
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages of a round."""
+        return (MODEL, UPDATE) if self.plain else (MODEL, *stages(self.task.server == "malicious"))
+
+    @property
+    def revealed(self) -> list[tuple[str, ...]]:
+        """What a policy's `reveals` must list."""
+        named = ["model"]
+        named += ["standardisation"] if self.task.standardise else []
+        named += ["coefficients"] if self.newton else []
+        named += ["metrics"]
+        named += ["gains"] if self.task.personal else []
+        named += ["updates"] if self.plain else []
+        return [(name,) for name in named]
+
+    def small_counts(self, least: int) -> list[str]:
+        """Settings that may disclose a count of rows below `least` to the server, and what to do about them."""
+        return [f"min_cell = {self.task.min_cell}"] if self.task.min_cell < least else []
+
+    def agreement(self) -> dict[str, Any]:
+        """All that server and clients must agree on; the seed too."""
+        return {**super().agreement(), "seed": self.seed}
+
+
+def read_federated(path: Path, raw: Mapping[str, Any]) -> FederatedScenario:
+    """Check what a scenario file of federated learning holds.
+
+    Raises:
+        UsageError: it is not a valid scenario.
+    """
+    scenario = read_star(path, raw, FederatedScenario, FederatedTask, _check, _HEAD)
+    try:
+        nothing = np.zeros(scenario.size)
+        for phase in scenario.phases:
+            scenario.round(phase, 1, nothing)  # which refuses a choice that cannot be
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", error.hint) from None
+    return scenario
+
+
+def _check(scenario: FederatedScenario) -> Iterator[Problem]:
+    task, clients = scenario.task, scenario.clients
+    yield from check_star(scenario, scenario.stages)
+    if scenario.helper is not None:
+        yield Problem(f"[parties.{scenario.helper}] is a helper, which federated learning has none of", "leave it out")
+    if len(set(task.features)) < len(task.features):
+        yield Problem("[task] features lists a column more than once", "list each once")
+    if task.target in task.features:
+        yield Problem("[task] target is one of the features", "predict another column")
+    sources = [str(party.data) for party in scenario.parties.values() if party.role == "client"]
+    sources += [clients.data] if clients is not None else []
+    if any(ROUND in source for source in sources):
+        yield Problem("a `data` has {round} in it, and all rounds are of the same rows", "name one file")
+    if (task.model == "mlp") != bool(task.hidden):
+        yield Problem('[task] hidden is for model = "mlp" alone, which needs it', "such as hidden = [16]")
+    if task.model == "poisson" and not scenario.newton:
+        yield Problem('[task] model = "poisson" is for method = "newton" alone', "choose that method")
+    if scenario.newton and task.model in ("multinomial", "mlp"):
+        yield Problem(f'[task] method = "newton" is not for model = "{task.model}"', "choose fedavg")
+    if scenario.newton and task.cohort not in (None, scenario.count):
+        yield Problem('[task] method = "newton" asks all clients in every round', "leave out cohort")
+    if task.least_rows > task.most_rows:
+        yield Problem("[task] least_rows is more than most_rows", "lower it")
+    if (task.standardise or scenario.newton) and task.range is None:
+        what = 'method = "newton"' if scenario.newton else "standardise"
+        yield Problem(f"[task] {what} needs the features' range", "add range = [0, 100], or a table of them")
+    numeric = task.model in ("linear", "poisson") or task.classes == 1
+    if numeric and task.target_range is None:
+        yield Problem("[task] a target that is a number needs its range", "add target_range = [0, 100]")
+    if task.target_range is not None and not task.target_range[0] < task.target_range[1]:
+        yield Problem("[task] target_range is empty", "give the smallest value first, then the largest")
+    if task.target_range is not None and not numeric:
+        yield Problem("[task] target_range is for a target that is a number", "remove it")
+    if isinstance(task.range, Mapping):
+        if set(task.range) != set(task.features):
+            other = sorted(set(task.range) ^ set(task.features))
+            yield Problem(f"[task] range and features differ in {quote(other)}", "give each feature its range")
+        pairs = list(task.range.values())
+    else:
+        pairs = [task.range] if task.range is not None else []
+    if any(not low < high for low, high in pairs):
+        yield Problem("[task] range is empty", "give the smallest value first, then the largest")
+    if task.early_stop is not None and not task.validation_fraction:
+        yield Problem("[task] early_stop goes by held-out rows, and there are none", "add validation_fraction")
+    if task.personal and (scenario.newton or not task.validation_fraction):
+        yield Problem(
+            "[task] personal models are judged by held-out rows, and are not made by Newton's method",
+            "add validation_fraction, or choose another method",
+        )
+    if task.cohort is not None and task.cohort > scenario.count:
+        yield Problem(f"[task] cohort is {task.cohort}, and there are {scenario.count} clients", "lower it")
+    if scenario.min_cohort > scenario.cohort:
+        yield Problem(
+            f"[task] min_cohort is {scenario.min_cohort}, and {scenario.cohort} clients are asked", "lower it"
+        )

@@ -1,0 +1,66 @@
+"""`kind = "federated"`: its steps over a server and many clients."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mpc.errors import InternalError
+from mpc.star.sockets import ClientHost
+from parties.tasks.federated.clients import FederatedClient, clients_of
+from parties.tasks.federated.consent import data_notice
+from parties.tasks.federated.data import OwnRows, own_rows, rows_of
+from parties.tasks.federated.plan import federated_plan, knowledge_blocks, plan_blocks, protection_blocks
+from parties.tasks.federated.record import client_record, federated_record, merged_work
+from parties.tasks.federated.server import serve
+from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.federated.trust import release_of
+from parties.tasks.star import Star
+from parties.tasks.star_clients import hosts_result, trust_of
+
+
+def _load(scenario: FederatedScenario, me: str, place: int) -> OwnRows:
+    return own_rows(scenario, me, rows_of(scenario).of(me, 1))
+
+
+def _result(host: ClientHost) -> dict[str, Any]:
+    """What a process of clients reports: with what its clients' work took."""
+    parts = [one.client.part for one in host.hosted.values() if isinstance(one.client, FederatedClient)]
+    works = [
+        {"rounds": part.spent.rounds, "seconds": part.spent.seconds, "clipped_updates": part.spent.clipped}
+        for part in parts
+    ]
+    found = {**hosts_result(host), "work": merged_work(works)}
+    return found
+
+
+def _no_helper(*of: object) -> Any:
+    raise InternalError("federated learning has no helper", "please report this as a bug")
+
+
+def _client_faults(scenario: FederatedScenario) -> dict[str, Any]:
+    """None that lasts: who drops out or is late is drawn anew in each round."""
+    return {}
+
+
+STAR: Final = Star(
+    plan=federated_plan,
+    plan_blocks=plan_blocks,
+    protection=protection_blocks,
+    knowledge=knowledge_blocks,
+    data_notice=data_notice,
+    clients=clients_of,
+    client_faults=_client_faults,
+    trust_of=trust_of,
+    helper=_no_helper,
+    helper_result=_no_helper,
+    serve=serve,
+    result=_result,
+    record=federated_record,
+    client_record=client_record,
+    load=_load,
+    clipped=lambda scenario, me, rows: rows.clipped,
+    columns=lambda scenario: len(scenario.read_columns),
+    entries=lambda scenario: scenario.size,
+    release=release_of,
+    quorum=lambda scenario: scenario.round_without_model(scenario.phases[-1], 1).settings.quorum,
+)

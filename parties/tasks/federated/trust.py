@@ -1,0 +1,17 @@
+"""Releases of a client in federated learning."""
+
+from __future__ import annotations
+
+from parties.tasks.federated.data import OwnRows
+from parties.tasks.federated.record import revealed
+from parties.tasks.federated.settings import FederatedScenario
+from parties.trust.releases import Release, now
+
+
+def release_of(scenario: FederatedScenario, me: str, rows: OwnRows, session: str = "") -> Release:
+    """An entry of a client's list of releases, before a round starts."""
+    columns = tuple(sorted(scenario.read_columns))
+    what = tuple(item["what"] for item in revealed(scenario) if scenario.server in item["to"])[:-1]
+    return Release(
+        now(), scenario.name, scenario.digest, session, me, (scenario.server,), rows.digest, len(rows), columns, what
+    )

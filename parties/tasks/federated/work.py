@@ -1,0 +1,178 @@
+"""A client's work on a round's message: from the received model and its own rows to the numbers that it adds.
+
+Nothing here is seen by another party but the vector, and that only in a sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mpc.errors import DataError, ProtocolError
+from mpc.randomness.streams import Stream, derive
+from mpc.ring.array import Array
+from parties.scenario.problems import quote
+from parties.tasks.federated.data import OwnRows
+from parties.tasks.federated.figures import comparison_of, evaluation_of
+from parties.tasks.federated.settings import FederatedScenario, Round
+from protocols.federated.coding import clip
+from protocols.federated.evaluate import evaluation_sums
+from protocols.federated.local import Step, Training, update_of
+from protocols.federated.messages import Message
+from protocols.federated.models import Rows
+from protocols.federated.newton import fitting, glm_sums, small_cells
+from protocols.federated.personal import Kind, Own, alone, ditto, fine_tune, gain, own_figures, personal_sums
+from protocols.federated.units import Units, units_of
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What a client made of a round's message.
+
+    Args:
+        values: each part's numbers.
+        clipped: whether its update was longer than the agreed norm.
+        personal: in the last round, the models of its own and their figures, by kind; what it gains by each.
+    """
+
+    values: Mapping[str, Array] = field(repr=False)
+    clipped: bool = False
+    personal: Mapping[Kind, Array] = field(default_factory=dict, repr=False)
+    own: Mapping[Kind, Own] = field(default_factory=dict, repr=False)
+    gains: Mapping[str, float] = field(default_factory=dict, repr=False)
+
+
+def check_message(scenario: FederatedScenario, message: Message, agreed: Round) -> None:
+    """Refuse a message that is not of the agreed round, or that has another model's size.
+
+    Raises:
+        ProtocolError: it is none of this round.
+    """
+    size = 0 if message.phase == "scale" else scenario.size
+    scaled = len(scenario.task.features) if scenario.task.standardise and message.phase != "scale" else 0
+    if (message.phase, message.t) != (agreed.phase, agreed.t) or (message.weights.size, message.means.size) != (
+        size,
+        scaled,
+    ):
+        raise ProtocolError(
+            f"the server's message is not one of round {agreed.t} ({agreed.phase})", "nothing was sent", party="server"
+        )
+
+
+def work_of(
+    scenario: FederatedScenario, number: int, rows: OwnRows, message: Message, learner: Step | None = None
+) -> Done:
+    """What a client adds in a round.
+
+    Args:
+        number: the client's, in the star.
+        learner: of the client's owner, in place of the built-in training.
+
+    Raises:
+        DataError: the training diverged, or a cell of its rows is too small to be in a pooled matrix.
+    """
+    if message.phase == "scale":
+        return Done(_moments(scenario, rows.train))
+    if message.phase == "newton":
+        return Done(_newton(scenario, rows.train, message))
+    train, held = (_scaled(scenario, one, message) for one in (rows.train, rows.held))
+    if message.phase == "evaluate":
+        return _evaluated(scenario, number, train, held, message)
+    stream = Stream(derive(scenario.public_seed, f"federated batches/{message.t}/{number}"))
+    step = learner or Training(scenario.model, scenario.local, stream)
+    update, was_clipped = clip(update_of(step, message.weights, train), scenario.task.clip)
+    count = train.y.size
+    weight, share = (count, count / scenario.task.most_rows) if scenario.task.weights == "rows" else (1, 1.0)
+    values: dict[str, Array] = {"update": update * share, "weight": np.array([float(weight)])}
+    if scenario.task.validation_fraction:
+        values |= evaluation_sums(scenario.model, message.weights, held, evaluation_of(scenario, scores=False))
+    return Done(values, was_clipped)
+
+
+def check_cells(scenario: FederatedScenario, client: str, rows: OwnRows) -> None:
+    """Refuse rows of which Newton's pooled matrices could tell fewer than `min_cell`.
+
+    Raises:
+        DataError: they have such cells; the columns are named.
+    """
+    if not scenario.newton:
+        return
+    task = scenario.task
+    found = small_cells(rows.train.x, rows.train.y, task.min_cell, classes=scenario.classes > 1)
+    if found:
+        p = len(task.features)
+        names = [*task.features, task.target, "combinations of columns"]
+        raise DataError(
+            f"{client}: fewer than {task.min_cell} rows of a value, or of it in a class, in "
+            f"{quote(names[min(k, p + 1)] for k in found)}",
+            "the server would see their number in the pooled matrices: leave the column out, or join values",
+        )
+
+
+def units_for(scenario: FederatedScenario, message: Message) -> Units:
+    """The units of the features in Newton's method: around the pooled means, where these are known."""
+    low, high = scenario.ranges()
+    return units_of(low, high, np.clip(message.means, low, high) if message.means.size else None)
+
+
+def _moments(scenario: FederatedScenario, rows: Rows) -> dict[str, Array]:
+    low, high = scenario.ranges()
+    scaled = (rows.x - (low + high) / 2) / ((high - low) / 2)
+    return {
+        "rows": np.array([float(rows.y.size)]),
+        "values": scaled.sum(axis=0),
+        "squares": (scaled**2).sum(axis=0),
+    }
+
+
+def _newton(scenario: FederatedScenario, rows: Rows, message: Message) -> dict[str, Array]:
+    model = scenario.task.model
+    assert model in ("linear", "logistic", "poisson")
+    x, _ = units_for(scenario, message).apply(rows.x)
+    layout = scenario.newton_layout(message.weights)
+    return fitting(glm_sums(model, message.weights, Rows(x, rows.y)), layout)
+
+
+def _scaled(scenario: FederatedScenario, rows: Rows, message: Message) -> Rows:
+    """The rows as the model takes them."""
+    if scenario.newton:
+        return Rows(units_for(scenario, message).apply(rows.x)[0], rows.y)
+    if not message.means.size:
+        return rows
+    return Rows((rows.x - message.means) / message.deviations, rows.y)
+
+
+def _evaluated(scenario: FederatedScenario, number: int, train: Rows, held: Rows, message: Message) -> Done:
+    """The figures of the last model on the held-out rows (of Newton's fit on all), and the personal models."""
+    if scenario.task.model == "poisson":
+        return Done({"rows": np.array([float(train.y.size)])})
+    judged = train if scenario.newton else held
+    how, w = evaluation_of(scenario, scores=True), message.weights
+    values = dict(evaluation_sums(scenario.model, w, judged, how))
+    compared = comparison_of(scenario)
+    if compared is None:
+        return Done(values)
+    task, model = scenario.task, scenario.model
+
+    def stream(kind: str) -> Stream:
+        return Stream(derive(scenario.public_seed, f"federated personal model/{kind}/{number}"))
+
+    longer = replace(scenario.local, epochs=task.personal_epochs, proximal=0.0)
+    by_itself = replace(longer, epochs=max(task.personal_epochs, min(task.rounds * task.epochs, 100)))
+    models: dict[Kind, Array] = {"global": w}
+    for kind in compared.kinds:
+        if kind == "alone":
+            models[kind] = alone(model, train, by_itself, stream(kind))
+        elif kind == "fine-tuned":
+            models[kind] = fine_tune(model, w, train, longer, stream(kind))
+        elif kind == "ditto":
+            models[kind] = ditto(model, w, train, longer, task.ditto_lambda, stream(kind))
+    own: dict[Kind, Own] = {}
+    for kind, weights in models.items():
+        found = own_figures(model, weights, judged, compared.most_loss, classes=compared.classes)
+        if found is not None:
+            own[kind] = found
+    gains: dict[str, float] = {kind: gain(own[kind], own["global"]) for kind in compared.personal if own}
+    return Done(values | personal_sums(own or None, compared), False, models, own, gains)
