@@ -11,7 +11,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from mpc.faults.fault import Fault, read_fault, write_fault
+from mpc.faults.fault import Fault, Kind, read_fault, write_fault
 from mpc.faults.network import FaultyNetwork
 from mpc.faults.planted import Planted
 from mpc.links.network import Network
@@ -45,7 +45,10 @@ def trials_of(
             reporter.fault(places[fault.kind], None)
         own.enters(stage, 0)
 
-    return Trials(faults, enters)
+    def strikes(kind: Kind) -> None:
+        reporter.fault(places[kind], None)
+
+    return Trials(faults, enters, strikes)
 
 
 class OwnFaults:

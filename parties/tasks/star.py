@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
-from mpc.faults.fault import Fault
+from mpc.faults.fault import Fault, Kind
 from mpc.links.network import Network
 from mpc.runtime.trace import Tracer
 from mpc.star.client import StarClient
@@ -41,8 +41,8 @@ class Membership:
     noting: Noting | None = None
 
 
-def _nobody(client: str, stage: str) -> None:
-    """Hears of no stage."""
+def _nobody(*of: object) -> None:
+    """Hears of no stage, and of no fault."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,12 @@ class Trials:
     Args:
         faults: by client.
         enters: called with each client and each stage that it comes to.
+        strikes: called with a fault's kind when it strikes, where it is not in `faults`.
     """
 
     faults: Mapping[str, Fault] = field(default_factory=dict)
     enters: Callable[[str, str], None] = _nobody
+    strikes: Callable[[Kind], None] = _nobody
 
 
 NO_TRIALS: Final = Trials()

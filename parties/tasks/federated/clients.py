@@ -12,12 +12,14 @@ from typing import Final
 import numpy as np
 
 from mpc.errors import DataError, ProtocolError
+from mpc.faults.fault import Fault
 from mpc.randomness.streams import os_entropy
 from mpc.ring.array import Array
 from mpc.star.client import StarClient
 from mpc.star.stage import ClientProgram
 from parties.tasks.client_rows import ClientRows
 from parties.tasks.federated.data import OwnRows, own_rows, rows_of
+from parties.tasks.federated.faults import Draw, draw_of
 from parties.tasks.federated.settings import FederatedScenario, Round
 from parties.tasks.federated.work import Done, check_cells, check_message, work_of
 from parties.tasks.star import NO_TRIALS, Membership, Trials
@@ -40,30 +42,30 @@ def clients_of(
 ) -> dict[str, StarClient]:
     """The clients of this process, ready to join; a client with unfit data reports only that to the server."""
     numbers = {name: number for number, name in enumerate(scenario.client_names)}
-    rows = rows_of(scenario)
+    rows, draw = rows_of(scenario), draw_of(scenario)
     clients: dict[str, StarClient] = {}
     for name, member in members.items():
         try:
-            part = FederatedPart(scenario, name, numbers[name], member, rows, log)
+            part = FederatedPart(scenario, name, numbers[name], member, rows, log, trials, draw)
         except DataError as error:
             log.error("%s: %s", name, error)
             clients[name] = unfit(error)
             continue
-        clients[name] = FederatedClient(part, scenario, trials)
+        clients[name] = FederatedClient(part, scenario)
     return clients
 
 
 class FederatedClient(StarClient):
     """A client, and its part in the study."""
 
-    def __init__(self, part: FederatedPart, scenario: FederatedScenario, trials: Trials) -> None:
+    def __init__(self, part: FederatedPart, scenario: FederatedScenario) -> None:
         self.part = part
         super().__init__(
             part.program,
             scenario.meeting,
-            trials.faults.get(part.name),
+            part.fault,
             scenario.star_rounds,
-            enters=lambda stage: trials.enters(part.name, stage),
+            enters=part.enters,
         )
 
 
@@ -97,8 +99,13 @@ class FederatedPart:
         member: Membership,
         rows: ClientRows,
         log: Logger,
+        trials: Trials,
+        draw: Draw,
     ) -> None:
         self._scenario = scenario
+        self._trials = trials
+        self._draw = draw
+        self._fault: Fault | None = None
         self.name = name
         self._number = number
         self._member = member
@@ -119,6 +126,7 @@ class FederatedPart:
         scenario = self._scenario
         session, phase, t = _place(scenario, started, number, attempt)
         agreed = scenario.round_without_model(phase, t)
+        self._fault = self._draw(agreed.members, t, attempt).get(self._number)
         if self._number not in agreed.members:
             return _nothing()
         journal: Journal = self._member.journal
@@ -134,6 +142,16 @@ class FederatedPart:
         occasion = Occasion(started, number, attempt)
         trust = self._member.trust
         return within(noted, federated_client(self._number, agreed.longest, occasion, work, os_entropy, journal, trust))
+
+    def fault(self, round_: int) -> Fault | None:
+        """What goes wrong on purpose in the attempt that it is in."""
+        return self._fault
+
+    def enters(self, stage: str) -> None:
+        """It comes to a stage."""
+        self._trials.enters(self.name, stage)
+        if self._fault is not None and self._fault.stage == stage:
+            self._trials.strikes(self._fault.kind)
 
     def _work(self, message: Message, agreed: Round) -> Contribution:
         scenario = self._scenario

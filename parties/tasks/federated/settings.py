@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from mpc.errors import UsageError
+from mpc.faults.fault import Kind
 from mpc.ring.array import Array
 from parties.scenario.problems import Problem, quote
 from parties.scenario.star import ROUND, StarScenario
@@ -99,6 +100,22 @@ class FederatedScenario(StarScenario):
     def star_rounds(self) -> int:
         """All rounds, if none is left out."""
         return len(self.phases) - 1 + self.task.rounds
+
+    @property
+    def hosted_faults(self) -> dict[Kind, str]:
+        """What hosted clients do on purpose, in words: others in each round."""
+        spec = self.faults.clients if self.faults is not None else None
+        if spec is None:
+            return {}
+        where = ", each in some stage" if spec.stage is None else f" in '{spec.stage}'"
+        return {
+            **({"leave": f"{100 * spec.vanish:g} % of the clients of a round leave it{where}"} if spec.vanish else {}),
+            **(
+                {"delay": f"{100 * spec.straggle:g} % of the clients of a round answer {spec.seconds:g} s late{where}"}
+                if spec.straggle
+                else {}
+            ),
+        }
 
     @property
     def stages_waited(self) -> int:
