@@ -130,14 +130,18 @@ def small_cells(x: Array, y: Array, m: int, *, classes: bool) -> tuple[int, ...]
 
     As for other fits whose matrices are opened (disclosure/own_design.py): a column of few values has cells, the rows
     of each value, by class; a cell of 1 to m - 1 rows is small. The number p stands for the target's own cells; p + 1
-    for those of all combinations of the columns' values, whose numbers F gives.
+    for those of all combinations of the columns' values, whose numbers F gives; p + 2 for all rows, if they are fewer
+    than m, or no more than the p + 1 coefficients: then F = X'VX gives them up to a rotation.
 
     Limits: a client judges its own rows alone, while the server sees sums over all clients. So it is strict where many
-    clients have a few rows of a cell each, and needed where all clients but one collude with the server. A cell that
-    only some columns of many values make (all above 60, say) is not looked for.
+    clients have a few rows of a cell each, and needed where all clients but one collude with the server, or where a
+    client takes part in one step and not in the next. A cell that only columns of many values make (all above 60,
+    say) is not looked for.
     """
     design = OwnDesign(x, plain(x.shape[1]), y, classes, m, open_matrices=True)
-    return tuple(np.flatnonzero(design.alone(named=False)).tolist())
+    found = np.flatnonzero(design.alone(named=False)).tolist()
+    rows, p = x.shape
+    return (*found, p + 2) if 0 < rows < max(m, p + 2) else tuple(found)
 
 
 def _linear(eta: Array, y: Array) -> tuple[Array, Array, Array]:

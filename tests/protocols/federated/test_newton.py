@@ -285,3 +285,13 @@ def test_collinear_features_are_an_error(family: Family) -> None:
     parts = [(x[rows], y[rows]) for rows in np.array_split(np.arange(300), 3)]
     with pytest.raises(DataError, match="multiples of the others"):
         fitted(family, parts, [[0, 1, 2]])
+
+
+def test_few_rows_are_a_small_cell_whatever_their_columns() -> None:
+    draw = np.random.default_rng(4)
+    x, y = draw.normal(size=(30, 12)), draw.normal(size=30)
+    assert small_cells(x, y, 20, classes=False) == ()
+    assert small_cells(x[:19], y[:19], 20, classes=False) == (14,)
+    assert small_cells(x[:14], y[:14], 5, classes=False) == ()
+    assert small_cells(x[:13], y[:13], 5, classes=False) == (14,)  # as many as coefficients
+    assert small_cells(x[:0], y[:0], 5, classes=False) == ()
