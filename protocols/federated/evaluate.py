@@ -20,19 +20,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mpc.ring.array import Array
 from protocols.evaluation.auc_interval import auc_interval
 from protocols.evaluation.auc_pairs import pair_counts
-from protocols.federated.coding import Part
+from protocols.federated.coding import Part, scale_within
 from protocols.federated.models import Model, Rows
 
 LARGEST_SCORE = 8.0
 LOSS_SCALE = 2.0**20
-"""A client's sum of losses is then off by at most 2^-21. It may take more bits than all else: see `scale_within`."""
+"""A client's sum of losses is then off by at most 2^-21. It may take more bits than all else: see `within`."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,12 @@ class Evaluation:
         if self.classes == 1 or not self.bins:
             return ()
         return (1,) if self.classes == 2 else tuple(range(self.classes))
+
+
+def within(how: Evaluation, clients: int, bits: int) -> Evaluation:
+    """The same with losses that are coarse enough for sums of so many bits, and no finer than LOSS_SCALE."""
+    most = how.most_loss * how.most_rows * (2 if how.classes == 1 else 1)
+    return replace(how, loss_scale=min(LOSS_SCALE, scale_within(most, clients, bits)))
 
 
 def evaluation_parts(how: Evaluation, prefix: str = "") -> tuple[Part, ...]:

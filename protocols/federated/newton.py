@@ -125,11 +125,12 @@ def glm_layout(
     return Layout(parts, clients)
 
 
-def small_cells(x: Array, y: Array, m: int, *, classes: bool) -> tuple[int, ...]:
+def small_cells(family: Family, x: Array, y: Array, m: int) -> tuple[int, ...]:
     """The columns of a client's own rows (n, p), in their own units, of which F and g could tell fewer than m rows.
 
     As for other fits whose matrices are opened (disclosure/own_design.py): a column of few values has cells, the rows
-    of each value, by class; a cell of 1 to m - 1 rows is small. The number p stands for the target's own cells; p + 1
+    of each value, by class; a cell of 1 to m - 1 rows is small. Counts have two classes, 0 and all others: g has sums
+    of counts, which few of the latter would make. The number p stands for the target's own cells; p + 1
     for those of all combinations of the columns' values, whose numbers F gives; p + 2 for all rows, if they are fewer
     than m, or no more than the p + 1 coefficients: then F = X'VX gives them up to a rotation.
 
@@ -138,7 +139,8 @@ def small_cells(x: Array, y: Array, m: int, *, classes: bool) -> tuple[int, ...]
     client takes part in one step and not in the next. A cell that only columns of many values make (all above 60,
     say) is not looked for.
     """
-    design = OwnDesign(x, plain(x.shape[1]), y, classes, m, open_matrices=True)
+    target = (y > 0).astype(np.float64) if family == "poisson" else y
+    design = OwnDesign(x, plain(x.shape[1]), target, family != "linear", m, open_matrices=True)
     found = np.flatnonzero(design.alone(named=False)).tolist()
     rows, p = x.shape
     return (*found, p + 2) if 0 < rows < max(m, p + 2) else tuple(found)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from protocols.aggregation.quantise import MOST_BITS
 from protocols.disclosure.suppression import Halving
 from protocols.federated.coding import Part
-from protocols.federated.evaluate import Auc, Evaluation, evaluation_parts, figures
+from protocols.federated.evaluate import Auc, Evaluation, evaluation_parts, figures, within
 from protocols.federated.personal import Comparison, Kind, personal_figures, personal_parts
 
 if TYPE_CHECKING:
@@ -28,11 +29,15 @@ def evaluation_of(scenario: FederatedScenario, *, scores: bool) -> Evaluation:
     return Evaluation(scenario.classes, scenario.task.most_rows, bins=128 if scores else 0)
 
 
-def figure_parts(scenario: FederatedScenario, *, scores: bool) -> tuple[Part, ...]:
-    """The parts of a client's vector that give a model's figures."""
+def figure_parts(scenario: FederatedScenario, *, scores: bool, bits: int = MOST_BITS - 1) -> tuple[Part, ...]:
+    """The parts of a client's vector that give a model's figures.
+
+    Args:
+        bits: of the modulus that losses may fill: they are as fine as that allows.
+    """
     if scenario.task.model == "poisson":
         return (Part("rows", 1, 0, scenario.task.most_rows),)
-    return evaluation_parts(evaluation_of(scenario, scores=scores))
+    return evaluation_parts(within(evaluation_of(scenario, scores=scores), scenario.count, bits))
 
 
 def comparison_of(scenario: FederatedScenario) -> Comparison | None:

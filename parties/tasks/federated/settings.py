@@ -30,6 +30,7 @@ from protocols.federated.units import Units, units_of
 
 _HEAD: Final = ("schema", "name", "seed")
 _MOMENT_BITS: Final = 24
+_LOSS_BITS: Final = 32  # of a training round's sums of losses, unless updates take more anyway
 """Sums of scaled values and squares, each from -1 to 1, are rounded to 2^-24."""
 
 Goal = Literal["sgd", "newton"]
@@ -208,9 +209,10 @@ class FederatedScenario(StarScenario):
         if phase == "newton":
             return self.newton_layout(weights)
         if phase == "train":
-            figures = figure_parts(self, scores=False) if task.validation_fraction else ()
             most = task.most_rows if task.weights == "rows" else 1
             update = Part("update", self.size, -task.clip, task.clip, self.update_scale)
+            bits = max(_LOSS_BITS, update.coding(self.cohort).bits)
+            figures = figure_parts(self, scores=False, bits=bits) if task.validation_fraction else ()
             return Layout((update, Part("weight", 1, 0, most), *figures), self.cohort)
         return Layout((*figure_parts(self, scores=True), *gain_parts(self)), self.count)
 

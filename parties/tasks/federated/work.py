@@ -16,6 +16,7 @@ from mpc.ring.array import Array
 from parties.scenario.problems import quote
 from parties.tasks.federated.data import OwnRows
 from parties.tasks.federated.figures import comparison_of, evaluation_of
+from parties.tasks.federated.newton_rounds import family_of
 from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.federated.coding import clip
 from protocols.federated.evaluate import evaluation_sums
@@ -95,18 +96,25 @@ def check_cells(scenario: FederatedScenario, client: str, rows: OwnRows) -> None
     """Refuse rows of which Newton's pooled matrices could tell fewer than `min_cell`.
 
     Raises:
-        DataError: they have such cells; the columns are named.
+        DataError: they have such cells, and the columns are named; or the rows are few themselves.
     """
     if not scenario.newton:
         return
     task = scenario.task
-    found = small_cells(rows.train.x, rows.train.y, task.min_cell, classes=scenario.classes > 1)
+    found = small_cells(family_of(scenario), rows.train.x, rows.train.y, task.min_cell)
+    p = len(task.features)
+    if p + 2 in found:
+        least = max(task.min_cell, p + 2)
+        raise DataError(
+            f"{client}: {rows.train.y.size} rows, and pooled matrices of {p} features need {least}: they would show "
+            "those of a client that is missing in some round",
+            "add rows, or name fewer `features`; else leave this client out",
+        )
     if found:
-        p = len(task.features)
         names = [*task.features, task.target, "combinations of columns"]
         raise DataError(
             f"{client}: fewer than {task.min_cell} rows of a value, or of it in a class, in "
-            f"{quote(names[min(k, p + 1)] for k in found)}",
+            f"{quote(names[k] for k in found)}",
             "the server would see their number in the pooled matrices: leave the column out, or join values",
         )
 
@@ -128,11 +136,9 @@ def _moments(scenario: FederatedScenario, rows: Rows) -> dict[str, Array]:
 
 
 def _newton(scenario: FederatedScenario, rows: Rows, message: Message) -> dict[str, Array]:
-    model = scenario.task.model
-    assert model in ("linear", "logistic", "poisson")
     x, _ = units_for(scenario, message).apply(rows.x)
     layout = scenario.newton_layout(message.weights)
-    return fitting(glm_sums(model, message.weights, Rows(x, rows.y)), layout)
+    return fitting(glm_sums(family_of(scenario), message.weights, Rows(x, rows.y)), layout)
 
 
 def _scaled(scenario: FederatedScenario, rows: Rows, message: Message) -> Rows:

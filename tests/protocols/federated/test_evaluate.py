@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from mpc.ring.array import Array
-from protocols.federated.coding import Layout, scale_within
+from protocols.federated.coding import Layout
 from protocols.federated.evaluate import (
     Evaluation,
     auc_of,
@@ -17,6 +17,7 @@ from protocols.federated.evaluate import (
     evaluation_parts,
     evaluation_sums,
     figures,
+    within,
 )
 from protocols.federated.models import Rows, model_of
 
@@ -113,8 +114,9 @@ def test_auc_bounds_are_those_of_every_order_within_bins() -> None:
 
 
 def test_losses_can_be_coded_in_few_bits() -> None:
-    most = 32.0 * 400
-    how = Evaluation(classes=2, most_rows=400, loss_scale=scale_within(most, 4, 24))
+    how = within(Evaluation(classes=2, most_rows=400), 4, 24)
+    assert within(how, 4, 63).loss_scale == 2.0**20
+    assert Layout(evaluation_parts(within(Evaluation(1, 400), 4, 24)), 4).bits == 24
     assert Layout(evaluation_parts(how), 4).bits == 24
     y, z, sums = evaluated("logistic", 2, how)
     found = figures(sums, how, "on ").loss

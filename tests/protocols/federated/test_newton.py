@@ -271,11 +271,9 @@ def test_small_cells_of_a_flag_are_found() -> None:
     x[:40, 1] = 1
     x[:50, 2] = 1
     y = (np.arange(100) % 2).astype(np.float64)
-    assert small_cells(x[:, :2], y, 20, classes=True) == ()
-    assert 1 in small_cells(x[:, :2], y, 21, classes=True)
-    assert small_cells(x, y, 6, classes=True) == (
-        4,
-    )  # ten rows have the last flag and not the one before, five a class
+    assert small_cells("logistic", x[:, :2], y, 20) == ()
+    assert 1 in small_cells("logistic", x[:, :2], y, 21)
+    assert small_cells("logistic", x, y, 6) == (4,)  # ten rows have the last flag and not the one before, five a class
 
 
 @pytest.mark.parametrize("family", ["linear", "logistic", "poisson"])
@@ -290,8 +288,17 @@ def test_collinear_features_are_an_error(family: Family) -> None:
 def test_few_rows_are_a_small_cell_whatever_their_columns() -> None:
     draw = np.random.default_rng(4)
     x, y = draw.normal(size=(30, 12)), draw.normal(size=30)
-    assert small_cells(x, y, 20, classes=False) == ()
-    assert small_cells(x[:19], y[:19], 20, classes=False) == (14,)
-    assert small_cells(x[:14], y[:14], 5, classes=False) == ()
-    assert small_cells(x[:13], y[:13], 5, classes=False) == (14,)  # as many as coefficients
-    assert small_cells(x[:0], y[:0], 5, classes=False) == ()
+    assert small_cells("linear", x, y, 20) == ()
+    assert small_cells("linear", x[:19], y[:19], 20) == (14,)
+    assert small_cells("linear", x[:14], y[:14], 5) == ()
+    assert small_cells("linear", x[:13], y[:13], 5) == (14,)  # as many as coefficients
+    assert small_cells("linear", x[:0], y[:0], 5) == ()
+
+
+def test_counts_are_small_cells_where_few_are_not_0() -> None:
+    x = np.arange(100.0)[:, None]
+    y = np.zeros(100)
+    y[:20] = np.arange(20) % 7 + 1  # two or three rows of each count
+    assert small_cells("poisson", x, y, 20) == ()
+    assert small_cells("poisson", x, y, 21) == (1,)
+    assert small_cells("linear", x, y, 20) == (1,)
