@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from mpc.errors import (
     AlreadyHereError,
@@ -284,6 +284,21 @@ class StarClient:
         self.tracer.handed()
         self.tracer.ready()
         return [self._turn.message]
+
+
+class HostedClient(Protocol):
+    """A client in this process, and the processor time of its own computation, in seconds."""
+
+    client: StarClient
+    seconds: float
+
+
+class Host(Protocol):
+    """What hosts clients in this process."""
+
+    @property
+    def hosted(self) -> Mapping[str, HostedClient]:
+        """The clients by name."""
 
 
 def _error_of(why: type[BeaverlodgeError]) -> BeaverlodgeError:

@@ -12,6 +12,7 @@ from parties.cli.output import Shown
 from parties.data.same_data import warn_of_same_data
 from parties.processes.emulated import links_of, network_lines
 from parties.processes.fault_agenda import FaultLog
+from parties.processes.inside import INSIDE
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
 from parties.processes.own_faults import faults_order
@@ -66,7 +67,13 @@ def _run(scenario: StarScenario, folder: Path, output: Shown, faults: FaultLog, 
         except BeaverlodgeError as error:
             raise _with_code(error, scenario) from None
     server_state(scenario, folder, b"").remove()  # nobody can open it: its key is thrown away
-    return star_of(scenario).record(scenario, results)
+    results[scenario.server], inside = _split(results.get(scenario.server, {}))
+    return star_of(scenario).record(scenario, {**results, **inside})
+
+
+def _split(result: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the server reported, and what the clients in its process did."""
+    return {key: value for key, value in result.items() if key != INSIDE}, result.get(INSIDE, {})
 
 
 def _with_code(error: BeaverlodgeError, scenario: StarScenario) -> BeaverlodgeError:
@@ -83,7 +90,8 @@ def orders(scenario: StarScenario) -> dict[str, dict[str, Any]]:
     from parties.processes.order_keys import write_identity, write_keys
 
     server = new_identity()
-    pairs = {name: new_identity() for name in scenario.star_names}
+    inside = set(scenario.inside)
+    pairs = {name: new_identity() for name in scenario.star_names if name not in inside}
     found: dict[str, dict[str, Any]] = {scenario.server: {"keys": write_keys(server, pairs)}}
     trust = _signing_keys(scenario)
     processes = _processes(scenario)
@@ -94,10 +102,11 @@ def orders(scenario: StarScenario) -> dict[str, dict[str, Any]]:
             "clients": {name: write_identity(pairs[name]) for name in clients},
             "server": server.public.decode(),
         }
-        if trust is not None:  # so there is no helper
-            secret, public = trust
+    if trust is not None:  # so there is no helper
+        secret, public = trust
+        for process, clients in {**processes, scenario.server: scenario.inside}.items():
             found[process]["signing"] = {name: secret[name] for name in clients}
-            found[process]["verifying"] = public
+            found[process]["verifying"] = public if clients else []
     return found
 
 

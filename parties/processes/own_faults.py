@@ -31,19 +31,31 @@ def faults_order(spec: FaultsSpec | None) -> dict[str, Any]:
 def trials_of(
     scenario: StarScenario, order: Mapping[str, Any], reporter: Reporter, faults: Mapping[str, Fault]
 ) -> Trials:
-    """What goes wrong on purpose at the clients of one process.
+    """What goes wrong on purpose at the clients of one process of their own.
 
     Args:
         faults: of hosted clients.
     """
-    own, first = OwnFaults(order, reporter), len(order.get("faults", ()))
+    own, hosted = OwnFaults(order, reporter), hosted_trials(scenario, order, reporter, faults)
+
+    def enters(client: str, stage: str) -> None:
+        hosted.enters(client, stage)
+        own.enters(stage, 0)
+
+    return Trials(faults, enters)
+
+
+def hosted_trials(
+    scenario: StarScenario, order: Mapping[str, Any], reporter: Reporter, faults: Mapping[str, Fault]
+) -> Trials:
+    """What goes wrong on purpose at hosted clients, wherever they are; the launcher is told."""
+    first = len(order.get("faults", ()))
     places = {kind: first + place for place, kind in enumerate(scenario.hosted_faults)}
 
     def enters(client: str, stage: str) -> None:
         fault = faults.get(client)
         if fault is not None and fault.stage == stage:
             reporter.fault(places[fault.kind], None)
-        own.enters(stage, 0)
 
     def strikes(kind: Kind) -> None:
         reporter.fault(places[kind], None)

@@ -16,6 +16,7 @@ from mpc.star.sockets import ClientHost
 from parties.base.descriptors import allow_connections
 from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
+from parties.processes.inside import links_with_inside
 from parties.processes.lifeline import Lifeline
 from parties.processes.order_keys import read_identity, read_keys
 from parties.processes.own_faults import OwnFaults, trials_of
@@ -46,29 +47,34 @@ def part_in_sum(
 def _serve(
     scenario: StarScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
-    allow_connections(len(scenario.star_names), 1)
     identity, peers = read_keys(order["keys"])
-    transport = Transport(identity, peers, order.get("endpoint", "tcp://127.0.0.1:*"))
+    allow_connections(len(peers), 1)
+    # Where all clients are inside, nobody dials.
+    transport = Transport(identity, peers, order.get("endpoint", "tcp://127.0.0.1:*")) if peers else None
 
     def meet() -> None:
-        reporter.listening(transport.endpoint)
+        reporter.listening(transport.endpoint if transport is not None else None)
         lifeline.peers()
 
     def gone() -> list[int]:
         return [i for news in lifeline.news() for i in order["processes"].get(news.get("lost"), ())]
 
-    patience, out = scenario.session.patience or 0.0, Path(order["out"])
+    star, patience, out = star_of(scenario), scenario.session.patience or 0.0, Path(order["out"])
     try:
-        with traced_server(order["name"], _trace(order)) as tracer:
+        with (
+            traced_server(order["name"], _trace(order)) as tracer,
+            links_with_inside(scenario, order, transport, reporter, log) as links,
+        ):
             lifeline.before_end(tracer.close)
-            seat = Seat(transport, 1, lambda number: None, out, patience, gone, {}, tracer)
-            if star_of(scenario).survives:  # and may have been started before
+            seat = Seat(links.network, 1, lambda number: None, out, patience, gone, {}, tracer, computed=links.computed)
+            if star.survives:  # and may have been started before
                 numbers = RoundNumbers(out / f"{scenario.server}.rounds", scenario.digest)
                 state = server_state(scenario, out, identity.secret)
                 seat = replace(seat, first=numbers.next, use=numbers.use, state=state)
-            return star_of(scenario).serve(scenario, seat, reporter, log, meet)
+            return {**star.serve(scenario, seat, reporter, log, meet), **links.report()}
     finally:
-        transport.close(LINGER)
+        if transport is not None:
+            transport.close(LINGER)
 
 
 def _trace(order: Mapping[str, Any]) -> Path | None:

@@ -38,14 +38,16 @@ class StarParty(Table):
 
 
 class ClientsSpec(Table):
-    """Many clients, hosted in a few processes; each has its own connection, keys and data.
+    """Many clients, hosted in a few processes, each with its own connection, keys and data; or in the server's.
 
     `data` contains {client}, for the client's name; or one file holds all clients' rows, and the column `by` names the
     client of each.
     """
 
     count: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="a whole number from 1 to 1000000")
-    processes: Annotated[int, Field(ge=1, le=64)] = Field(default=2, description="a whole number from 1 to 64")
+    processes: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=2, description="a whole number from 1 to 64; 0: in the server's process, without sockets"
+    )
     data: Text = Field(description="a file's path, with {client} in it or with a column named by `by`")
     by: Text | None = Field(default=None, description="the name of the column that says whose row it is")
 
@@ -142,6 +144,11 @@ class StarScenario(BaseModel):
             "delay": f"{int(spec.straggle * total)} of {total} hosted clients answer {spec.seconds:g} s late{where}",
         }
         return {kind: text for kind, text in texts.items() if not text.startswith("0 ")}
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The clients that live in the server's process, without sockets."""
+        return self.hosted_clients if self.clients is not None and self.clients.processes == 0 else ()
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -153,6 +153,11 @@ def check_star(scenario: StarScenario, stages: Sequence[str], more: Sequence[str
         yield Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
     if set(scenario.hosted_clients) & set(scenario.parties):
         yield Problem("a party has the name of a hosted client", "call it otherwise")
+    if scenario.inside and scenario.network is not None:
+        yield Problem(
+            "[network] says what links are like, and clients in the server's process have none",
+            "remove the table, or set `processes` in [clients] to 1 or more",
+        )
     if scenario.network is not None:
         yield from check_network(scenario.network, scenario.link_names)
     spec = scenario.faults

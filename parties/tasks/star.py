@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from mpc.errors import UsageError
 from mpc.faults.fault import Fault, Kind
 from mpc.links.network import Network
 from mpc.runtime.trace import Tracer
-from mpc.star.client import StarClient
+from mpc.star.client import Host, StarClient
 from mpc.star.sockets import ClientHost
 from parties.base.reporter import Reporter
 from parties.scenario.star import StarScenario
@@ -77,6 +78,7 @@ class Seat:
         about: what a client's doctor is told.
         tracer: records its stages.
         state: where a kind that survives its server keeps its state.
+        computed: the processor time of the server's own computation, in seconds.
     """
 
     network: Network
@@ -88,6 +90,7 @@ class Seat:
     about: Mapping[str, Any]
     tracer: Tracer = field(default_factory=Tracer)
     state: SealedState | None = None
+    computed: Callable[[], float] = time.thread_time
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class Star:
     helper: Callable[[Any], StarClient]
     helper_result: Callable[[Any, ClientHost, Logger], dict[str, Any]]
     serve: Callable[[Any, Seat, Reporter, Logger, Callable[[], object]], dict[str, Any]]
-    result: Callable[[ClientHost], dict[str, Any]]
+    result: Callable[[Host], dict[str, Any]]
     record: Callable[[Any, Mapping[str, Mapping[str, Any]]], dict[str, Any]]
     client_record: Callable[[Any, str, Mapping[str, Any]], dict[str, Any]]
     load: Callable[[Any, str, int], Any]

@@ -12,8 +12,7 @@ from mpc.errors import BeaverlodgeError
 from mpc.faults.fault import Fault, Kind
 from mpc.randomness.key_agreement import Signer
 from mpc.randomness.streams import Stream, derive
-from mpc.star.client import StarClient
-from mpc.star.sockets import ClientHost
+from mpc.star.client import Host, StarClient
 from mpc.star.stage import ClientProgram
 from parties.base.memory import peak_memory
 from parties.scenario.star import StarScenario
@@ -48,7 +47,7 @@ def trust_of(signing: bytes, public: list[bytes]) -> Trust:
     return Trust(Signer(signing), public)
 
 
-def hosts_result(host: ClientHost) -> dict[str, Any]:
+def hosts_result(host: Host) -> dict[str, Any]:
     """The report of this process, which hosts clients."""
     clients = {name: one.client for name, one in host.hosted.items()}
     through = [one for one in host.hosted.values() if one.client.rounds]

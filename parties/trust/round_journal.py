@@ -13,17 +13,20 @@ class RoundJournal:
     """A client's journal: one line a round, written out before it returns.
 
     Args:
-        path: the file, which only its owner can open; made where there is none.
+        path: the file, which only its owner can open; made where there is none. None: it is kept in memory alone, as
+            long as a simulated client lives.
         sync: whether a line must survive a failure of the machine.
 
     Raises:
         UsageError: the file cannot be used, others can open it, or it is no journal.
     """
 
-    def __init__(self, path: Path, *, sync: bool = True) -> None:
+    def __init__(self, path: Path | None, *, sync: bool = True) -> None:
         self._path = path
         self._sync = sync
         self._kept: dict[int, bytes] = {}
+        if path is None:
+            return
         try:
             for line in read_lines(path):
                 entry = json.loads(line)
@@ -54,7 +57,8 @@ class RoundJournal:
             )
         line = json.dumps({"round": number, "survivors": survivors.hex()}).encode()
         try:
-            append_line(self._path, line, sync=self._sync)
+            if self._path is not None:
+                append_line(self._path, line, sync=self._sync)
         except UsageError as error:
             raise ProtocolError(
                 f"the journal of released shares: {error.message}; nothing was released", f"make room for {self._path}"

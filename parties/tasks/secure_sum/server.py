@@ -51,10 +51,10 @@ def serve(
     try:
         meet()
         log.info("%d of %d joined", len(server.join()), len(names))
-        met, computed = time.perf_counter(), time.thread_time()
+        met, computed = time.perf_counter(), seat.computed()
         name = new_session(seat.first)
         rounds = [_round(scenario, server, seat, name, place, say) for place in range(scenario.task.rounds)]
-        computed = time.thread_time() - computed
+        computed = seat.computed() - computed
         code = None
         finished = time.perf_counter()
         seconds = {"connect": met - started, "online": finished - met, "total": finished - started}

@@ -1,0 +1,92 @@
+"""Clients that live in the server's process, without sockets and in virtual time: a simulation by the thousand.
+
+They are the same state machines as in processes of their own, with keys and entropy of their own. Nothing keeps the
+server's code from looking at them, so this protects nobody: it shows what a run gives and costs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from logging import Logger
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.links.network import Network
+from mpc.star.memory import LocalClients, MemoryNetwork
+from parties.base.reporter import Reporter
+from parties.base.trace_file import trace_path
+from parties.processes.own_faults import hosted_trials
+from parties.scenario.star import HOSTED, StarScenario
+from parties.session.traced import traced_clients
+from parties.tasks.registry import star_of
+from parties.tasks.star import Membership
+from parties.trust.round_journal import RoundJournal
+
+INSIDE: Final = "inside"
+"""The key in a server's result of what the clients in its process report, by what stands for their process."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """A server's links to all its clients.
+
+    Args:
+        network: to those that dial, and to those inside.
+        report: what those inside report at the end, for the server's result.
+        computed: the processor time of the server's own computation, in seconds.
+    """
+
+    network: Network
+    report: Callable[[], dict[str, Any]] = dict
+    computed: Callable[[], float] = time.thread_time
+
+
+@contextmanager
+def links_with_inside(
+    scenario: StarScenario, order: Mapping[str, Any], dialled: Network | None, reporter: Reporter, log: Logger
+) -> Iterator[Links]:
+    """The links to clients in this process, beside those to others that dial; where none does, the clock is virtual."""
+    if not scenario.inside:
+        assert dialled is not None
+        yield Links(dialled)
+        return
+    star = star_of(scenario)
+    clients = star.clients(
+        scenario,
+        members_of(scenario, order, scenario.inside),
+        log,
+        hosted_trials(scenario, order, reporter, star.client_faults(scenario)),
+    )
+    numbers = {name: i for i, name in enumerate(scenario.star_names)}
+    home = LocalClients(clients, numbers)
+    network = MemoryNetwork(home, scenario.star_names, dialled)
+
+    def computed() -> float:
+        return time.thread_time() - home.seconds
+
+    def report() -> dict[str, Any]:
+        network.close()
+        for name, one in clients.items():
+            if one.failure is not None:
+                log.error("%s: %s", name, one.failure)
+        return {INSIDE: {HOSTED: star.result(home)}}
+
+    trace = trace_path(Path(order["out"]), HOSTED) if order.get("trace") else None
+    with traced_clients(clients, scenario.server, trace):
+        yield Links(network, report, computed)
+
+
+def members_of(scenario: StarScenario, order: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Membership]:
+    """What simulated clients go by: journals that live as long as they do, and keys against a lying server."""
+    star = star_of(scenario)
+    public = [bytes.fromhex(key) for key in order.get("verifying", ())]
+    signing = order.get("signing", {})
+    return {
+        name: Membership(
+            RoundJournal(None), star.trust_of(bytes.fromhex(signing[name]), public) if name in signing else None
+        )
+        for name in names
+    }
