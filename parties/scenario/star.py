@@ -45,9 +45,7 @@ class ClientsSpec(Table):
     """
 
     count: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="a whole number from 1 to 1000000")
-    processes: Annotated[int, Field(ge=0, le=64)] = Field(
-        default=2, description="a whole number from 1 to 64; 0: in the server's process, without sockets"
-    )
+    processes: Annotated[int, Field(ge=0, le=64)] = Field(default=2, description="a whole number from 0 to 64")
     data: Text = Field(description="a file's path, with {client} in it or with a column named by `by`")
     by: Text | None = Field(default=None, description="the name of the column that says whose row it is")
 

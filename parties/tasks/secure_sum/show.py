@@ -130,13 +130,15 @@ def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
     same = "as planned, to the byte" if both == (planned.get("server"), planned.get("clients")) else "NOT as planned"
     median: Any = client.get("median")
     each = f", a client {1000 * median:.1f} ms (median)" if is_number(median) else ""
+    processes = [table(one).get("pid") for one in table(record.get("parties")).values()]
+    among = ", with clients in its process," if processes.count(server.get("pid")) > 1 else ""
     return [
         grid,
         Line(""),
         Line(f"Traffic of the server, given who answered: {same}."),
         Line(
             f"Computation: the server {seconds_text(server.get('computation'))} s{each}; "
-            f"the server took {short_bytes(server.get('peak_memory') or 0)} of memory."
+            f"the server{among} took {short_bytes(server.get('peak_memory') or 0)} of memory."
         ),
         Line(
             f"Each client had {sums.get('neighbours')} neighbours; {sums.get('threshold')} of them open what it hid. "
