@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
@@ -30,10 +30,9 @@ from protocols.federated.units import Units, units_of
 
 _HEAD: Final = ("schema", "name", "seed")
 _MOMENT_BITS: Final = 24
-_LOSS_BITS: Final = 32  # of a training round's sums of losses, unless updates take more anyway
 """Sums of scaled values and squares, each from -1 to 1, are rounded to 2^-24."""
-
-Goal = Literal["sgd", "newton"]
+_LOSS_BITS: Final = 32
+"""Of a training round's sums of losses, unless updates take more anyway."""
 
 
 @dataclass(frozen=True, eq=False)
