@@ -83,6 +83,11 @@ class StarScenario(BaseModel):
         return self.task.rounds
 
     @property
+    def asks_each(self) -> bool:
+        """Whether every client is asked in each of these rounds."""
+        return True
+
+    @property
     def stages_waited(self) -> int:
         """The stages that may pass before a client hears of the next that is its own."""
         return 2 if self.helper is None else 5

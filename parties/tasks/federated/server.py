@@ -48,12 +48,12 @@ def serve(
     try:
         meet()
         log.info("%d of %d joined", len(links.server.join()), scenario.count)
-        met, computed = time.perf_counter(), time.thread_time()
+        met, computed = time.perf_counter(), seat.computed()
         state = first_state(scenario)
         while state.phase != "done":
             links.begins(state)
             state = play(scenario, state, links, _kept_nowhere, say)
-        computed = time.thread_time() - computed
+        computed = seat.computed() - computed
         code = None
         finished = time.perf_counter()
         seconds = {"connect": met - started, "online": finished - met, "total": finished - started}
@@ -131,7 +131,7 @@ class _Links:
             occasion = Occasion(name, self._number, attempt)
             program = federated_server(agreed.settings, occasion, os_entropy, message, these, noted)
         try:
-            done: Aggregated = self.server.run(among(program, members), name, self._number, attempt)
+            done: Aggregated = self.server.run(among(program, members), name, self._number, attempt, members)
         except BeaverlodgeError:
             counts = self.server.counts
             self._wasted += sum(counts.sent.values()) + sum(counts.received.values())

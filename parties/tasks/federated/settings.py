@@ -102,6 +102,11 @@ class FederatedScenario(StarScenario):
         return len(self.phases) - 1 + self.task.rounds
 
     @property
+    def asks_each(self) -> bool:
+        """Whether every client is asked in each of these rounds."""
+        return self.task.early_stop is None and not self.newton and self.cohort == self.count
+
+    @property
     def hosted_faults(self) -> dict[Kind, str]:
         """What hosted clients do on purpose, in words: others in each round."""
         spec = self.faults.clients if self.faults is not None else None

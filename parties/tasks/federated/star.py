@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mpc.errors import InternalError
-from mpc.star.sockets import ClientHost
+from mpc.star.client import Host
 from parties.tasks.federated.clients import FederatedClient, clients_of
 from parties.tasks.federated.consent import data_notice
 from parties.tasks.federated.data import OwnRows, own_rows, rows_of
@@ -22,7 +22,7 @@ def _load(scenario: FederatedScenario, me: str, place: int) -> OwnRows:
     return own_rows(scenario, me, rows_of(scenario).of(me, 1))
 
 
-def _result(host: ClientHost) -> dict[str, Any]:
+def _result(host: Host) -> dict[str, Any]:
     """What a process of clients reports: with what its clients' work took."""
     parts = [one.client.part for one in host.hosted.values() if isinstance(one.client, FederatedClient)]
     works = [
