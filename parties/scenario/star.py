@@ -41,13 +41,17 @@ class ClientsSpec(Table):
     """Many clients, hosted in a few processes, each with its own connection, keys and data; or in the server's.
 
     `data` contains {client}, for the client's name; or one file holds all clients' rows, and the column `by` names the
-    client of each.
+    client of each; or `split` deals that file's rows out, by the scenario's public seed (protocols/federated/split.py).
     """
 
     count: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="a whole number from 1 to 1000000")
     processes: Annotated[int, Field(ge=0, le=64)] = Field(default=2, description="a whole number from 0 to 64")
-    data: Text = Field(description="a file's path, with {client} in it or with a column named by `by`")
+    data: Text = Field(description="a file's path, with {client} in it, or with `by` or `split` one file for all")
     by: Text | None = Field(default=None, description="the name of the column that says whose row it is")
+    split: Literal["labels", "quantity"] | None = Field(default=None, description='"labels" or "quantity"')
+    alpha: Annotated[float, Field(gt=0.0, le=1e6)] | None = Field(
+        default=None, description="a number above 0, up to 1000000"
+    )
 
 
 class StarTask(Task):
@@ -91,6 +95,25 @@ class StarScenario(BaseModel):
     def stages_waited(self) -> int:
         """The stages that may pass before a client hears of the next that is its own."""
         return 2 if self.helper is None else 5
+
+    @property
+    def split_seed(self) -> bytes | None:
+        """The public seed by which a split deals rows to hosted clients; None: the kind deals none."""
+        return None
+
+    @property
+    def split_labels(self) -> str | None:
+        """The column whose labels a split spreads unevenly, where the kind has one."""
+        return None
+
+    @property
+    def split_text(self) -> str | None:
+        """The rule by which rows are dealt to hosted clients, in words."""
+        spec = self.clients
+        if spec is None or spec.split is None:
+            return None
+        what = f"labels in '{self.split_labels}'" if spec.split == "labels" else "quantity"
+        return f"rows dealt to {spec.count} clients by {what}, Dirichlet({spec.alpha:g})"
 
     @property
     def directory(self) -> Path:

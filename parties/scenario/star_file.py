@@ -149,8 +149,8 @@ def check_star(scenario: StarScenario, stages: Sequence[str], more: Sequence[str
     if len(servers) != 1:
         count = "no server" if not servers else f"more than one server: {quote(servers)}"
         yield Problem(f"there is {count}", 'exactly one party needs role = "server"')
-    if clients is not None and ("{client}" in clients.data) == (clients.by is not None):
-        yield Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
+    if clients is not None:
+        yield from _check_data(scenario, clients)
     if set(scenario.hosted_clients) & set(scenario.parties):
         yield Problem("a party has the name of a hosted client", "call it otherwise")
     if scenario.inside and scenario.network is not None:
@@ -169,3 +169,21 @@ def check_star(scenario: StarScenario, stages: Sequence[str], more: Sequence[str
     yield from check_words(spec.faults, (), ("start", "joining", *more, *stages))
     if spec.clients is not None and spec.clients.stage is not None:
         yield from check_words([Fault("vanish", stage=spec.clients.stage)], (), stages)
+
+
+def _check_data(scenario: StarScenario, clients: ClientsSpec) -> Iterator[Problem]:
+    """Whose a row is, is said in one way."""
+    ways = "{client}" in clients.data, clients.by is not None, clients.split is not None
+    if sum(ways) != 1:
+        yield Problem(
+            "[clients] says in no way, or in several, whose a row is",
+            "write {client} in data, or name the column `by`, or deal one file's rows out by `split`",
+        )
+    if (clients.split is None) != (clients.alpha is None):
+        yield Problem("[clients] split and alpha go together", "alpha = 0.1 deals unevenly, 100 almost evenly")
+    if clients.split is None:
+        return
+    if scenario.split_seed is None:
+        yield Problem(f'[clients] split is not for kind = "{scenario.task.kind}"', "name the column `by`")
+    elif clients.split == "labels" and scenario.split_labels is None:
+        yield Problem('[clients] split = "labels" needs a target of classes', 'choose split = "quantity"')

@@ -6,7 +6,7 @@ from math import isinf
 from typing import Any
 
 from parties.show.blocks import Block, Grid, Line, bytes_text, count_text
-from parties.tasks.federated.record import revealed
+from parties.tasks.federated.record import revealed, split_record
 from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.aggregation.cost import client_seconds, server_seconds
 from protocols.federated.programs import expected_traffic
@@ -32,6 +32,7 @@ def federated_plan(scenario: FederatedScenario) -> dict[str, Any]:
         },
         "server": task.server,
         "aggregation": task.aggregation,
+        "split": split_record(scenario),
         "neighbours": b.neighbours,
         "threshold": b.threshold,
         "min_cohort": s.min_cohort,
@@ -104,7 +105,12 @@ def plan_blocks(scenario: FederatedScenario) -> list[Block]:
 
 def protection_blocks(scenario: FederatedScenario) -> list[Block]:
     """The rounds, and the parties that their sums are protected against."""
-    return [Line(f"{count_text(scenario.count)} clients train a model of {count_text(scenario.size)} weights.")]
+    found: list[Block] = [
+        Line(f"{count_text(scenario.count)} clients train a model of {count_text(scenario.size)} weights.")
+    ]
+    if scenario.split_text is not None:
+        found.append(Line(f"A simulation: {scenario.split_text}, by the public seed {scenario.seed}."))
+    return found
 
 
 def knowledge_blocks(scenario: FederatedScenario) -> list[Block]:

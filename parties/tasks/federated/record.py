@@ -73,12 +73,22 @@ def federated_part(scenario: FederatedScenario, state: ServerState) -> dict[str,
         ),
         "coefficients": own_units(scenario, state),
         "seed": scenario.seed,
+        "split": split_record(scenario),
     }
     if scenario.newton:
         from parties.tasks.federated.newton_rounds import fit_record
 
         found["fit"] = fit_record(scenario, state)
     return found
+
+
+def split_record(scenario: FederatedScenario) -> dict[str, Any] | None:
+    """The rule by which one file's rows were dealt to the hosted clients, with the seed above; None: by none."""
+    spec = scenario.clients
+    if spec is None or spec.split is None:
+        return None
+    column = scenario.split_labels if spec.split == "labels" else None
+    return {"by": spec.split, "column": column, "alpha": spec.alpha, "clients": spec.count}
 
 
 def own_units(scenario: FederatedScenario, state: ServerState) -> dict[str, float] | None:

@@ -76,6 +76,16 @@ class FederatedScenario(StarScenario):
         return self.seed.to_bytes(32, "little")
 
     @property
+    def split_seed(self) -> bytes:
+        """The public seed: rows of one file may be dealt out."""
+        return self.public_seed
+
+    @property
+    def split_labels(self) -> str | None:
+        """The target, where it is of classes."""
+        return self.task.target if self.classes > 1 else None
+
+    @property
     def cohort(self) -> int:
         """How many clients are asked in a training round."""
         return self.count if self.newton else min(self.task.cohort or self.count, self.count)

@@ -46,6 +46,11 @@ def model_blocks(part: Mapping[str, Any]) -> list[Block]:
     found: list[Block] = []
     if part.get("aggregation") == "plain":
         found.append(Line("PLAIN: the server saw every client's own update. For comparison only.", "bold red"))
+    split = table(part.get("split"))
+    if split:
+        what = f"labels in '{split.get('column')}'" if split.get("by") == "labels" else "quantity"
+        dealt = f"rows dealt to {split.get('clients')} clients by {what}, Dirichlet({to_digits(split.get('alpha'))})"
+        found.append(Line(f"A simulation: {dealt}, by the public seed {part.get('seed')}."))
     fit = table(part.get("fit"))
     if fit:
         rows = [table(one) for one in entries(fit.get("coefficients"))]
