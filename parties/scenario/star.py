@@ -217,8 +217,12 @@ class StarScenario(BaseModel):
 
     def local_settings(self, me: str) -> dict[str, Any]:
         """What a party's own entry says that the others need not agree on."""
-        by = self.clients.by if self.clients is not None and me not in self.parties else None
-        data = {"data": self.data_of(me), "by": by} if me not in (self.server, self.helper) else {}
+        spec = self.clients if me not in self.parties else None
+        data: dict[str, Any] = {}
+        if me not in (self.server, self.helper):
+            data = {"data": self.data_of(me), "by": spec.by if spec is not None else None}
+        if spec is not None and spec.split is not None:
+            data |= {"split": spec.split, "alpha": spec.alpha}
         return {**data, "roster": self.roster.file if self.roster is not None else None}
 
     def data_of(self, client: str, place: int | None = None) -> str:
