@@ -38,15 +38,17 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def project() -> tuple[dict[str, str], dict[str, str]]:
-    """The lower bounds of the core's and of the tests' dependencies."""
+def project() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """The lower bounds of the core's dependencies, of those of its other extras, and of the tests'."""
     table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = dict(table["optional-dependencies"])
+    test = extras.pop("test")
     bounds = []
-    for lines in (table["dependencies"], table["optional-dependencies"]["test"]):
+    for lines in (table["dependencies"], sum(extras.values(), []), test):
         matches = [BOUND.match(line) for line in lines]
         assert all(matches), lines
         bounds.append({match[1]: match[2] for match in matches if match})
-    return bounds[0], bounds[1]
+    return bounds[0], bounds[1], bounds[2]
 
 
 def pins(name: str) -> dict[str, str]:
@@ -69,14 +71,14 @@ def test_no_tracked_file_names_a_package_registry() -> None:
 
 
 def test_lowest_requirements_are_the_lower_bounds() -> None:
-    core, _ = project()
-    assert pins("requirements-lowest.txt") == core
+    core, extras, _ = project()
+    assert pins("requirements-lowest.txt") == core | extras
 
 
 def test_locks_hold_every_dependency_with_hashes_and_agree() -> None:
-    core, test = project()
+    core, extras, test = project()
     small, large = pins("requirements.lock"), pins("requirements-dev.lock")
-    for bounds, lock in ((core, small), (core | test, large)):
+    for bounds, lock in ((core, small), (core | extras | test, large)):
         assert bounds.keys() <= lock.keys()
         assert all(numbers(lock[name]) >= numbers(bound) for name, bound in bounds.items())
     assert small.items() <= large.items(), "run `make lock`"

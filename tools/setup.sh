@@ -113,7 +113,7 @@ case $level in
         source_file=requirements-lowest.txt
         if ready lowest "$source_file"; then exit 0; fi
         make_venv
-        pip_install --constraint "$source_file" --editable ".[test]"
+        pip_install --constraint "$source_file" --editable ".[test,testing,dask,tour,privacy]"
         mark_ready lowest "$source_file"
         ;;
     *)
