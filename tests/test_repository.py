@@ -44,7 +44,7 @@ def project() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     extras = dict(table["optional-dependencies"])
     test = extras.pop("test")
     bounds = []
-    for lines in (table["dependencies"], sum(extras.values(), []), test):
+    for lines in (table["dependencies"], [line for extra in extras.values() for line in extra], test):
         matches = [BOUND.match(line) for line in lines]
         assert all(matches), lines
         bounds.append({match[1]: match[2] for match in matches if match})
