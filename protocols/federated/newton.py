@@ -7,10 +7,17 @@ is Fisher scoring (Nelder and Wedderburn, J. R. Stat. Soc. A 135, 1972). g, F an
 over clients. One secure aggregation gives them at the public w, and the server takes the step. If D has risen, half the
 step is tried. The covariance of w is phi F^-1, phi = 1, and for linear D / (N - d).
 
-A linear fit is reached by the first step: D is quadratic, so it falls by g' F^-1 g. Else the step is the last if it is
-small in both senses: g' F^-1 g <= SMALL_STEP^2, so that no coefficient moves by more than SMALL_STEP standard errors
-(Cauchy and Schwarz), and no score of a row within the range moves by more than LARGEST_MOVE, nor therefore a v(mu) by
-a larger part of it. Where features separate the classes that never is so: each step moves some score by about one.
+A linear fit is reached by the first step: D is quadratic, so it falls by g' F^-1 g. Else |v'| <= v, so that a step
+which moves no score by more than m changes F by factors from exp(-m) to exp(m) at most. With L^2 = g' F^-1 g, what is
+left of g after it is at most L ((exp(m) - 1) / m - 1), about L m / 2, in standard errors of any combination of
+coefficients (Cauchy and Schwarz). So is, but for exp(2 m), the distance that is left, if it is shorter than the step;
+and standard errors change by the part (exp(2 m) - 1) / 2 at most. The step is the last if the first is at most
+SMALL_ERROR, and m, for any row within the range, LARGEST_MOVE. Where features separate the classes, m stays about 1,
+however small L is.
+
+The fit is that of the clients of the last step. If others take part in each step, it changes with them and no step is
+so small. After PATIENCE such steps in a row the fit is taken, and the distance told by an estimate: the same with the
+root mean square of the scores' moves, weighted by v, in place of m: L / sqrt(sum v).
 
 What the server sees: g, F, D and N at each w, summed over the clients that took part, and with F of flags the numbers
 of rows of each combination of two of them. If clients take part in one step and not in the next, and w hardly
@@ -39,9 +46,13 @@ from protocols.linalg.symmetric import places
 from protocols.linear.table import EXACT
 
 Family = Literal["linear", "logistic", "poisson"]
-SMALL_STEP = 1e-7
-"""Of standard errors: the last step is smaller."""
-LARGEST_MOVE = 1e-4
+SMALL_ERROR = 1e-6
+"""Of standard errors: so far is the last step's end from the fit at most."""
+LARGEST_MOVE = 5e-5
+"""Of scores, in the last step."""
+LARGEST_LEFT = 0.05
+"""Of standard errors: the same, estimated, where the clients are others in each step."""
+PATIENCE = 3
 LARGEST_ERROR = 1e-5
 """Of standard errors: what the rounding of the sums may move a coefficient; ten times that, of a standard error."""
 MOST_STEPS = 25
@@ -224,6 +235,7 @@ class Newton:
         length: the part of the step that is tried.
         sums: those at `base`.
         null_deviance: of the intercept alone, where it is known.
+        unlike: how many steps in a row were of other clients than the one before.
         reached: whether `at` is the fit.
     """
 
@@ -235,6 +247,7 @@ class Newton:
     steps: int = 0
     sums: Pooled | None = None
     null_deviance: float | None = None
+    unlike: int = 0
     reached: bool = False
 
 
@@ -278,7 +291,8 @@ def newton_step(fit: Newton, sums: Pooled, *, same: bool) -> Newton:
     inverse = _inverse(sums.fisher, collinear() if before is None else _not_found(fit.family))
     step = inverse @ sums.gradient
     null = _null_deviance(fit, sums) if before is None else fit.null_deviance if same else None
-    found = Newton(fit.family, sums.w + step, sums.w, step, 1.0, fit.steps + 1, sums, null)
+    unlike = 0 if same or before is None else fit.unlike + 1
+    found = Newton(fit.family, sums.w + step, sums.w, step, 1.0, fit.steps + 1, sums, null, unlike)
     if fit.family == "linear":
         found = replace(found, reached=True)
         if null is not None and deviance(found) <= EXACT * null:
@@ -288,9 +302,10 @@ def newton_step(fit: Newton, sums: Pooled, *, same: bool) -> Newton:
             )
     coefficient, se = rounding(found)
     if fit.family != "linear":
-        small = math.sqrt(max(0.0, float(sums.gradient @ step)))
-        reached = small <= max(SMALL_STEP, 2 * coefficient) and float(np.abs(step).sum()) <= LARGEST_MOVE
-        found = replace(found, reached=reached)
+        distance, moved = distance_left(found, bound=True)
+        close = distance <= SMALL_ERROR and moved <= LARGEST_MOVE
+        settled = unlike >= PATIENCE and distance_left(found, bound=False)[0] <= LARGEST_LEFT
+        found = replace(found, reached=close or settled)
     # Until it is reached, the classes may yet be found separated: then F is small, and this is not the reason.
     if (coefficient > LARGEST_ERROR or se > 10 * LARGEST_ERROR) and (found.reached or before is None):
         raise DataError(
@@ -329,8 +344,24 @@ def rounding(fit: Newton) -> tuple[float, float]:
     return (a + b * float(np.abs(fit.at).sum())) * math.sqrt(s / dispersion(fit)), (part + doubt / left) / 2
 
 
+def distance_left(fit: Newton, *, bound: bool) -> tuple[float, float]:
+    """How far the fit may be from `fit.at`, in standard errors, and the move m of scores in the step there; linear: 0.
+
+    Args:
+        bound: by the largest move of a row within the range, else an estimate by the rows' root mean square.
+    """
+    if fit.sums is None or fit.step is None:
+        raise InternalError("there is no step yet")
+    if fit.family == "linear":
+        return 0.0, 0.0
+    length = math.sqrt(max(0.0, float(fit.sums.gradient @ fit.step)))
+    moved = float(np.abs(fit.step).sum()) if bound else length / math.sqrt(fit.sums.fisher[-1, -1])
+    moved = min(moved, 100.0)
+    return math.exp(2 * moved) * length * (math.expm1(moved) / moved - 1 if moved > 0 else 0.0), moved
+
+
 def deviance(fit: Newton) -> float:
-    """D at `fit.at`: of a linear fit exactly, else at the w before, a step of SMALL_STEP standard errors away."""
+    """D at `fit.at`: of a linear fit exactly, else at the w before the last step."""
     if fit.sums is None or fit.step is None:
         raise InternalError("there is no step yet")
     fallen = float(fit.sums.gradient @ fit.step) if fit.family == "linear" else 0.0
@@ -404,6 +435,8 @@ class GlmFit:
         null_deviance: of the intercept alone, where it is known: linear and logistic, of clients that all took part
             to the end.
         error: the most that rounding moved a coefficient, in standard errors; se_error: a standard error, as a part.
+        left: how far coefficients may still be from the fit, in standard errors; se_left: likewise. Estimates, of
+            SMALL_ERROR and LARGEST_MOVE at most if the last clients took part in the step before, too.
     """
 
     family: Family
@@ -416,6 +449,8 @@ class GlmFit:
     steps: int
     error: float
     se_error: float
+    left: float
+    se_left: float
 
     @property
     def df(self) -> int:
@@ -440,6 +475,7 @@ def glm_fit(fit: Newton, units: Units, target: Units | None = None) -> GlmFit:
     coefficients = change @ fit.at * unit
     coefficients[-1] += centre
     phi = dispersion(fit)
+    distance, moved = min(distance_left(fit, bound=True), distance_left(fit, bound=False))
     covariance = change @ _inverse(sums.fisher, _not_found(fit.family)) @ change.T * (phi * unit**2)
     square = unit**2 if fit.family == "linear" else 1.0
     return GlmFit(
@@ -452,6 +488,8 @@ def glm_fit(fit: Newton, units: Units, target: Units | None = None) -> GlmFit:
         round(sums.rows),
         fit.steps,
         *rounding(fit),
+        distance,
+        math.expm1(2 * moved) / 2,
     )
 
 

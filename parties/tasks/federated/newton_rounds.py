@@ -45,7 +45,8 @@ def after_newton(
         return replace(done, phase="evaluate")
     if state.t - (len(scenario.phases) - 1) >= scenario.task.rounds:
         raise DataError(
-            f"the fit was not reached in {scenario.task.rounds} rounds", "raise `rounds`; a few are usually enough"
+            f"the fit was not reached in {scenario.task.rounds} rounds",
+            "raise `rounds`, if fewer than ten; else wait until the same clients take part in a few rounds in a row",
         )
     return done
 
@@ -79,4 +80,5 @@ def fit_record(scenario: FederatedScenario, state: ServerState) -> dict[str, Any
         "deviance": fit.deviance,
         "null_deviance": fit.null_deviance,
         "rounding_in_standard_errors": fit.error,
+        "distance_in_standard_errors": fit.left,
     }

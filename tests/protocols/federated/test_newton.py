@@ -119,7 +119,7 @@ def test_fit_equals_that_of_the_pooled_rows(family: Family, clients: int) -> Non
     parts = [(x[rows], y[rows]) for rows in dealt(1200, clients, clients)]
     fit = fitted(family, parts, [list(range(len(parts)))])
     check(fit, x, y)
-    assert fit.error < 1e-6
+    assert fit.error < 1e-6 and fit.left <= 1e-6 and fit.se_left <= 1e-4
     assert (fit.null_deviance is None) == (family == "poisson")
 
 
@@ -130,6 +130,21 @@ def test_without_clients_the_fit_is_that_of_the_others(family: Family) -> None:
     left = [0, 2, 3, 5]
     fit = fitted(family, parts, [left] if family == "linear" else [list(range(6)), [0, 1, 2, 3], left])
     check(fit, np.concatenate([parts[k][0] for k in left]), np.concatenate([parts[k][1] for k in left]))
+
+
+@pytest.mark.parametrize("family", ["logistic", "poisson"])
+def test_with_others_missing_in_each_step_the_distance_is_told(family: Family) -> None:
+    x, y = made_up(family, 4000, 6)
+    parts = [(x[rows], y[rows]) for rows in np.array_split(np.arange(4000), 20)]
+    draw = np.random.default_rng(2)
+    here = [sorted(draw.permutation(20)[:18].tolist()) for _ in range(20)]
+    fit = fitted(family, parts, here)
+    last = here[fit.steps - 1]
+    x, y = np.concatenate([parts[k][0] for k in last]), np.concatenate([parts[k][1] for k in last])
+    model = sm.GLM(y, np.column_stack([x, np.ones(len(y))]), family=FAMILIES[family]).fit(tol=1e-13)
+    assert fit.rows == len(y) and 3 < fit.steps < 10
+    assert 1e-6 < np.max(np.abs(fit.coefficients - model.params) / model.bse) <= fit.left <= 0.05
+    assert np.max(np.abs(np.sqrt(np.diag(fit.covariance)) / model.bse - 1)) <= fit.se_left
 
 
 def one_feature(fit: Newton, gradient: float, slope: float, deviance: float) -> Pooled:
