@@ -114,7 +114,7 @@ def read_study(source: Source, settings: Sequence[Setting], repeats: int, *, com
     scenarios = [_check(source, one, values) for one, values in zip(tables, combinations, strict=True)]
     for one in tables:
         _refuse_shares(source.path, one)
-    seeded = isinstance(scenarios[0], Scenario)
+    seeded = "seed" in type(scenarios[0]).model_fields
     first = tables[0].get("seed", 0) if seeded else 0
     if first + repeats - 1 > LARGEST_SEED:
         raise UsageError(f"{source.path}: seed = {first} leaves no {repeats} seeds", "write a smaller one")

@@ -104,10 +104,14 @@ def _server(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the last model on all held-out rows, and of the clients' own models on them."""
     part = table(record.get("federated"))
     last: Mapping[str, Any] = next(iter(reversed([table(one) for one in entries(part.get("rounds"))])), {})
-    auc = table(table(last.get("auc")).get("1"))
-    return {"loss": last.get("loss"), "accuracy": last.get("accuracy"), "auc": auc.get("auc")}
+    auc, personal = table(table(last.get("auc")).get("1")), table(last.get("personal"))
+    by = "accuracy" if personal.get("gain_in") == "accuracy" else "loss"
+    own = {f"{by} {kind}": value for kind, value in table(personal.get(by)).items() if kind != "global"}
+    whole = ("loss", "accuracy", "root_mean_square")
+    return {name.replace("_", " "): last.get(name) for name in whole} | {"AUC": auc.get("auc")} | own
 
 
 _NOTHING_ELSE: Final = "No client's update was opened, nor the sum of fewer: the masks cancel in the whole sum only."

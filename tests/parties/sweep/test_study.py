@@ -13,6 +13,7 @@ from parties.cli.sweep_source import source_of
 from parties.sweep.settings import read_settings
 from parties.sweep.study import Study, read_study
 from parties.tasks.registry import load_any
+from tests.run.command import ROOT
 from tests.run.scenarios import write_scenario
 from tests.run.sums import write_sums
 
@@ -101,3 +102,11 @@ def test_the_digest_tells_whether_records_may_stand_together(tmp_path: Path) -> 
     assert digests(path) == first
     path.write_text(path.read_text() + "[session]\ndeadline = 50\n")
     assert digests(path) != first
+
+
+def test_each_repeat_of_federated_learning_has_its_seed() -> None:
+    study = study_of(ROOT / "scenarios" / "federated.toml", "task.method=fedavg,fedprox", repeats=2)
+    assert [(one.values["task.method"], one.seed) for one in study.cells] == [
+        (method, seed) for seed in (1, 2) for method in ("fedavg", "fedprox")
+    ]
+    assert len({one.digest for one in study.cells}) == 4

@@ -1,4 +1,4 @@
-"""One file's rows dealt to hosted clients: every row to one of them, and the same in every process."""
+"""Simulated clients: rows dealt to them, every row to one and the same in every process; what a sweep compares."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from parties.tasks.client_rows import ClientRows
 from parties.tasks.federated.plan import federated_plan, plan_blocks
 from parties.tasks.federated.record import split_record
 from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.federated.show import SHOW
 from parties.tasks.registry import load_any
 
 TEXT = """
@@ -112,3 +113,16 @@ def test_a_split_that_says_nothing_is_refused(tmp_path: Path, change: tuple[str,
 def test_fewer_rows_than_clients_are_not_dealt(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="400 rows are too few for 401 clients"):
         dealt(loaded(tmp_path, ("count = 20", "count = 401")))
+
+
+def test_a_runs_figures_are_the_last_models() -> None:
+    personal = {"gain_in": "accuracy", "accuracy": {"global": 0.7, "alone": 0.5, "ditto": 0.8}, "loss": {"alone": 9.0}}
+    rounds = [{"phase": "train", "loss": 2.0}, {"loss": 1.0, "accuracy": 0.7, "auc": {"1": {"auc": 0.9}}}]
+    found = SHOW.figures({"federated": {"rounds": [rounds[0], rounds[1] | {"personal": personal}]}})
+    assert {name: value for name, value in found.items() if value is not None} == {
+        "loss": 1.0,
+        "accuracy": 0.7,
+        "AUC": 0.9,
+        "accuracy alone": 0.5,
+        "accuracy ditto": 0.8,
+    }
