@@ -5,6 +5,10 @@ from __future__ import annotations
 import ctypes
 import resource
 import sys
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8  # of glibc's malloc.h
 _KEPT = 256 << 20
@@ -15,6 +19,28 @@ _PAD = 1 << 20
 def peak_memory() -> int:
     """The most memory that this process held so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@dataclass
+class Peak:
+    """The most bytes that were allocated at the same time, once that was measured."""
+
+    bytes: int = 0
+
+
+@contextmanager
+def measured(wanted: bool) -> Iterator[Peak]:
+    """Measure what is allocated within, by Python and its arrays; nothing, where it is not `wanted`: it takes time."""
+    found = Peak()
+    if not wanted:
+        yield found
+        return
+    tracemalloc.start()
+    try:
+        yield found
+    finally:
+        found.bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
 
 
 def keep_freed_memory() -> None:

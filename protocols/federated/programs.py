@@ -233,5 +233,12 @@ def expected_traffic(settings: Settings, message: int, *, plain: bool = False) -
     return _plus(model, cost.expected_traffic(settings))
 
 
+def largest_traffic(settings: Settings, message: int, *, plain: bool = False) -> Traffic:
+    """The most that a client sends and receives in one attempt at a round, but for what is sent again."""
+    if plain:
+        return expected_traffic(settings, message, plain=True)
+    return _plus(Traffic(HEADER_BYTES, HEADER_BYTES + message), cost.largest_traffic(settings))
+
+
 def _plus(one: Traffic, other: Traffic) -> Traffic:
     return Traffic(one.up + other.up, one.down + other.down)

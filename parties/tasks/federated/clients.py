@@ -11,13 +11,15 @@ from typing import Final
 
 import numpy as np
 
-from mpc.errors import DataError, ProtocolError
+from mpc.errors import DataError, ProtocolError, TooFewError
 from mpc.faults.fault import Fault
 from mpc.randomness.streams import os_entropy
 from mpc.ring.array import Array
 from mpc.star.client import StarClient
 from mpc.star.stage import ClientProgram
+from parties.base.memory import measured
 from parties.tasks.client_rows import ClientRows
+from parties.tasks.federated.costs import MB
 from parties.tasks.federated.data import OwnRows, own_rows, rows_of
 from parties.tasks.federated.faults import Draw, draw_of
 from parties.tasks.federated.settings import FederatedScenario, Round
@@ -75,11 +77,14 @@ class Spent:
 
     Args:
         rounds: how many it worked in.
-        seconds: of processor time; bytes: of arrays, as the plan counts them.
+        seconds: of processor time.
+        memory: bytes that were allocated at the same time; 0 where they are not measured, for there is no limit.
+        clipped: how many updates were longer than the agreed norm.
     """
 
     rounds: int = 0
     seconds: float = 0.0
+    memory: int = 0
     clipped: int = 0
 
 
@@ -156,8 +161,10 @@ class FederatedPart:
     def _work(self, message: Message, agreed: Round) -> Contribution:
         scenario = self._scenario
         check_message(scenario, message, agreed)
+        most_mb, most_seconds = scenario.task.most_memory_mb, scenario.task.most_seconds
         began = time.thread_time()
-        done = work_of(scenario, self._number, self.rows, message)
+        with measured(most_mb is not None) as peak:
+            done = work_of(scenario, self._number, self.rows, message)
         layout = scenario.layout(message.phase, message.weights)
         vector: Array
         if scenario.plain:
@@ -165,11 +172,21 @@ class FederatedPart:
         else:
             vector, _ = layout.encode(done.values)
         took = time.thread_time() - began
+        self.spent.memory = max(self.spent.memory, peak.bytes)
+        if most_mb is not None and peak.bytes > most_mb * MB:
+            raise _too_much(f"{peak.bytes / MB:.1f} MB of memory", f"most_memory_mb is {most_mb:g}")
+        if most_seconds is not None and took > most_seconds:
+            raise _too_much(f"{took:.2g} s", f"most_seconds is {most_seconds:g}")
         self.spent.rounds += 1
         self.spent.seconds = max(self.spent.seconds, took)
         self.spent.clipped += done.clipped
         self.last = done
         return Contribution(agreed.members, agreed.settings, vector)
+
+
+def _too_much(what: str, most: str) -> TooFewError:
+    """Why a client leaves a round; it is there for the next one."""
+    return TooFewError(f"its work on a round took {what}, and {most}: it left the round", "give it a lighter study")
 
 
 async def _nothing() -> None:

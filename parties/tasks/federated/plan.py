@@ -1,15 +1,17 @@
-"""The plan of federated learning: rounds, who learns what, bytes, time and memory of a client and a round."""
+"""The plan of federated learning: rounds, what they withstand, who learns what, and what a client spends in each."""
 
 from __future__ import annotations
 
 from math import isinf
 from typing import Any
 
-from parties.show.blocks import Block, Grid, Line, bytes_text, count_text
+from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_words, short_bytes
+from parties.tasks.federated.costs import ClientCost, client_cost
+from parties.tasks.federated.leaks import intermediate_blocks, intermediate_facts
 from parties.tasks.federated.record import revealed, split_record
 from parties.tasks.federated.settings import FederatedScenario, Round
-from protocols.aggregation.cost import client_seconds, server_seconds
-from protocols.federated.programs import expected_traffic
+from protocols.aggregation.cost import server_seconds
+from protocols.federated.messages import Phase
 
 SCHEMA = 1
 
@@ -17,10 +19,11 @@ SCHEMA = 1
 def federated_plan(scenario: FederatedScenario) -> dict[str, Any]:
     """The plan as `mpc plan --json` prints it; its shape is stable under one `schema`."""
     task = scenario.task
-    rounds = {phase: scenario.round_without_model(phase, _first(scenario, phase)) for phase in scenario.phases}
-    training = rounds["newton" if scenario.newton else "train"]
+    rounds = {phase: scenario.round_without_model(phase, 1) for phase in scenario.phases}
+    costs = {phase: client_cost(scenario, one) for phase, one in rounds.items()}
+    main = _main(scenario)
+    training, cost = rounds[main], costs[main]
     s, b = training.settings, scenario.bounds(len(training.members))
-    traffic = expected_traffic(s, training.longest, plain=scenario.plain)
     return {
         "schema": SCHEMA,
         "scenario": {
@@ -40,40 +43,84 @@ def federated_plan(scenario: FederatedScenario) -> dict[str, Any]:
             "corrupt": b.corrupt,
             "dropped": b.dropped,
             "largest_coalition": b.largest_coalition,
+            "corrupt_of_one_clients_holders": b.tolerated,
             "security_bits": None if isinf(b.security) else b.security,
             "failure_bits": None if isinf(b.failure) else b.failure,
             "smallest_group": b.smallest_group if b.malicious else s.min_cohort - b.corrupt,
         },
         "bits": s.bits,
         "stages": list(scenario.stages),
-        "rounds": {phase: _round_facts(scenario, one) for phase, one in rounds.items()},
+        "rounds": {phase: _round_facts(scenario, one, costs[phase]) for phase, one in rounds.items()},
+        "update": None if scenario.newton else _update_facts(scenario, training),
         "bytes": {
-            "client_sends": traffic.up,
-            "client_receives": traffic.down,
-            "server_sends": traffic.down * len(training.members),
-            "server_receives": traffic.up * len(training.members),
+            "client_sends": cost.up,
+            "client_receives": cost.down,
+            "server_sends": cost.down * len(training.members),
+            "server_receives": cost.up * len(training.members),
             "exact": not s.malicious,
         },
-        "seconds": {"client": client_seconds(s), "server": server_seconds(s, b.dropped)},
+        "whole_study": {
+            "client_sends": _on_average(scenario, {phase: one.up for phase, one in costs.items()}),
+            "client_receives": _on_average(scenario, {phase: one.down for phase, one in costs.items()}),
+            "server_sends": sum(_times(scenario, p) * costs[p].down * len(rounds[p].members) for p in rounds),
+            "server_receives": sum(_times(scenario, p) * costs[p].up * len(rounds[p].members) for p in rounds),
+        },
+        "seconds": {"client": cost.seconds, "server": _server_seconds(scenario, training, b.dropped)},
+        "memory": {"client": max(one.memory for one in costs.values())},
+        "limits": {"memory_mb": task.most_memory_mb, "bytes": task.most_bytes, "seconds": task.most_seconds},
+        "intermediate_models": intermediate_facts(scenario),
         "reveals": [{"what": one["what"], "to": one["to"]} for one in revealed(scenario)],
     }
 
 
-def _first(scenario: FederatedScenario, phase: str) -> int:
-    """A round of a phase, as an example."""
-    return 1 + [str(one) for one in scenario.phases].index(phase)
+def _main(scenario: FederatedScenario) -> Phase:
+    """The phase that most rounds are of."""
+    return "newton" if scenario.newton else "train"
 
 
-def _round_facts(scenario: FederatedScenario, one: Round) -> dict[str, Any]:
-    traffic = expected_traffic(one.settings, one.longest, plain=scenario.plain)
+def _times(scenario: FederatedScenario, phase: Phase) -> int:
+    """How many rounds of a phase there are, at the most."""
+    return scenario.task.rounds if phase in ("train", "newton") else 1
+
+
+def _on_average(scenario: FederatedScenario, bytes_of: dict[Phase, int]) -> int:
+    """A client's bytes in the whole study, if it is asked as often as the average client."""
+    share = scenario.cohort / scenario.count
+    return round(sum(_times(scenario, p) * one * (share if p == "train" else 1) for p, one in bytes_of.items()))
+
+
+def _server_seconds(scenario: FederatedScenario, one: Round, dropped: int) -> float:
+    return 0.0 if scenario.plain else server_seconds(one.settings, dropped)
+
+
+def _round_facts(scenario: FederatedScenario, one: Round, cost: ClientCost) -> dict[str, Any]:
     return {
-        "times": scenario.task.rounds if one.phase in ("train", "newton") else 1,
+        "times": _times(scenario, one.phase),
         "clients": len(one.members),
+        "min_cohort": one.settings.min_cohort,
         "numbers": one.layout.length,
         "bits": one.layout.bits,
         "message_bytes": one.longest,
-        "client_sends": traffic.up,
-        "client_receives": traffic.down,
+        "client_sends": cost.up,
+        "client_receives": cost.down,
+        "client_most_bytes": cost.most,
+        "client_seconds": cost.seconds,
+        "client_memory": cost.memory,
+        "server_seconds": _server_seconds(scenario, one, scenario.bounds(len(one.members)).dropped),
+    }
+
+
+def _update_facts(scenario: FederatedScenario, training: Round) -> dict[str, Any]:
+    """How updates are rounded, and what that can change: a weight's mean update is off by `error` at the most, if the
+    clients' mean weight is at least `least_mean_weight`."""
+    task, clients = scenario.task, len(training.members)
+    error = 0.0 if scenario.plain else training.layout.bound("update", clients) / (clients * scenario.least_weight)
+    return {
+        "clip": task.clip,
+        "scale": scenario.update_scale,
+        "error": error,
+        "allowed": task.precision * task.clip,
+        "least_mean_weight": scenario.least_weight,
     }
 
 
@@ -89,31 +136,99 @@ def plan_blocks(scenario: FederatedScenario) -> list[Block]:
             count_text(one["bits"]),
             bytes_text(one["client_sends"]),
             bytes_text(one["client_receives"]),
+            _time(one["client_seconds"]),
+            short_bytes(one["client_memory"]),
         )
         for phase, one in facts["rounds"].items()
     )
-    columns = ("round", "times", "clients", "numbers", "bits", "a client sends", "it receives")
+    columns = ("round", "times", "clients", "numbers", "bits", "a client sends", "it receives", "computes", "holds")
+    whole, about = facts["whole_study"], "" if facts["bytes"]["exact"] else " as many neighbours as are to be expected,"
     return [
         Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
         *protection_blocks(scenario),
-        Grid("Rounds, and bytes of a client in one of them in which nobody drops out", columns, rows),
+        Grid("A client's part in a round in which nobody drops out", columns, rows),
+        Line(
+            f"With{about} headers, without encryption's; what a run took is compared with the plan of who answered, to "
+            "the byte. Computation is on one core; memory is that of a client's arrays, with the most rows."
+        ),
+        Line(
+            f"In all rounds together an average client sends {short_bytes(whole['client_sends'])} and receives "
+            f"{short_bytes(whole['client_receives'])}, and {scenario.server} sends "
+            f"{short_bytes(whole['server_sends'])} and receives {short_bytes(whole['server_receives'])}. In a round of "
+            f"training the server computes {_time(facts['seconds']['server'])}."
+        ),
+        *_limits(scenario),
         *knowledge_blocks(scenario),
         Line("Server and clients start only with the same digest:"),
         Line(scenario.digest, wrap=False),
     ]
 
 
+def _limits(scenario: FederatedScenario) -> list[Block]:
+    task = scenario.task
+    limits = [
+        *([f"{task.most_memory_mb:g} MB of memory"] if task.most_memory_mb is not None else []),
+        *([f"{count_text(task.most_bytes)} bytes"] if task.most_bytes is not None else []),
+        *([f"{task.most_seconds:g} s of computation"] if task.most_seconds is not None else []),
+    ]
+    if not limits:
+        return []
+    text = f"A client takes no part in a round that takes more of it than {join_words(limits)}; the plan takes less."
+    return [Line(text)]
+
+
 def protection_blocks(scenario: FederatedScenario) -> list[Block]:
     """The rounds, and the parties that their sums are protected against."""
-    found: list[Block] = [
-        Line(f"{count_text(scenario.count)} clients train a model of {count_text(scenario.size)} weights.")
+    facts, task = federated_plan(scenario), scenario.task
+    holds, update = facts["withstands"], facts["update"]
+    asked = f"{count_text(scenario.cohort)} of {count_text(scenario.count)} clients, drawn anew for each round,"
+    asked = asked if scenario.cohort < scenario.count else f"{count_text(scenario.count)} clients"
+    many = f"up to {task.rounds}" if scenario.newton or task.early_stop is not None else f"{task.rounds}"
+    blocks: list[Block] = [
+        Line(
+            f"{asked} train a {task.model} model of {count_text(scenario.size)} weights by {task.method}, in {many} "
+            f"rounds. A round has {len(facts['stages'])} stages: {', '.join(facts['stages'])}."
+        )
     ]
     if scenario.split_text is not None:
-        found.append(Line(f"A simulation: {scenario.split_text}, by the public seed {scenario.seed}."))
-    return found
+        blocks.append(Line(f"A simulation: {scenario.split_text}, by the public seed {scenario.seed}."))
+    if scenario.plain:
+        return [*blocks, Line(f"PLAIN: nothing is hidden from {scenario.server}. For comparison only.", "bold red")]
+    who = "may lie" if task.server == "malicious" else "follows the protocol, but may look (semi-honest)"
+    blocks += [
+        Line(
+            f"The server {who}. Each client has {facts['neighbours']} holders of its shares; {facts['threshold']} of "
+            "them open what it hid."
+        ),
+        Line(
+            f"A round withstands {count_text(holds['corrupt'])} clients that work with the server, and "
+            f"{count_text(holds['dropped'])} that drop out. The largest coalition tolerated: "
+            f"{count_text(holds['largest_coalition'])} clients."
+        ),
+        Line(
+            f"No sum of fewer than {max(1, holds['smallest_group'])} honest clients is ever open to the server"
+            + (", whoever it says dropped out." if task.server == "malicious" else ".")
+        ),
+    ]
+    if update is not None:
+        blocks.append(
+            Line(
+                f"Updates are clipped to a norm of {update['clip']:g} and rounded to multiples of "
+                f"{1 / update['scale']:.3g}: a weight's mean update is off by {update['error']:.2g} at the most "
+                f"(precision allows {update['allowed']:.2g})."
+            )
+        )
+    return blocks
 
 
 def knowledge_blocks(scenario: FederatedScenario) -> list[Block]:
-    """What the server and the clients learn."""
+    """What the server and the clients learn, and what the models of the rounds tell."""
     rows = tuple((one["what"], ", ".join(one["to"])) for one in revealed(scenario))
-    return [Grid("Who learns what", ("what", "who"), rows, frozenset({0, 1}))]
+    return [
+        Grid("Who learns what", ("what", "who"), rows, frozenset({0, 1})),
+        *intermediate_blocks(scenario),
+    ]
+
+
+def _time(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -137,6 +137,7 @@ def merged_work(works: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "rounds": sum(one["rounds"] for one in works),
         "seconds": max((one["seconds"] for one in works), default=0.0),
+        "memory": max((one["memory"] for one in works), default=0),
         "clipped_updates": sum(one["clipped_updates"] for one in works),
     }
 

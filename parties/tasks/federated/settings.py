@@ -329,13 +329,15 @@ def read_federated(path: Path, raw: Mapping[str, Any]) -> FederatedScenario:
     Raises:
         UsageError: it is not a valid scenario.
     """
+    from parties.tasks.federated.costs import check_limits
+
     scenario = read_star(path, raw, FederatedScenario, FederatedTask, _check, _HEAD)
     try:
-        nothing = np.zeros(scenario.size)
-        for phase in scenario.phases:
-            scenario.round(phase, 1, nothing)  # which refuses a choice that cannot be
+        problems = list(check_limits(scenario))  # which plans each round, and so refuses a choice that cannot be
     except UsageError as error:
         raise UsageError(f"{path}: {error.message}", error.hint) from None
+    for problem in problems[:1]:
+        raise UsageError(f"{path}: [task] {problem.message}", problem.hint)
     return scenario
 
 

@@ -26,7 +26,12 @@ def _result(host: Host) -> dict[str, Any]:
     """What a process of clients reports: with what its clients' work took."""
     parts = [one.client.part for one in host.hosted.values() if isinstance(one.client, FederatedClient)]
     works = [
-        {"rounds": part.spent.rounds, "seconds": part.spent.seconds, "clipped_updates": part.spent.clipped}
+        {
+            "rounds": part.spent.rounds,
+            "seconds": part.spent.seconds,
+            "memory": part.spent.memory,
+            "clipped_updates": part.spent.clipped,
+        }
         for part in parts
     ]
     found = {**hosts_result(host), "work": merged_work(works)}

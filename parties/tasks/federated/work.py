@@ -14,6 +14,7 @@ from mpc.errors import DataError, ProtocolError
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
 from parties.scenario.problems import quote
+from parties.tasks.federated.costs import alone_epochs
 from parties.tasks.federated.data import OwnRows
 from parties.tasks.federated.figures import comparison_of, evaluation_of
 from parties.tasks.federated.newton_rounds import family_of
@@ -166,7 +167,7 @@ def _evaluated(scenario: FederatedScenario, number: int, train: Rows, held: Rows
         return Stream(derive(scenario.public_seed, f"federated personal model/{kind}/{number}"))
 
     longer = replace(scenario.local, epochs=task.personal_epochs, proximal=0.0)
-    by_itself = replace(longer, epochs=max(task.personal_epochs, min(task.rounds * task.epochs, 100)))
+    by_itself = replace(longer, epochs=alone_epochs(scenario))
     models: dict[Kind, Array] = {"global": w}
     for kind in compared.kinds:
         if kind == "alone":
