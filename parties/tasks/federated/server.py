@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Coroutine
 from logging import Logger
-from typing import Any
+from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError
 from mpc.randomness.streams import os_entropy
@@ -14,6 +14,7 @@ from mpc.star.stage import Gather
 from parties.base.memory import peak_memory
 from parties.base.reporter import Reporter
 from parties.tasks.federated.clients import round_name
+from parties.tasks.federated.kept_state import keeper, kept_state
 from parties.tasks.federated.record import server_result
 from parties.tasks.federated.rounds import ServerState, first_state, play
 from parties.tasks.federated.settings import FederatedScenario, Round
@@ -22,6 +23,9 @@ from parties.trust.rounds import new_session
 from protocols.aggregation.server import Aggregated, BeforeRelease
 from protocols.aggregation.settings import Occasion
 from protocols.federated.programs import among, federated_server, plain_server, replayed
+
+FAREWELL: Final = 5.0
+"""Seconds in which a server that is started again after the last round tells clients that still wait: it is done."""
 
 
 def serve(
@@ -43,16 +47,18 @@ def serve(
         log.warning(text)
         reporter.log("warning", text)
 
-    links = _Links(scenario, seat, reporter, say)
+    state, keep = kept_state(scenario, seat.state) or first_state(scenario), keeper(seat.state)
+    if state.history:
+        log.info("started again after round %d", state.t - 1)
+    links = _Links(scenario, seat, reporter, say, FAREWELL if state.phase == "done" else None)
     code: str | None = BeaverlodgeError.code
     try:
         meet()
         log.info("%d of %d joined", len(links.server.join()), scenario.count)
         met, computed = time.perf_counter(), seat.computed()
-        state = first_state(scenario)
         while state.phase != "done":
             links.begins(state)
-            state = play(scenario, state, links, _kept_nowhere, say)
+            state = play(scenario, state, links, keep, say)
         computed = seat.computed() - computed
         code = None
         finished = time.perf_counter()
@@ -65,18 +71,24 @@ def serve(
         links.server.part(code)
 
 
-def _kept_nowhere(state: ServerState) -> None:
-    """What a server does with its state that keeps none."""
-
-
 class _Links:
     """The star's server for one run of the study: round numbers, attempts, and what went over the links.
+
+    Args:
+        join: seconds to wait for the clients; those of the scenario where left out.
 
     Attributes:
         session: the run's own name.
     """
 
-    def __init__(self, scenario: FederatedScenario, seat: Seat, reporter: Reporter, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        scenario: FederatedScenario,
+        seat: Seat,
+        reporter: Reporter,
+        say: Callable[[str], None],
+        join: float | None = None,
+    ) -> None:
         self._scenario = scenario
         self._seat = seat
         self._reporter = reporter
@@ -87,7 +99,7 @@ class _Links:
         self._t = 0
         self.session = new_session(seat.first)
         session = scenario.session
-        limits = StarLimits(session.connect_timeout, session.deadline, seat.patience)
+        limits = StarLimits(session.connect_timeout if join is None else join, session.deadline, seat.patience)
         self.server = StarServer(
             seat.network,
             scenario.star_names,

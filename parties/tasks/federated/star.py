@@ -68,4 +68,5 @@ STAR: Final = Star(
     entries=lambda scenario: scenario.size,
     release=release_of,
     quorum=lambda scenario: scenario.round_without_model(scenario.phases[-1], 1).settings.quorum,
+    survives=True,
 )
