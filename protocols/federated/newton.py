@@ -213,7 +213,14 @@ class Pooled:
 
 
 def pooled(w: Array, sums: Mapping[str, Array], layout: Layout, clients: int) -> Pooled:
-    """What the decoded sums of `clients` clients are."""
+    """What the decoded sums of `clients` clients are.
+
+    Their errors are those of `Layout.bound`, but for the float64 of the sums as they are, not as they could be.
+    """
+
+    def error(name: str) -> float:
+        return clients / (2 * layout.part(name).scale) + 2.0**-53 * float(np.abs(sums[name]).max())
+
     return Pooled(
         w,
         sums["gradient"],
@@ -221,7 +228,7 @@ def pooled(w: Array, sums: Mapping[str, Array], layout: Layout, clients: int) ->
         float(sums["deviance"][0]),
         float(sums["rows"][0]),
         round(float(sums["unfit"][0])),
-        (layout.bound("gradient", clients), layout.bound("fisher", clients), layout.bound("deviance", clients)),
+        (error("gradient"), error("fisher"), error("deviance")),
     )
 
 
@@ -310,7 +317,7 @@ def newton_step(fit: Newton, sums: Pooled, *, same: bool) -> Newton:
     if (coefficient > LARGEST_ERROR or se > 10 * LARGEST_ERROR) and (found.reached or before is None):
         raise DataError(
             f"the sums are so coarse that coefficients are uncertain by {max(coefficient, se):.1g} standard errors",
-            "narrow the `range` of features that fill little of theirs, lower `most_rows`, or leave out a feature that "
+            "set `standardise`, narrow the `range` of features that fill little of theirs, or leave out a feature that "
             "is nearly a sum of others",
         )
     return found
