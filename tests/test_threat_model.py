@@ -58,13 +58,15 @@ def scenarios() -> Iterator[tuple[str, str]]:
             yield f"{name}, {split[13:18]}", f"kind = 'linear_regression'\ntarget = 'y'\n{split}{task}"
     yield "statistics", f"kind = 'statistics'\n{EVERY_STATISTIC}"
     yield "all statistics", f"kind = 'statistics'\nmin_cell = 0\n{EVERY_STATISTIC}"
+    yield "private", "kind = 'statistics'\ncolumns = ['x']\n[privacy]\nepsilon = 1\nclip = { x = [0, 1] }\n"
 
 
 def plan_of(folder: Path, task: str, owners: int) -> Plan:
     text = "schema = 1\nname = 'told'\n"
     for k in range(owners):
         width = "features = ['x']\n" if "vertical" in task else ""
-        text += f"[parties.owner{k}]\nrole = 'owner'\nrows = {ROWS}\n{width}"
+        rows = "" if "privacy" in task else f"rows = {ROWS}\n"
+        text += f"[parties.owner{k}]\nrole = 'owner'\n{rows}{width}"
     (folder / "told.toml").write_text(f"{text}[parties.helper]\nrole = 'helper'\n[task]\n{task}")
     return planned(load_scenario(folder / "told.toml"))[1]
 

@@ -28,6 +28,7 @@ from parties.scenario.models import (
     TestingSpec,
 )
 from parties.scenario.network import CutSpec, NetworkSpec
+from parties.scenario.privacy import PrivacySpec
 from parties.scenario.star import ClientsSpec, StarParty
 from parties.tasks.registry import KINDS
 
@@ -36,6 +37,7 @@ MODELS: Final[Mapping[str, tuple[type[Table], ...]]] = {
     "top": (Head,),
     "parties": (PartySpec,),
     "others": (SessionSpec, RosterSpec, TestingSpec),
+    "privacy": (PrivacySpec,),
     "network": (NetworkSpec,),
     "cuts": (CutSpec,),
     "parties of a secure sum": (StarParty,),

@@ -15,6 +15,7 @@ from parties.report.summary import reveals_grid
 from parties.scenario.file import Scenario, SqlSource
 from parties.scenario.star import StarScenario
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, plural
+from parties.tasks.base import told_beside
 from parties.tasks.registry import Plans, job_of, kind_of
 from parties.trust.consent import Approvable, consent_digest
 from parties.trust.roster import Keyed
@@ -177,6 +178,8 @@ def _listing(title: str, text: str) -> list[Block]:
 def _settings(scenario: Scenario) -> list[tuple[str, str]]:
     task: dict[str, Any] = scenario.agreement()["task"]
     rest = {key: value for key, value in task.items() if value is not None and value != {}}
+    if scenario.privacy is not None:
+        rest["privacy"] = scenario.privacy.text
     return [("seed", str(scenario.seed)), *((key, setting_text(value)) for key, value in rest.items())]
 
 
@@ -211,7 +214,8 @@ def _learns_blocks(scenario: Scenario, plans: Plans) -> list[Block]:
         _, plan = plans.of(scenario, rows, features)
     except (DataError, UsageError):  # the stand-in rows were refused; the real ones may be accepted
         return [Line(""), Line(job.notice.outcome(scenario))]
-    told = kind_of(scenario).show().side_facts(split=scenario.vertical)
+    show, private = kind_of(scenario).show(), scenario.privacy is not None
+    told = told_beside(show, split=scenario.vertical, private=private)
     return [
         _reveals_grid(plan),
         Line(""),

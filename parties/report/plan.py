@@ -29,7 +29,7 @@ from parties.show.blocks import (
     seconds_text,
     short_bytes,
 )
-from parties.tasks.base import PlanText
+from parties.tasks.base import PlanText, told_beside
 from parties.tasks.registry import job_of, kind_of, star_of
 
 if TYPE_CHECKING:
@@ -161,9 +161,13 @@ def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -
     bound = "at most " if plan.forks else ""
     where, name = ("network", "the scenario's network") if network else ("wan", "a wide-area network")
     return (
-        f"{bound}{count_text(facts['rounds'])} rounds; each owner sends {short_bytes(most)}, {plan.helper} "
+        f"{bound}{_numbered(facts['rounds'], 'round')}; each owner sends {short_bytes(most)}, {plan.helper} "
         f"{short_bytes(plan.bytes_sent[plan.helper])}; about {_duration(facts['seconds'][where])} on {name}."
     )
+
+
+def _numbered(count: int, noun: str) -> str:
+    return f"{count_text(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def check_faults_of(scenario: Scenario, plan: Plan) -> None:
@@ -262,11 +266,12 @@ def _slowest_text(network: NetworkSpec | None) -> str:
 
 def _learns_blocks(facts: dict[str, Any], plan: Plan, scenario: Scenario) -> list[Block]:
     record = {"revealed": facts["reveals"], "parties": {owner: {"role": "owner"} for owner in plan.owners}}
-    masks = count_text(facts["masks"])
+    masks = _numbered(facts["masks"], "mask")
+    split = any(item.what == ALIGNMENT for item in plan.reveals)
     return [
         reveals_grid(record, "What the owners will learn"),
         Line(""),
-        Line(kind_of(scenario).show().side_facts(split=any(item.what == ALIGNMENT for item in plan.reveals))),
+        Line(told_beside(kind_of(scenario).show(), split=split, private=scenario.privacy is not None)),
         Grid(
             f"What {plan.helper} will learn",
             ("no value, but",),
@@ -275,6 +280,6 @@ def _learns_blocks(facts: dict[str, Any], plan: Plan, scenario: Scenario) -> lis
         Line(""),
         Line(
             "Nobody is shown anything else: every other opening is under a uniform mask of its own. The plan's dry "
-            f"run drew {masks} masks, and refuses a second opening under any of them."
+            f"run drew {masks}, and refuses a second opening under any of them."
         ),
     ]

@@ -35,6 +35,7 @@ _KEYS: Final = (
     "inference",
     "fit",
     "calibration",
+    "privacy",
     "statistics",
     "predict",
     "program",

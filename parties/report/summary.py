@@ -30,6 +30,7 @@ from parties.show.blocks import (
     size_text,
     table,
 )
+from parties.tasks.base import told_beside
 from parties.tasks.registry import kind_of_record
 
 if TYPE_CHECKING:
@@ -245,8 +246,11 @@ def nothing_else(record: Mapping[str, Any]) -> str:
         return show.nothing_else
     helpers = [str(n) for n, entry in table(record.get("parties")).items() if table(entry).get("role") == "helper"]
     split = any(table(item).get("what") == ALIGNMENT for item in entries(record.get("revealed")))
-    helper = f" {', '.join(helpers)} was shown no value, only how many rows and columns there are." if helpers else ""
-    return f"Nothing else was opened but under uniform masks, each used once. {show.side_facts(split=split)}{helper}"
+    private = bool(table(record.get("privacy")))
+    counts = "columns" if private else "rows and columns"
+    helper = f" {', '.join(helpers)} was shown no value, only how many {counts} there are." if helpers else ""
+    told = told_beside(show, split=split, private=private)
+    return f"Nothing else was opened but under uniform masks, each used once. {told}{helper}"
 
 
 def _readers(item: Mapping[str, Any], owners: Sequence[str]) -> str:

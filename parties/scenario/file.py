@@ -31,6 +31,7 @@ from parties.scenario.models import (
 )
 from parties.scenario.network import NetworkSpec, check_network, read_network
 from parties.scenario.partition import task_of
+from parties.scenario.privacy import PrivacySpec
 from parties.scenario.problems import (
     Model,
     Problem,
@@ -43,7 +44,7 @@ from parties.scenario.problems import (
     show_value,
 )
 from parties.scenario.program import ProgramFile
-from parties.scenario.task import Readers, check_shares, read_task
+from parties.scenario.task import Readers, check_shares, make_private, read_task
 from parties.scenario.toml_text import parse_toml, read_text_file
 
 __all__ = [
@@ -70,10 +71,11 @@ PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 NAME_HINT = "use small letters, digits and _, starting with a letter, at most 63"
 _STAR_ROLES = ("server", "client")
 _HEAD_KEYS = ("schema", "name", "seed")
-_TABLE_KEYS = ("parties", "task", "network", "faults", "session", "testing", "roster")
+_TABLE_KEYS = ("parties", "task", "privacy", "network", "faults", "session", "testing", "roster")
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "the top of the file": _HEAD_KEYS,
     "[parties.NAME]": tuple(PartySpec.model_fields),
+    "[privacy]": tuple(PrivacySpec.model_fields),
     "[network]": tuple(NetworkSpec.model_fields),
     "[faults]": tuple(FaultsSpec.model_fields),
     "[session]": tuple(SessionSpec.model_fields),
@@ -117,6 +119,7 @@ def _read_tables(
     session = yield from _read_optional(SessionSpec, raw, "session", elsewhere)
     testing = yield from _read_optional(TestingSpec, raw, "testing", elsewhere)
     roster = yield from _read_optional(RosterSpec, raw, "roster", elsewhere)
+    privacy = yield from _read_optional(PrivacySpec, raw, "privacy", elsewhere)
     if parties is not None:
         yield from check_roles(parties)
         yield from check_links(parties)
@@ -130,6 +133,8 @@ def _read_tables(
         reader = readers[task.kind]
         if parties is not None and not reader.shares(task):
             yield from check_shares(parties)
+        if privacy is not None:
+            task = yield from make_private(reader, task, privacy, parties, readers)
         task = yield from reader.settle(task, parties)
     if head is None or task is None or parties is None:
         return None
@@ -138,6 +143,7 @@ def _read_tables(
         seed=head.seed,
         parties=parties,
         task=task,
+        privacy=privacy,
         network=network,
         faults=faults,
         session=session or SessionSpec(),
@@ -164,6 +170,7 @@ class Scenario(BaseModel):
     seed: int
     parties: dict[str, PartySpec]
     task: SerializeAsAny[Task]
+    privacy: PrivacySpec | None = None
     network: NetworkSpec | None
     faults: FaultsSpec | None = None
     session: SessionSpec
@@ -244,11 +251,12 @@ class Scenario(BaseModel):
     def agreement(self) -> dict[str, Any]:
         """All that the parties must agree on, as plain JSON values."""
         left_out: Any = {"parties": {"__all__": _LOCAL_SETTINGS}, "roster": {"file"}}
-        left_out |= dict.fromkeys(("path", "data_from", "network", "faults", "program", "given"), True)
+        left_out |= dict.fromkeys(("path", "data_from", "privacy", "network", "faults", "program", "given"), True)
         values = self.model_dump(mode="json", exclude=left_out)
         network = self.network.agreement() if self.network is not None else None
         # The owners' order matters, and a JSON object has none.
         named = {} if self.program is None else {"program": self.program.facts}
+        named |= {} if self.privacy is None else {"privacy": self.privacy.model_dump(mode="json")}
         named |= {} if self.faults is None else {"faults": self.faults.model_dump(mode="json")}
         return {"schema": SCHEMA, "party_order": list(self.parties), **values, "network": network, **named}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parties.scenario.models import PartySpec, Task
+from parties.scenario.privacy import PrivacySpec
 from parties.scenario.problems import Problem, Reading, nearest, read_table, show_value
 
 Parties = Mapping[str, PartySpec]
@@ -31,12 +32,15 @@ class TaskReader:
             file's, so that digests are equal. The parties are None if they are not valid.
         prepare: reads what needs more than a type from the table as the file has it.
         shares: whether each owner keeps, or has, a share of a model that nobody sees.
+        noisy: checks settings against [privacy], and returns the task with those that follow; None: this kind has
+            no differential privacy.
     """
 
     model: type[Task]
     settle: Callable[[Any, Parties | None], Reading[Task]]
     prepare: Callable[[dict[str, Any]], Reading[dict[str, Any]]] = _keep_table
     shares: Callable[[Any], bool] = _no_shares
+    noisy: Callable[[Any, PrivacySpec], Reading[Task]] | None = None
 
 
 Readers = Mapping[str, TaskReader]
@@ -75,6 +79,21 @@ def read_task(
     if isinstance(raw, Mapping):
         raw = yield from kind.prepare(table)
     return (yield from read_table(kind.model, raw, "[task]", {**others, **rest}))
+
+
+def make_private(
+    reader: TaskReader, task: Task, privacy: PrivacySpec, parties: Parties | None, readers: Readers
+) -> Reading[Task]:
+    """The task under [privacy], with the settings that follow from it."""
+    if reader.noisy is None:
+        kinds = " or ".join(f'"{name}"' for name, one in readers.items() if one.noisy is not None)
+        yield Problem(f'[privacy] is for kind = {kinds}, and this is "{task.kind}"', "remove [privacy]")
+        return task
+    for name, party in (parties or {}).items():
+        if party.rows is not None:
+            message = f"[parties.{name}] rows tells an exact number of patients, which [privacy] keeps back"
+            yield Problem(message, f"remove 'rows' there: {name} then shows only that it has min_rows of them")
+    return (yield from reader.noisy(task, privacy))
 
 
 def check_shares(parties: Parties) -> Iterator[Problem]:

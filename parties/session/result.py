@@ -48,10 +48,11 @@ def result_of(
         reveals: what was opened.
     """
     plan = agreement.plan
+    told = {owner: {"train": train, "test": test} for owner, (train, test) in agreement.rows.items()}
     return {
         "party": {"role": scenario.parties[me].role, "pid": os.getpid(), **entry},
         "session": agreement.session.hex(),
-        "rows": {owner: {"train": train, "test": test} for owner, (train, test) in agreement.rows.items()},
+        "rows": told if scenario.privacy is None else None,
         "plan": {
             "digest": plan.digest,
             "rounds": len(plan.rounds),

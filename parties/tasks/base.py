@@ -100,6 +100,13 @@ def side_facts(*, split: bool) -> str:
     return "The owners also learn each other's numbers of rows."
 
 
+def told_beside(show: Show, *, split: bool, private: bool) -> str:
+    """Facts that owners learn of each other besides the openings, of a kind and under [privacy] or not."""
+    if private:
+        return "Of each other's numbers of rows the owners learn only that there are min_rows at least."
+    return show.side_facts(split=split)
+
+
 def no_figures(record: Mapping[str, Any]) -> dict[str, Any]:
     """`headline` of a kind without a number to compare runs by."""
     return {}

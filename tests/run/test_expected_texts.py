@@ -54,7 +54,7 @@ HELP = (
     "trace",
 )
 PLANS = (
-    *("devices", "hips_linear", "registry_statistics", "split_model", "two_hospitals", "vertical"),
+    *("devices", "hips_linear", "registry_private", "registry_statistics", "split_model", "two_hospitals", "vertical"),
     "wan_auto",
 )
 RECORDS = ("logistic", "linear", "statistics", "secure_sum", "hidden-north", "hidden-helper", "predict-north")

@@ -16,6 +16,7 @@ from parties.data.features import Feature, read_features
 from parties.data.header import Origin
 from parties.data.plain_table import PlainTable, category_codes, check_rows, table_notes
 from parties.data.read import RawTable, open_source
+from parties.data.table import FEWEST_ROWS
 from parties.data.target import read_event
 from parties.scenario.file import Scenario
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
@@ -36,7 +37,9 @@ def load_statistics_table(scenario: Scenario, owner: str) -> PlainTable:
     form = TextForm(spec.encoding, spec.decimal, spec.thousands)
     with open_source(scenario.data_source(owner), owner, scenario.directory, form) as raw:
         table = _read(raw, task, owner)
-        check_rows(raw.where, owner, spec.rows, table.rows)
+        # With [privacy] nobody is told the number of rows, so that each owner itself sees whether they are enough.
+        fewest = FEWEST_ROWS if scenario.privacy is None else max(FEWEST_ROWS, task.min_rows)
+        check_rows(raw.where, owner, spec.rows, table.rows, fewest)
         _check_grids(raw.where, table, task)
     return table
 

@@ -15,10 +15,14 @@ from parties.tasks.extent import Extent
 from parties.tasks.plain import stated_extent, stated_rows
 from parties.tasks.regression import NOT_STATED
 from parties.tasks.statistics.data import load_statistics_table
+from parties.tasks.statistics.private_plan import privacy_notice, private_plan_text
+from parties.tasks.statistics.private_record import privacy_facts, private_statistics_facts
+from parties.tasks.statistics.private_settings import own_stream, with_noise
 from parties.tasks.statistics.record import statistics_facts
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
-from protocols.statistics.job import MOST_ROWS, Opened, statistics_job
+from protocols.statistics.job import MOST_ROWS, statistics_job
 from protocols.statistics.own_cells import OwnColumns
+from protocols.statistics.private import PrivateSettings, private_statistics_job
 from protocols.statistics.settings import StatisticsSettings, Survival
 
 
@@ -58,26 +62,49 @@ def _width(scenario: Scenario) -> int:
     return len(task.numbers) + len(task.grouping) + len(task.events)
 
 
+def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
+    """What the others are told of so many rows: with [privacy], the fewest that an owner may have."""
+    return (rows if scenario.privacy is None else scenario.task_as(StatisticsTask).min_rows), 0
+
+
 def _shapes(scenario: Scenario) -> tuple[Rows, int]:
+    if scenario.privacy is not None:
+        return dict.fromkeys(scenario.owners, _counts(scenario, 0)), _width(scenario)
     return stated_rows(scenario, load_statistics_table), _width(scenario)
 
 
 def _extent(scenario: Scenario, table: PlainTable | None) -> Extent:
+    if scenario.privacy is not None:
+        told, _ = _counts(scenario, 0)
+        return Extent(_width(scenario), True, dict.fromkeys(scenario.owners, told), split=False)
     return stated_extent(scenario, table, _width(scenario))
 
 
-def _plan(settings: StatisticsSettings) -> Plan:
+def _settings(scenario: Scenario, rows: Rows, columns: int) -> StatisticsSettings | PrivateSettings:
+    plain = statistics_settings(scenario, rows, columns)
+    return plain if scenario.privacy is None else with_noise(plain, scenario.privacy)
+
+
+def _plan(settings: StatisticsSettings | PrivateSettings) -> Plan:
+    if isinstance(settings, PrivateSettings):
+        of = settings.statistics
+        return make_plan(lambda p: private_statistics_job(p, None, None, settings), of.owners, of.helper)
     return make_plan(lambda p: statistics_job(p, None, settings), settings.owners, settings.helper)
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: PlainTable) -> ProgramFactory:
     rows = {owner: agreement.rows[owner] for owner in scenario.owners}
-    settings = statistics_settings(scenario, rows, len(agreement.columns))
+    settings = agreement.settings or _settings(scenario, rows, len(agreement.columns))
     own = OwnColumns(dict(zip(table.columns, table.values.T, strict=True)), table.rows)
+    if isinstance(settings, PrivateSettings):
+        stream = own_stream(scenario, table.owner, agreement.session)
+        return lambda p: private_statistics_job(p, own, stream, settings)
     return lambda p: statistics_job(p, own, settings)
 
 
 def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
+    if scenario.privacy is not None:
+        return []
     least = scenario.task_as(StatisticsTask).min_cell
     rows = {owner: agreement.rows[owner][0] for owner in scenario.owners}
     few = [owner for owner, own in rows.items() if sum(rows.values()) - own < least]
@@ -86,14 +113,18 @@ def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
     return [f"beside {few[0]} the others have fewer than min_cell = {least} rows together: everything will be withheld"]
 
 
-def _record(scenario: Scenario, agreement: Agreement, opened: Opened | None) -> dict[str, Any]:
+def _record(scenario: Scenario, agreement: Agreement, opened: Any) -> dict[str, Any]:
     if opened is None:
-        return {"statistics": None}
-    settings = statistics_settings(scenario, agreement.rows, len(agreement.columns))
-    return {"statistics": statistics_facts(opened, settings)}
+        return {"statistics": None, "privacy": None}
+    settings = agreement.settings or _settings(scenario, agreement.rows, len(agreement.columns))
+    if isinstance(settings, PrivateSettings):
+        return {"statistics": private_statistics_facts(opened, settings), "privacy": privacy_facts(settings)}
+    return {"statistics": statistics_facts(opened, settings), "privacy": None}
 
 
-def _plan_text(settings: StatisticsSettings, scenario: Scenario) -> PlanText:
+def _plan_text(settings: StatisticsSettings | PrivateSettings, scenario: Scenario) -> PlanText:
+    if isinstance(settings, PrivateSettings):
+        return private_plan_text(settings, scenario)
     from parties.tasks.statistics.plan import statistics_plan_text
 
     return statistics_plan_text(settings)
@@ -107,11 +138,10 @@ def _data_notice(scenario: Scenario, me: str, table: PlainTable | None) -> list[
         for what, columns in (("numbers", task.numbers), ("categories", task.grouping), ("events", task.events))
         if columns
     ]
-    return [
-        *rows,
-        ("rows", NOT_STATED if count is None else count_text(count)),
-        ("small cells", " ".join(_cell_rules(scenario))),
-    ]
+    rows.append(("rows", NOT_STATED if count is None else count_text(count)))
+    if scenario.privacy is not None:
+        return [*rows, *privacy_notice(scenario.privacy)]
+    return [*rows, ("small cells", " ".join(_cell_rules(scenario)))]
 
 
 def _cell_rules(scenario: Scenario) -> list[str]:
@@ -131,6 +161,8 @@ def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
     task = scenario.task_as(StatisticsTask)
+    if scenario.privacy is not None:
+        return ["[privacy] tells small counts, with noise, which a largest_epsilon in the policy allows"]
     if task.min_cell < least:
         return [f"min_cell = {task.min_cell}" + ("" if task.min_cell else " tells every cell")]
     return ['missing_cells = "told"'] if task.missing_cells == "told" else []
@@ -149,10 +181,10 @@ def _outcome(scenario: Scenario) -> str:
     return outcome_for_all(scenario, reveal_names(scenario))
 
 
-STATISTICS: Job[PlainTable, StatisticsSettings, Opened] = Job(
-    data=Data(load=load_statistics_table, shapes=_shapes, extent=_extent),
+STATISTICS: Job[PlainTable, StatisticsSettings | PrivateSettings, Any] = Job(
+    data=Data(load=load_statistics_table, shapes=_shapes, extent=_extent, counts=_counts),
     run=Run(
-        settings=statistics_settings,
+        settings=_settings,
         plan=_plan,
         program=_program,
         record=_record,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits
 from parties.tasks.base import Show
+from parties.tasks.statistics.private_show import columns_grid, notes, spent_text
 
 _MOST_TIMES: Final = 12
 """The most points of a survival curve that are shown; the record has all."""
@@ -25,14 +26,15 @@ def statistics_blocks(record: Mapping[str, Any]) -> list[Block]:
     found = table(record.get("statistics"))
     if not found:
         return []
-    blocks: list[Block] = []
+    privacy = table(record.get("privacy"))
+    blocks: list[Block] = [Line(""), Line(spent_text(privacy))] if privacy else []
     by = table(found.get("by"))
     if by:
         blocks.append(_groups_grid(by))
-    blocks += _description_grids(found, by)
+    blocks += columns_grid(found, by) if privacy else _description_grids(found, by)
     for parts in (_histograms, _tables, _correlations, _t_tests, _survival):
         blocks += parts(found, by)
-    return [*blocks, *_marks_note(found)]
+    return [*blocks, *(notes(privacy) if privacy else _marks_note(found))]
 
 
 def _marks_note(found: Mapping[str, Any]) -> list[Block]:
@@ -147,7 +149,8 @@ def _tables(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
             rows = tuple((str(n), *map(_count, line)) for n, line in zip(levels, counts, strict=False))
             heads = (str(a.get("column")), *map(str, entries(b.get("levels"))))
             blocks.append(Grid(f"{a.get('column')} by {b.get('column')}{where}", heads, rows))
-            blocks.append(Line(_chi_square_text(group, "Chi-square")))
+            if "intervals" not in group:  # there is no such test of noisy counts
+                blocks.append(Line(_chi_square_text(group, "Chi-square")))
     return blocks
 
 

@@ -1,4 +1,4 @@
-"""A sum with noise that nobody knows."""
+"""Sums with noise that nobody knows: of words, and the counts and sums of a column."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from math import sqrt
 
 import numpy as np
 
+from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public
-from mpc.testing import integers, own
+from mpc.testing import integers, own, words
 from protocols.privacy.noisy_sum import Noise, noisy_sum
-from tests.testing.cases.case import Case, Cost, View, each_in_turn
+from protocols.statistics.own_cells import OwnColumns
+from protocols.statistics.private import Clip, PrivateSettings, private_settings, private_statistics_job
+from protocols.statistics.settings import StatisticsSettings
+from tests.testing.cases.case import Case, Cost, View, each_in_turn, two_others_trade
 from tests.testing.cases.costs import WORD
 
 PARTS = 60  # that 2, 3, 4 or 5 owners divide
@@ -28,6 +32,27 @@ async def _noisy(p: Party, mine: Array, own_noise: Array) -> Public:
     return await noisy_sum(p, mine, own_noise, noise_of(len(p.owners)), what="noisy total", why="agreed")
 
 
+HIGHEST = 16
+
+
+def settings_of(owners: tuple[str, ...], rows: int) -> PrivateSettings:
+    asked = StatisticsSettings(owners, "helper", (rows,) * len(owners), columns=("age",), statistics=("count", "sd"))
+    return private_settings(asked, [("age", Clip(0, HIGHEST))], 1.0, 1e-6)
+
+
+async def _statistics(p: Party, ages: Array, key: Array) -> tuple[Array, ...]:
+    """The randomness of an owner's own noise is its input, too."""
+    own_columns = None if p.dry else OwnColumns({"age": ages.view(np.int64).astype(float)}, len(ages))
+    stream = None if p.dry else Stream(key.tobytes())
+    found = await private_statistics_job(p, own_columns, stream, settings_of(p.owners, ages.shape[0]))
+    return () if found is None else (found,)
+
+
+def _statistics_reference(ages: tuple[Array, ...], keys: tuple[Array, ...]) -> Array:
+    u = 2 * np.concatenate(ages) / HIGHEST - 1
+    return np.array([len(u), u.sum(), (2 * u**2 - 1).sum()])
+
+
 # An owner's addend and its noise trade: the sum stays, and hides which of them it is.
 CASES: dict[str, Case] = {
     "noisy sum": Case(
@@ -38,5 +63,18 @@ CASES: dict[str, Case] = {
         Cost(1, 3 * WORD, 3 * WORD, {"m": 3}),
         View(owners=(2, 3), soak_from=3, secrets=lambda n: each_in_turn(n, (500, 0), (0, 500))),
         bias=sqrt(VARIANCE) / 10,
+    ),
+    "private statistics": Case(
+        _statistics,
+        _statistics_reference,
+        [own(integers(("m",), 0, HIGHEST)), own(words((4,)))],
+        _TAIL * settings_of(("a", "b"), 1).deviation,
+        Cost(1, 3 * WORD, 3 * WORD, {"m": 3}),
+        View(
+            owners=(3,),
+            soak_from=4,
+            secrets=lambda n: two_others_trade([1, 5, 16], [[1, 2, 3, 4]] * n),
+            addends=True,
+        ),
     ),
 }

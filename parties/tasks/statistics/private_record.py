@@ -1,0 +1,131 @@
+"""From what a run of private statistics opened to the `statistics` and the `privacy` of `result.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parties.tasks.statistics.private_plan import privacy_facts_of
+from protocols.statistics.noisy_estimates import Estimate, Sums, count_of, mean_of, root_of, sum_of, variance_of
+from protocols.statistics.private import PrivateSettings, parts_of
+
+Parts = Mapping[tuple[Any, str], NDArray[np.float64]]
+
+
+def privacy_facts(settings: PrivateSettings) -> dict[str, Any]:
+    """The guarantee and what was released under it, for the record."""
+    return privacy_facts_of(settings, settings.statistics.rows[0])
+
+
+def private_statistics_facts(opened: NDArray[np.float64], settings: PrivateSettings) -> dict[str, Any]:
+    """All statistics for the record, as `statistics_facts` has them; each number with its interval for the noise.
+
+    Args:
+        opened: all releases, one after the other, in patients.
+    """
+    parts, s = parts_of(opened, settings), settings.statistics
+    groups: tuple[str | None, ...] = (None,) if s.by is None else s.levels_of(s.by)
+    return {
+        "rows": None,
+        "small_cells": None,
+        "by": None if s.by is None else _by(parts, settings, s.by),
+        "columns": {
+            column: [{"group": name, **_described(parts, settings, column, g)} for g, name in enumerate(groups)]
+            for column in s.described
+        },
+        "histograms": {
+            column: {
+                "edges": list(cells.axes[-1].edges),
+                "groups": [
+                    {"group": name, **_histogram(parts["histogram", cells.name], settings, g)}
+                    for g, name in enumerate(groups)
+                ],
+            }
+            for column, cells in s.binned.items()
+        },
+        "tables": [
+            {
+                "rows": {"column": a, "levels": list(s.levels_of(a))},
+                "columns": {"column": b, "levels": list(s.levels_of(b))},
+                "groups": [
+                    {"group": name, **_table(parts["table", cells.name], settings, g)} for g, name in enumerate(groups)
+                ],
+            }
+            for (a, b), cells in s.crossed.items()
+        ],
+        "correlations": [],
+        "t_tests": [],
+        "survival": [],
+    }
+
+
+def _count(noisy: float, settings: PrivateSettings) -> Estimate:
+    return count_of(float(noisy), settings.deviation)
+
+
+def _by(parts: Parts, settings: PrivateSettings, by: str) -> dict[str, Any]:
+    """The groups, and about how many rows each has."""
+    s = settings.statistics
+    found = [_count(one, settings) for one in parts["rows", s.group_sizes.name]]
+    return {
+        "column": by,
+        "levels": list(s.levels_of(by)),
+        "rows": [one.value for one in found[:-1]],
+        "without": found[-1].value,
+        "intervals": [_interval(one) for one in found],
+    }
+
+
+def _described(parts: Parts, settings: PrivateSettings, column: str, g: int) -> dict[str, Any]:
+    s = settings.statistics
+    counts = parts["count", s.described[column].cells.name].reshape(-1, s.groups)
+    found = {"count": _count(counts[0, g], settings)}
+    if "missing" in s.statistics:
+        found["missing"] = _count(counts[1, g], settings)
+    if ("sum", f"sum of {column}") in parts:
+        found |= _from_sums(parts, settings, column, g, float(counts[0, g]))
+    return {
+        **{key: one.value for key, one in found.items()},
+        "intervals": {key: _interval(one) for key, one in found.items()},
+    }
+
+
+def _from_sums(parts: Parts, settings: PrivateSettings, column: str, g: int, count: float) -> dict[str, Estimate]:
+    s, clip = settings.statistics, settings.clip_of(column)
+    first, squares = parts["sum", f"sum of {column}"], parts.get(("squares", f"squares of {column}"))
+    second = None if squares is None else float(squares.reshape(-1)[g])
+    of = Sums(count, float(first.reshape(-1)[g]), second, settings.deviation, settings.rounding)
+    variance = variance_of(of, clip.half)
+    found = {
+        "sum": sum_of(of, clip.centre, clip.half),
+        "mean": mean_of(of, clip.centre, clip.half),
+        "variance": variance,
+        "sd": root_of(variance),
+    }
+    return {key: one for key, one in found.items() if key in s.statistics}
+
+
+def _histogram(counts: NDArray[np.float64], settings: PrivateSettings, g: int) -> dict[str, Any]:
+    found = [_count(one, settings) for one in counts.reshape(settings.statistics.groups, -1)[g]]
+    values, intervals = [one.value for one in found], [_interval(one) for one in found]
+    return {"counts": values[1:-1], "below": values[0], "above": values[-1], "intervals": intervals}
+
+
+def _table(counts: NDArray[np.float64], settings: PrivateSettings, g: int) -> dict[str, Any]:
+    """A table without a test: chi-square's law is another one where noise is added."""
+    grid = counts if settings.statistics.by is None else counts[g]
+    found = [[_count(one, settings) for one in line] for line in grid]
+    return {
+        "counts": [[one.value for one in line] for line in found],
+        "intervals": [[_interval(one) for one in line] for line in found],
+        "chi_square": None,
+        "df": None,
+        "p": None,
+    }
+
+
+def _interval(one: Estimate) -> list[float | None]:
+    return [one.low, one.high]

@@ -1,0 +1,73 @@
+"""kind = "statistics" with [privacy]: which settings go with it, and the protocol's settings that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from parties.scenario.problems import Problem, Reading, quote
+
+if TYPE_CHECKING:
+    from mpc.randomness.streams import Stream
+    from parties.scenario.file import Scenario
+    from parties.scenario.privacy import PrivacySpec
+    from parties.tasks.statistics.settings import StatisticsTask
+    from protocols.statistics.private import PrivateSettings
+    from protocols.statistics.settings import StatisticsSettings
+
+_OF_SUMS: Final = ("sum", "mean", "variance", "sd")
+_NOT_NOISY: Final = ("quantiles", "correlations", "t_tests", "survival")
+
+
+def make_statistics_private(task: StatisticsTask, privacy: PrivacySpec) -> Reading[StatisticsTask]:
+    """The task under [privacy]: nothing of it is tested for small cells, for the tests' outcomes would be exact."""
+    for key in _NOT_NOISY:
+        if dict(task)[key]:
+            yield Problem(f"[task] {key} cannot be told with [privacy] yet", f"remove {key}, or [privacy]")
+    if ends := [one for one in ("min", "max") if one in task.statistics]:
+        hint = "each is the value of one patient; remove it from `statistics`, or [privacy]"
+        yield Problem(f"[task] {' and '.join(ends)} cannot be told with [privacy]", hint)
+    yield from _check_cells(task)
+    yield from _check_clips(task, privacy)
+    return task.model_copy(update={"min_cell": 0, "dominance": 0, "missing_cells": "told"})
+
+
+def _check_cells(task: StatisticsTask) -> Iterator[Problem]:
+    for key in ("min_cell", "dominance", "missing_cells"):
+        if key in task.model_fields_set and dict(task)[key] not in (0, "told"):
+            hint = f"leave {key} out: noise protects small cells, and a test of them would tell exact counts"
+            yield Problem(f"[task] {key} does not go with [privacy]", hint)
+
+
+def _check_clips(task: StatisticsTask, privacy: PrivacySpec) -> Iterator[Problem]:
+    summed = task.columns if set(_OF_SUMS) & set(task.statistics) else ()
+    lacking = [column for column in summed if column not in privacy.clip]
+    if lacking:
+        hint = f"add [privacy.clip] and below it {lacking[0]} = [0, 120]: values beyond are counted as the nearer end"
+        yield Problem(f"[privacy.clip] does not list {quote(lacking)}, whose values are summed up", hint)
+    if unused := [column for column in privacy.clip if column not in summed]:
+        yield Problem(f"[privacy.clip] lists {quote(unused)}, whose values are not summed up", "remove it there")
+    for column, (low, high) in privacy.clip.items():
+        if low >= high:
+            yield Problem(f"[privacy.clip] {column}: the first number is not below the second", "give the least first")
+
+
+def with_noise(settings: StatisticsSettings, privacy: PrivacySpec) -> PrivateSettings:
+    """The protocol's settings.
+
+    Raises:
+        UsageError: dp-accounting is not installed.
+    """
+    from protocols.statistics.private import Clip, private_settings
+
+    clips = [(column, Clip(low, high)) for column, (low, high) in sorted(privacy.clip.items())]
+    return private_settings(settings, clips, privacy.epsilon, privacy.delta)
+
+
+def own_stream(scenario: Scenario, owner: str, session: bytes) -> Stream:
+    """An owner's randomness of its own, for its noise in this session: from the operating system, or a test seed."""
+    from mpc.randomness.streams import Stream, derive, insecure_entropy, os_entropy
+
+    seed = scenario.testing.insecure_seed if scenario.testing else None
+    entropy = os_entropy if seed is None else insecure_entropy(seed, owner)
+    return Stream(derive(entropy("noise"), "an owner's noise", session))

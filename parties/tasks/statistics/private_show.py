@@ -1,0 +1,78 @@
+"""Statistics with [privacy] in the summary and the report: what was spent, and each estimate with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, plural, table, to_digits
+
+_WHOLE: Final = frozenset({"count", "missing"})
+_KEYS: Final = ("count", "missing", "sum", "mean", "variance", "sd")
+
+
+def spent_text(privacy: Mapping[str, Any]) -> str:
+    """What a run spent, in a sentence."""
+    noise, releases = table(privacy.get("noise")), entries(privacy.get("releases"))
+    spent = f"epsilon = {_plain(privacy.get('epsilon'))} and delta = {_plain(privacy.get('delta'))} were spent"
+    return (
+        f"Differentially private: {spent}, for each {privacy.get('unit')}, on {plural(len(releases), 'release')}. "
+        f"Each number has noise of standard deviation {to_digits(noise.get('deviation'))} patients."
+    )
+
+
+def columns_grid(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
+    """The described columns, an estimate a line."""
+    rows = []
+    for column, groups in table(found.get("columns")).items():
+        for one in map(table, entries(groups)):
+            group = (str(one.get("group")),) if by else ()
+            intervals = table(one.get("intervals"))
+            rows += [
+                (str(column), *group, key, _estimate(key, one.get(key)), _interval(key, intervals.get(key)))
+                for key in _KEYS
+                if key in intervals
+            ]
+    heads = ("column", *((str(by.get("column")),) if by else ()), "statistic", "estimate", "95 % interval")
+    left = frozenset(range(len(heads) - 2))
+    return [Grid("Columns, with intervals for the noise", heads, tuple(rows), left)] if rows else []
+
+
+def notes(privacy: Mapping[str, Any]) -> list[Block]:
+    """How far off counts may be, and what the guarantee does not cover."""
+    errors = [
+        one.get("error")
+        for one in map(table, entries(privacy.get("releases")))
+        if one.get("what") not in ("sum", "squares")
+    ]
+    reach = next((error for error in errors if is_number(error)), None)
+    blocks: list[Block] = [Line("")]
+    if reach is not None:
+        text = (
+            f"Each count is within {to_digits(reach)} of the exact one in 95 of 100 runs; it may be below 0. Intervals "
+            "are for the noise alone: they hold what the owners' rows give, with values beyond [privacy.clip] cut off."
+        )
+        blocks.append(Line(text))
+    outside = "; ".join(map(str, entries(privacy.get("outside"))))
+    return [*blocks, Line(f"Not covered by epsilon: {outside}.")]
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if is_number(value) else MISSING
+
+
+def _estimate(key: str, value: Any) -> str:
+    if not is_number(value):
+        return "too noisy"
+    return count_text(value) if key in _WHOLE else _plain_digits(value)
+
+
+def _interval(key: str, ends: Any) -> str:
+    low, high = (*entries(ends), None, None)[:2]
+    if not is_number(low) or not is_number(high):
+        return MISSING
+    return f"{_estimate(key, low)} to {_estimate(key, high)}"
+
+
+def _plain_digits(value: float) -> str:
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e9 else to_digits(value)

@@ -1,0 +1,239 @@
+"""Differentially private statistics: counts, sums and sums of squares of all owners' rows, with noise, in one round.
+
+What is released, and how far a patient (one row, added or removed) can change it:
+
+- **counts** of cells that no row shares: rows by group, rows with and without a value, histograms, tables. A patient
+  is in one cell of each, and changes it by 1.
+- **sums** of u = (x - centre) / half over a group, x clipped to its agreed range [centre - half, centre + half]: the
+  patient changes one of them by at most 1.
+- **squares**: sums of 2 u^2 - 1, which is in [-1, 1] too.
+
+So all have one sensitivity, and `noisy_sum` opens all in one vector under one noise. Numbers are whole: u is rounded
+to 2^-30 by itself, whatever the other rows are, so that a sum of owner i changes by at most 2^30; the sum is rounded to
+the coarser unit 2^-b of the noise by a shift, which changes by at most 2^b where the sum changes by 2^30. No sum is
+formed in floating point, whose rounding would depend on the other rows and so exceed the sensitivity (Casacuberta,
+Shoemate, Vadhan, Wagaman 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod, sqrt
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.randomness.streams import Stream
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from protocols.privacy.accounting import Calibration, Mechanism, calibrated
+from protocols.privacy.noisy_sum import noisy_sum
+from protocols.statistics.own_cells import OwnColumns, places
+from protocols.statistics.settings import Cells, Sample, StatisticsSettings
+
+NOISY = "noisy counts and sums"
+FINE: Final = 30
+"""The bits of a row's u and 2 u^2 - 1."""
+
+What = Literal["rows", "count", "sum", "squares", "histogram", "table"]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The agreed range of a column: smaller values count as `low`, larger ones as `high`."""
+
+    low: float
+    high: float
+
+    @property
+    def centre(self) -> float:
+        """The middle of the range."""
+        return (self.low + self.high) / 2
+
+    @property
+    def half(self) -> float:
+        """Half its width."""
+        return (self.high - self.low) / 2
+
+    def fine(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """u of each value, in units of 2^-30: between -2^30 and 2^30 whatever the value is."""
+        u = (np.clip(values, self.low, self.high) - self.centre) / self.half
+        whole = np.rint(u * 2.0**FINE).astype(np.int64)
+        return np.clip(whole, -(1 << FINE), 1 << FINE)
+
+
+@dataclass(frozen=True)
+class Release:
+    """Numbers of which a patient changes one, by at most 1.
+
+    Args:
+        name: as the plan has it.
+        cells: whose rows are counted or summed up.
+        rest: whether the rows in no cell are counted too: for rows by group once, for a column's values in each group
+            those that lack one.
+        column: whose values are summed up.
+    """
+
+    what: What
+    name: str
+    cells: Cells
+    rest: bool = False
+    column: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of its numbers: a column's counts are those with a value, and those that lack one (2, groups)."""
+        if self.what == "count":
+            return (1 + self.rest, *self.cells.shape)
+        return (self.cells.size + 1,) if self.what == "rows" else self.cells.shape
+
+    @property
+    def size(self) -> int:
+        """How many numbers."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class PrivateSettings:
+    """All that is public about a run of private statistics.
+
+    Args:
+        statistics: what is asked for; its numbers of rows are an agreed constant.
+        clips: of each column that is summed up.
+        epsilon, delta: of everything that is released together.
+        calibration: the noise that this takes.
+    """
+
+    statistics: StatisticsSettings
+    clips: tuple[tuple[str, Clip], ...]
+    epsilon: float
+    delta: float
+    calibration: Calibration
+
+    @cached_property
+    def releases(self) -> tuple[Release, ...]:
+        """What is released, in the order of the vector."""
+        return releases_of(self.statistics)
+
+    @property
+    def mechanism(self) -> Mechanism:
+        """What the run costs."""
+        return self.calibration.mechanism(len(self.releases))
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the noise in each number, in patients."""
+        return sqrt(self.calibration.noise.opened_variance) / self.calibration.sensitivity
+
+    @property
+    def rounding(self) -> float:
+        """The most, in patients, by which sums are rounded: half a unit of each owner."""
+        return len(self.statistics.owners) / 2 / self.calibration.sensitivity
+
+    def clip_of(self, column: str) -> Clip:
+        """A column's agreed range."""
+        return dict(self.clips)[column]
+
+
+def private_settings(
+    statistics: StatisticsSettings, clips: Sequence[tuple[str, Clip]], epsilon: float, delta: float
+) -> PrivateSettings:
+    """The settings with the noise that epsilon and delta take.
+
+    Raises:
+        UsageError: dp-accounting is not installed.
+    """
+    noise = calibrated(epsilon, delta, len(releases_of(statistics)), len(statistics.owners))
+    return PrivateSettings(statistics, tuple(clips), epsilon, delta, noise)
+
+
+def releases_of(s: StatisticsSettings) -> tuple[Release, ...]:
+    """What statistics release with noise."""
+    found = [Release("rows", s.group_sizes.name, s.group_sizes, rest=True)] if s.by else []
+    for column, sample in s.described.items():
+        found.append(Release("count", sample.cells.name, sample.cells, "missing" in s.statistics, column))
+        found += _sums(column, sample) if sample in s.samples else []
+    found += [Release("histogram", cells.name, cells) for cells in s.binned.values()]
+    found += [Release("table", cells.name, cells) for cells in s.crossed.values()]
+    return tuple(found)
+
+
+def _sums(column: str, sample: Sample) -> list[Release]:
+    squares = [Release("squares", f"squares of {column}", sample.cells, column=column)] if sample.squares else []
+    return [Release("sum", f"sum of {column}", sample.cells, column=column), *squares]
+
+
+async def private_statistics_job(
+    p: Party, own: OwnColumns | None, stream: Stream | None, settings: PrivateSettings
+) -> NDArray[np.float64] | None:
+    """All releases, one after the other, in patients; None of a dry party, which has no rows.
+
+    1 round; reveals them with noise: (epsilon, delta)-differentially private, also against the helper, or against all
+    owners but one (noisy_sum.py).
+
+    Args:
+        stream: this owner's own randomness, which nobody else has; used up.
+    """
+    p.stage("counts and sums")
+    size = sum(one.size for one in settings.releases)
+    noise, unit = settings.calibration.noise, settings.calibration.sensitivity
+
+    def numbers() -> Array:
+        assert own is not None
+        return own_numbers(own, settings).view(np.uint64)
+
+    def own_noise() -> Array:
+        assert stream is not None
+        return noise.own(stream, size)
+
+    why = (
+        f"epsilon = {settings.epsilon:g}, delta = {settings.delta:g}: each number has noise of standard deviation "
+        f"{settings.deviation:.3g} patients, half of its variance from the helper and half from the owners"
+    )
+    mine, added = p.compute(numbers, shape=(size,)), p.compute(own_noise, shape=(size,))
+    total = await noisy_sum(p, mine, added, noise, what=NOISY, why=why, label="noisy sums")
+    p.stage("done")
+    return None if p.dry else total.value.view(np.int64) / unit
+
+
+def own_numbers(own: OwnColumns, settings: PrivateSettings) -> NDArray[np.int64]:
+    """One owner's addends (numbers,), in the unit of the noise."""
+    return np.concatenate([_own(own, settings, one).reshape(-1) for one in settings.releases])
+
+
+def parts_of(values: NDArray[np.float64], settings: PrivateSettings) -> dict[tuple[What, str], NDArray[np.float64]]:
+    """The opened vector cut into its releases, each in its shape, by what it is and its name."""
+    found, start = {}, 0
+    for one in settings.releases:
+        found[one.what, one.name] = values[start : start + one.size].reshape(one.shape)
+        start += one.size
+    return found
+
+
+def _own(own: OwnColumns, settings: PrivateSettings, one: Release) -> NDArray[np.int64]:
+    unit = settings.calibration.sensitivity
+    place = places(own, one.cells)
+    if one.what not in ("sum", "squares"):
+        return _counts(own, one, place) * unit
+    inside = place >= 0
+    u = settings.clip_of(one.column).fine(own.values[one.column][inside])
+    if one.what == "squares":
+        u = (u * u >> (FINE - 1)) - (1 << FINE)  # 2 u^2 - 1
+    sums = np.zeros(one.cells.size, dtype=np.int64)
+    np.add.at(sums, place[inside], u)
+    shift = FINE - (unit.bit_length() - 1)
+    return sums + (1 << (shift - 1)) >> shift
+
+
+def _counts(own: OwnColumns, one: Release, place: NDArray[np.int64]) -> NDArray[np.int64]:
+    found = np.bincount(place[place >= 0], minlength=one.cells.size)
+    if one.what == "rows":
+        return np.append(found, np.count_nonzero(place < 0))
+    if one.what != "count" or not one.rest:
+        return found
+    groups = places(own, Cells("", one.cells.axes))
+    lacking = np.bincount(groups[(groups >= 0) & (place < 0)], minlength=one.cells.size)
+    return np.stack([found, lacking])
