@@ -95,7 +95,7 @@ def test_record_holds_noisy_numbers_near_the_pooled_ones(ran: tuple[Scenario, di
 
 
 def test_record_says_what_was_spent_and_tells_no_rows(ran: tuple[Scenario, dict[str, Any]]) -> None:
-    one, record = ran
+    _, record = ran
     told = record["privacy"]
     assert (told["epsilon"], told["delta"], told["unit"]) == (3.0, 1e-6, "patient")
     assert [item["of"] for item in told["releases"]] == [
