@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _KINDS: Final[Mapping[str, Kind]] = {"fine_tune": "fine-tuned", "ditto": "ditto"}
 _ACCURACY_EDGES: Final = (-0.2, -0.1, -0.05, -0.01, 0.01, 0.05, 0.1, 0.2)
 _LOSS_EDGES: Final = (-1.0, -0.3, -0.1, -0.01, 0.01, 0.1, 0.3, 1.0)
+_FEW_EDGES: Final = (-0.01, 0.01)
+_MANY: Final = 200  # clients; of fewer, fine bins would be small, and be withheld
 
 
 def evaluation_of(scenario: FederatedScenario, *, scores: bool) -> Evaluation:
@@ -47,7 +49,8 @@ def comparison_of(scenario: FederatedScenario) -> Comparison | None:
         return None
     kinds: tuple[Kind, ...] = ("alone", "global", *(_KINDS[one] for one in dict.fromkeys(task.personal)))
     classes = scenario.classes > 1
-    return Comparison(kinds, _ACCURACY_EDGES if classes else _LOSS_EDGES, classes, task.most_rows)
+    edges = _ACCURACY_EDGES if classes else _LOSS_EDGES
+    return Comparison(kinds, edges if scenario.count >= _MANY else _FEW_EDGES, classes, task.most_rows)
 
 
 def gain_parts(scenario: FederatedScenario) -> tuple[Part, ...]:
