@@ -25,6 +25,8 @@ PUBLIC = {
     "parties.sweep.study.Cell.seed": "public: it splits and orders rows",
     "parties.cli.simulation.Simulation.seed": "public: made-up inputs are drawn from it",
     "parties.cli.simulation.Simulation.insecure_seed": "stands in the scenario: who has it protects nothing",
+    "parties.cli.star_simulation.StarSimulation.seed": "public: made-up inputs are drawn from it",
+    "parties.cli.star_simulation.StarSimulation.insecure_seed": "stands in the scenario: who has it protects nothing",
     "parties.trust.share_file.Bound.keys": "public texts",
     "parties.trust.share_file.Vault.keys": "public texts",
     "protocols.aggregation.client._Neighbours.keys": "public keys",

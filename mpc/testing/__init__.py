@@ -3,6 +3,7 @@
     check_correct   the same as a plaintext reference, for owners, shapes, signs and edges that Hypothesis chooses
     check_cost      declared rounds and bytes = the plan's = those of every run
     check_view      no party, and no parties together, see anything that depends on the others' secrets
+    check_server    no server, alone or with clients, sees more of them than the result
     check_faults    every frame lost, late, repeated, altered ..., and every death: the same result or a clear error
 
 `show_plan` prints what a protocol costs and reveals, before anything is run. See docs/testing.md and docs/protocols.md.
@@ -23,6 +24,7 @@ from mpc.testing.faults.check import KINDS, Faults, check_faults
 from mpc.testing.shown_plan import show_plan
 from mpc.testing.views.check import Viewed, check_view
 from mpc.testing.views.drawn import SeenItem, View, view_of
+from mpc.testing.views.server_view import Known, check_server
 from mpc.testing.views.star_view import Summed, check_sums
 from mpc.testing.views.structure import Structure
 
@@ -33,6 +35,7 @@ __all__ = [
     "Cost",
     "Faults",
     "Input",
+    "Known",
     "SeenItem",
     "Structure",
     "Summed",
@@ -42,6 +45,7 @@ __all__ = [
     "check_correct",
     "check_cost",
     "check_faults",
+    "check_server",
     "check_sums",
     "check_view",
     "each",

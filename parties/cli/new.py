@@ -24,6 +24,7 @@ from mpc.errors import UsageError, plain_text
 @click.option("--positive", metavar="VALUE", help="The target's value that counts as 1, if it is not 1, yes or true.")
 @click.option("--id", "identifier", metavar="COLUMN", help="The column that names a row (default: one called so).")
 @click.option("--protocol", metavar="NAME", help="Write NAME.py and its test instead, into DIR or the current folder.")
+@click.option("--clients", is_flag=True, help="With --protocol: one between a server and clients.")
 def new(
     folder: Path | None,
     files: tuple[Path, ...],
@@ -31,6 +32,7 @@ def new(
     positive: str | None,
     identifier: str | None,
     protocol: str | None,
+    clients: bool,
 ) -> None:
     """Write a commented scenario into DIR, or with --protocol a protocol of your own.
 
@@ -39,8 +41,11 @@ def new(
     are other columns of the same patients: partition = "vertical".
     """
     if protocol is not None:
-        _write_protocol(folder or Path(), protocol, used=bool(files or target or positive or identifier))
+        used = bool(files or target or positive or identifier)
+        _write_protocol(folder or Path(), protocol, used=used, clients=clients)
         return
+    if clients:
+        raise UsageError("--clients goes with --protocol", "name the protocol: --protocol NAME")
     if folder is None:
         raise UsageError("missing argument 'DIR'", "name the folder of the scenario, or a --protocol to write")
     from parties.new.choices import Options
@@ -50,10 +55,10 @@ def new(
         click.echo(plain_text(line))
 
 
-def _write_protocol(folder: Path, name: str, *, used: bool) -> None:
+def _write_protocol(folder: Path, name: str, *, used: bool, clients: bool) -> None:
     from parties.new.protocol import new_protocol
 
     if used:
         raise UsageError("--protocol goes with no other option", "a protocol has no data: leave the others out")
-    for line in new_protocol(folder, name):
+    for line in new_protocol(folder, name, clients=clients):
         click.echo(plain_text(line))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
+from mpc.faults.fault import Fault
 from parties.cli.output import Shown
 from parties.data.same_data import warn_of_same_data
 from parties.processes.emulated import links_of, network_lines
@@ -17,6 +18,8 @@ from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
 from parties.processes.own_faults import faults_order
 from parties.report.recorded_run import FinishedRun, run_and_record
+from parties.scenario.faults import check_words
+from parties.scenario.problems import Problem, Reading, read_or_refuse
 from parties.scenario.star import HOSTED, StarScenario
 from parties.tasks.registry import star_of
 from parties.tasks.star import server_state
@@ -31,15 +34,49 @@ def run_sum(scenario: StarScenario, out: Path | None, output: Shown, *, trace: b
     Raises:
         BeaverlodgeError: why there is no result; the record then says `failed` and why.
     """
-    spec = scenario.faults
-    log = FaultLog(() if spec is None else spec.faults, tuple(scenario.hosted_faults.values()))
+    check_program(scenario)
+    log = fault_log(scenario)
     return run_and_record(
-        scenario, out, lambda folder: _run(scenario, folder, output, log, trace=trace), more=log.record
+        scenario, out, lambda folder: run_star(scenario, folder, output, log, trace=trace), more=log.record
     )
 
 
-def _run(scenario: StarScenario, folder: Path, output: Shown, faults: FaultLog, *, trace: bool) -> dict[str, Any]:
-    names = [scenario.server, *_processes(scenario)]
+def fault_log(scenario: StarScenario) -> FaultLog:
+    """What goes wrong on purpose, and where it is noted what did."""
+    spec = scenario.faults
+    return FaultLog(() if spec is None else spec.faults, tuple(scenario.hosted_faults.values()))
+
+
+def check_program(scenario: StarScenario) -> None:
+    """Tells of a slip in somebody's own program before there is a folder or a process.
+
+    Raises:
+        UsageError: its plan, which is a run on made-up inputs, fails; or a fault is of a stage that it has not.
+    """
+    star, spec = star_of(scenario), scenario.faults
+    if not star.foreign:
+        return
+    stages = star.plan(scenario)["stages"]
+    if spec is not None:
+        hosted = [] if spec.clients is None else [Fault("vanish", stage=spec.clients.stage)]
+        words = check_words([*spec.faults, *hosted], (), ("start", "joining", *stages))
+        read_or_refuse(str(scenario.path), _checked(words))
+
+
+def _checked(problems: Iterator[Problem]) -> Reading[bool]:
+    yield from problems
+    return True
+
+
+def run_star(scenario: StarScenario, folder: Path, output: Shown, faults: FaultLog, *, trace: bool) -> dict[str, Any]:
+    """Start a server and its clients and wait for them; the record of what they gave.
+
+    Args:
+        folder: the run's.
+        faults: what goes wrong on purpose, and where it is noted what did.
+        trace: whether all record their stages.
+    """
+    names = [scenario.server, *scenario.processes]
     load_libraries(scenario)
     with output.progress(names) as progress:
         sources = {name: party.data for name, party in scenario.parties.items()}
@@ -49,7 +86,7 @@ def _run(scenario: StarScenario, folder: Path, output: Shown, faults: FaultLog, 
             progress("network", {"event": "log", "level": "info", "text": text})
         for text in faults.texts:
             progress("faults", {"event": "log", "level": "info", "text": f"on purpose: {text}"})
-        trial = {"trace": trace, **faults_order(scenario.faults)}
+        trial = {"trace": trace, **faults_order(scenario.faults), **_chosen(scenario)}
         try:
             results = launch(
                 scenario.path,
@@ -58,7 +95,7 @@ def _run(scenario: StarScenario, folder: Path, output: Shown, faults: FaultLog, 
                 out=folder,
                 on_event=progress,
                 patience=scenario.session.deadline,
-                essential=[scenario.server],
+                essential=_essential(scenario),
                 network=links_of(
                     scenario.network, faults.faults, lambda name: name if name in scenario.parties else HOSTED
                 ),
@@ -68,12 +105,35 @@ def _run(scenario: StarScenario, folder: Path, output: Shown, faults: FaultLog, 
             raise _with_code(error, scenario) from None
     server_state(scenario, folder, b"").remove()  # nobody can open it: its key is thrown away
     results[scenario.server], inside = _split(results.get(scenario.server, {}))
-    return star_of(scenario).record(scenario, {**results, **inside})
+    return star_record_of(scenario, {**results, **inside})
 
 
 def _split(result: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the server reported, and what the clients in its process did."""
     return {key: value for key, value in result.items() if key != INSIDE}, result.get(INSIDE, {})
+
+
+def star_record_of(scenario: StarScenario, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of a run on this machine, with what its kind compares it with, if it does."""
+    star = star_of(scenario)
+    record = star.record(scenario, results)
+    beside = None if star.compare is None else star.compare(scenario, record)
+    return {**record, "comparison": beside} if beside else record
+
+
+def _essential(scenario: StarScenario) -> list[str]:
+    """Without whom there is no result: the server; of somebody's own program all, for a mistake in it is everybody's.
+
+    Where processes are to fail on purpose, they may.
+    """
+    on_purpose = scenario.faults is not None and scenario.faults.faults
+    hosts = scenario.processes if star_of(scenario).foreign and not on_purpose else ()
+    return [scenario.server, *hosts]
+
+
+def _chosen(scenario: StarScenario) -> dict[str, Any]:
+    """What the command line named beside the scenario's file, for each order."""
+    return {} if scenario.program is None else {"program": scenario.program.model_dump(mode="json")}
 
 
 def _with_code(error: BeaverlodgeError, scenario: StarScenario) -> BeaverlodgeError:
@@ -94,7 +154,7 @@ def orders(scenario: StarScenario) -> dict[str, dict[str, Any]]:
     pairs = {name: new_identity() for name in scenario.star_names if name not in inside}
     found: dict[str, dict[str, Any]] = {scenario.server: {"keys": write_keys(server, pairs)}}
     trust = _signing_keys(scenario)
-    processes = _processes(scenario)
+    processes = scenario.processes
     numbers = {name: i for i, name in enumerate(scenario.star_names)}
     found[scenario.server]["processes"] = {name: [numbers[c] for c in clients] for name, clients in processes.items()}
     for process, clients in processes.items():
@@ -108,14 +168,6 @@ def orders(scenario: StarScenario) -> dict[str, dict[str, Any]]:
             found[process]["signing"] = {name: secret[name] for name in clients}
             found[process]["verifying"] = public if clients else []
     return found
-
-
-def _processes(scenario: StarScenario) -> dict[str, tuple[str, ...]]:
-    """The clients of each process; the helper has a process of its own."""
-    alone = (*([scenario.helper] if scenario.helper is not None else []), *scenario.own_process)
-    processes: dict[str, tuple[str, ...]] = {name: (name,) for name in alone}
-    hosts = scenario.hosts
-    return processes | {host: scenario.hosted_clients[number :: len(hosts)] for number, host in enumerate(hosts)}
 
 
 def _signing_keys(scenario: StarScenario) -> tuple[Mapping[str, str], list[str]] | None:

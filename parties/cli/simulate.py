@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mpc.errors import UsageError
 from parties.cli.options import NETWORK, OUT, QUIET, TRACE
 from parties.cli.output import Output
 
@@ -32,6 +33,11 @@ class _Lists(click.Command):
 @click.argument("program", metavar="FILE:FUNCTION")
 @click.option("--owners", type=click.IntRange(2, 60), help="How many owners (default: 2, or one for each file).")
 @click.option(
+    "--clients",
+    type=click.IntRange(1, 10_000),
+    help="How many clients of a server, in place of owners: FUNCTION names the pair FUNCTION_client, FUNCTION_server.",
+)
+@click.option(
     "--input",
     "inputs",
     metavar="INPUT",
@@ -46,11 +52,13 @@ class _Lists(click.Command):
     type=click.Path(path_type=Path),
     multiple=True,
     help="The owners' tables, CSV or Parquet, one for each: the function's first input, unless --input table says "
-    "which one it is.",
+    "which one it is. Of clients: one file with a column that --by names, or a path with {client} in it.",
 )
+@click.option("--by", metavar="NAME", help="Of clients: the column of --data that names a row's client.")
 @click.option("--column", "columns", metavar="NAME", multiple=True, help="A column of these tables (default: all).")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="What the inputs are drawn from.")
 @NETWORK
+@click.option("--vanish", type=click.FloatRange(0, 1), default=0.0, help="The share of clients that vanish.")
 @click.option("--lockstep", is_flag=True, help="Run all parties in one thread, not in processes.")
 @OUT
 @click.option(
@@ -61,11 +69,14 @@ class _Lists(click.Command):
 def simulate(
     program: str,
     owners: int | None,
+    clients: int | None,
     inputs: tuple[str, ...],
     files: tuple[Path, ...],
     columns: tuple[str, ...],
+    by: str | None,
     seed: int,
     network: str | None,
+    vanish: float,
     lockstep: bool,
     out: Path | None,
     insecure_seed: int | None,
@@ -75,18 +86,32 @@ def simulate(
     """Run a protocol of your own, every party a process.
 
     It is the async function FUNCTION of FILE, run by owners and a helper. The function gets its Party and, for each
-    --input, a tuple with a share of what every owner gives. Ends with what it returned, what it cost and who learnt
+    --input, a tuple with a share of what every owner gives. With --clients it is the pair FUNCTION_client and
+    FUNCTION_server, run by so many clients and a server. Ends with what it returned, what it cost and who learnt
     what, as a run of a scenario does; the scenario is in the run's folder. Where the file has a plain function
     FUNCTION_reference, the results are compared with it. See docs/simulate.md.
     """
     from parties.processes.child import one_blas_thread
 
     one_blas_thread()  # before numpy is loaded
-    from parties.cli.simulation import Simulation, run_simulation
-
-    asked = Simulation(program, owners, inputs, files, columns, seed, network, insecure_seed)
     output = Output(quiet=quiet)
-    finished = run_simulation(asked, out, output, lockstep=lockstep, trace=trace)
+    if clients is not None or by is not None:
+        from parties.cli.star_simulation import StarSimulation, run_star_simulation
+
+        _refuse(owners is not None, "--owners goes with no clients", "leave out --owners, or --clients and --by")
+        star = StarSimulation(program, clients, inputs, files, by, columns, seed, network, vanish, insecure_seed)
+        finished = run_star_simulation(star, out, output, lockstep=lockstep, trace=trace)
+    else:
+        from parties.cli.simulation import Simulation, run_simulation
+
+        _refuse(vanish > 0, "--vanish is of clients", "say how many there are: --clients 50")
+        asked = Simulation(program, owners, inputs, files, columns, seed, network, insecure_seed)
+        finished = run_simulation(asked, out, output, lockstep=lockstep, trace=trace)
     output.finished(finished)
     if trace:
         click.echo(f"Rounds: mpc trace {finished.folder}")
+
+
+def _refuse(problem: bool, message: str, hint: str) -> None:
+    if problem:
+        raise UsageError(message, hint)

@@ -114,7 +114,7 @@ def _admit(
 ) -> Releases | None:
     """Check this party's policy and its approval of the run; returns its list of releases, if it has data."""
     new, rules = ask_approval(scenario, me, keys, texts, options, output)
-    if me in (scenario.server, scenario.helper):
+    if me in (scenario.server, scenario.helper) or not star_of(scenario).pools(scenario):
         return None
     releases = Releases(keys)
     if new or rules.rules.minimum_rows is not None:
@@ -177,12 +177,12 @@ def _dial(part: _Part, client: StarClient) -> ClientHost:
 
 def _take_part(part: _Part) -> dict[str, Any]:
     scenario, star, trust = part.scenario, star_of(part.scenario), None
-    assert part.releases is not None
     if scenario.task.server == "malicious":
         public = [key_files.signing_key(part.texts[name]).public_bytes_raw() for name in scenario.client_names]
         trust = star.trust_of(part.pair.signing.private_bytes_raw(), public)
     journal = RoundJournal(part.keys / f"{part.me}-{scenario.digest[:_DIGITS]}.rounds")
-    member = Membership(journal, trust, _Noting(part, part.releases).around)
+    noting = None if part.releases is None else _Noting(part, part.releases).around
+    member = Membership(journal, trust, noting)
     client = star.clients(scenario, {part.me: member}, part.log, NO_TRIALS)[part.me]
     host = _dial(part, client)
     if client.failure is not None:

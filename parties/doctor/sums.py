@@ -117,7 +117,10 @@ def _data(scenario: StarScenario, me: str) -> tuple[Any, list[Finding]]:
         return None, [ok(f"{me} has no data: it is the server")]
     if me == scenario.helper:
         return None, [ok(f"{me} has no data: it is the helper")]
-    star, where = star_of(scenario), scenario.data_of(me, 1)
+    star = star_of(scenario)
+    if not star.pools(scenario):
+        return None, [ok("data: none; the inputs are made up")]
+    where = scenario.data_of(me, 1)
     try:
         values = star.load(scenario, me, 1)
         clipped = star.clipped(scenario, me, values)
@@ -209,6 +212,9 @@ def _client_findings(scenario: StarScenario, side: Side, meeting: Meeting, secon
 
 def _cost(scenario: StarScenario, me: str, meeting: Meeting) -> Iterator[Finding]:
     """The cost of a round for a client, or the helper, on a link like the measured one."""
+    if star_of(scenario).foreign:  # its plan is a run of it
+        yield ok("what the protocol costs is not worked out: `mpc plan --program` does, and runs it for that")
+        return
     facts, role = star_of(scenario).plan(scenario), "helper" if me == scenario.helper else "client"
     up, down, stages = facts["bytes"][f"{role}_sends"], facts["bytes"][f"{role}_receives"], len(facts["stages"])
     cost = f"a round: {short_bytes(up)} from here, {short_bytes(down)} to here, in {stages} stages"

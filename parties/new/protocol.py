@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mpc.errors import UsageError
+from parties.new.clients_protocol import PROTOCOL, TEST
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TAKEN: Final = frozenset({"numpy", "beaverlodge", "mpc", "protocols", "parties", "pytest", "hypothesis"})
@@ -74,8 +75,11 @@ def test_NAME_bears_faults() -> None:
 '''
 
 
-def new_protocol(folder: Path, name: str) -> Sequence[str]:
+def new_protocol(folder: Path, name: str, *, clients: bool = False) -> Sequence[str]:
     """Write NAME.py and test_NAME.py into a folder, which is made if it is not there; returns lines for the user.
+
+    Args:
+        clients: whether it is between a server and clients, and not of owners.
 
     Raises:
         UsageError: a protocol cannot be called so, one of the files is there, or it cannot be written.
@@ -84,7 +88,8 @@ def new_protocol(folder: Path, name: str) -> Sequence[str]:
         raise UsageError(f"'{name}' cannot be a protocol's name", "use small letters, digits and _, such as median")
     if name in sys.stdlib_module_names or name in _TAKEN:
         raise UsageError(f"'{name}' is the name of a Python module", "choose another one: its file is a module, too")
-    contents = {folder / f"{name}.py": _PROTOCOL, folder / f"test_{name}.py": _TEST}
+    texts = (PROTOCOL, TEST) if clients else (_PROTOCOL, _TEST)
+    contents = dict(zip((folder / f"{name}.py", folder / f"test_{name}.py"), texts, strict=True))
     for path in contents:
         if path.exists():
             raise UsageError(f"{path} is there already", "name another protocol or folder: nothing is written over")
@@ -97,9 +102,10 @@ def new_protocol(folder: Path, name: str) -> Sequence[str]:
         reason = (error.strerror or "unknown reason").lower()
         raise UsageError(f"{folder} cannot be written: {reason}", "name another folder") from None
     protocol, test = contents
+    how = "--clients 50 --input reals:5" if clients else "--owners 3 --input reals:5,scale=14"
     return (
         f"{protocol}: a small protocol that works, and its plaintext reference",
         f"{test}: its test",
-        f"run it:   mpc simulate {protocol}:{name} --owners 3 --input reals:5,scale=14",
+        f"run it:   mpc simulate {protocol}:{name} {how}",
         f"test it:  pytest {test}",
     )

@@ -24,7 +24,7 @@ from parties.scenario.star import StarScenario
 from parties.session.hosted import host_clients
 from parties.session.traced import traced_server
 from parties.tasks.registry import star_of
-from parties.tasks.star import LINGER, Membership, Seat, server_state
+from parties.tasks.star import LINGER, ClientMistake, Membership, Seat, server_state
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import RoundNumbers
 
@@ -39,6 +39,9 @@ def part_in_sum(
     part = {scenario.server: _serve, scenario.helper: _help}.get(order["name"], _take_part)
     try:
         return part(scenario, order, lifeline, reporter, log)
+    except ClientMistake as mistake:
+        log.error("%s", mistake.error)
+        raise mistake.error from None
     except BeaverlodgeError as error:
         log.error("%s", error)
         raise

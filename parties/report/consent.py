@@ -145,7 +145,7 @@ def _sql(query: str | None) -> list[Block]:
     return [] if query is None else _listing("The query", query)
 
 
-def _program(scenario: Scenario) -> list[Block]:
+def program_blocks(scenario: Scenario | StarScenario) -> list[Block]:
     """The protocol that this party itself named: all of the file, which the approval covers."""
     program = scenario.program
     if program is None:
@@ -201,7 +201,7 @@ def _learns_blocks(scenario: Scenario, plans: Plans) -> list[Block]:
     """The reveals of the plan, where the shapes are known; else the part that does not depend on them."""
     job = job_of(scenario)
     if job.run.foreign:  # its plan is made by running it, which is what is to be approved
-        return [Line(""), Line(job.notice.outcome(scenario)), *_program(scenario)]
+        return [Line(""), Line(job.notice.outcome(scenario)), *program_blocks(scenario)]
     extent = job.data.extent(scenario, None)
     known, features = extent.rows, extent.features or 1
     rows = {owner: job.data.counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}

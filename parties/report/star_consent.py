@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parties.report.consent import changes_grid, digest_lines, keys_lines, session_grid, setting_text
+from parties.report.consent import changes_grid, digest_lines, keys_lines, program_blocks, session_grid, setting_text
 from parties.scenario.star import StarScenario
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text
 from parties.tasks.registry import star_of
@@ -36,6 +36,7 @@ def star_consent_blocks(
         Line(""),
         *star.protection(scenario),
         *star.knowledge(scenario),
+        *program_blocks(scenario),
         Line(""),
         Line(
             "Two sums that differ by few clients, or by few rows of one, reveal their difference. A client's "

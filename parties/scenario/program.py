@@ -23,6 +23,10 @@ HINT: Final = "name it as FILE:FUNCTION, such as median.py:median"
 TABLE: Final = "table"
 """The input that is the owners' own data."""
 
+CLIENT_ENDING: Final = "_client"
+SERVER_ENDING: Final = "_server"
+"""A protocol between a server and clients is two functions: its name with these endings."""
+
 GIVEN: Final = "given"
 """The input that is arrays of the owners, in a run that was started from Python: `given:5x3,scale=20`."""
 
@@ -71,11 +75,12 @@ def is_given(text: str) -> bool:
     return text.partition(":")[0] == GIVEN
 
 
-def read_program(named: str, *, alone: bool) -> ProgramFile:
+def read_program(named: str, *, alone: bool, clients: bool = False) -> ProgramFile:
     """The file that FILE:FUNCTION names, unrun.
 
     Args:
         alone: whether it must import the standard library, numpy and this project alone.
+        clients: whether it is a protocol between a server and clients: FUNCTION is the name of the pair.
 
     Raises:
         UsageError: there is no such file or function, it is no Python, or it imports something else.
@@ -97,7 +102,10 @@ def read_program(named: str, *, alone: bool) -> ProgramFile:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {(error.strerror or 'unknown reason').lower()}", HINT) from None
     tree = _parsed(path, text)
-    _check_function(path, tree, function)
+    if clients:
+        _check_pair(path, tree, function)
+    else:
+        _check_function(path, tree, function)
     if alone:
         _check_alone(path, tree)
     return ProgramFile(path=path, function=function, text=text, alone=alone)
@@ -122,8 +130,22 @@ def _check_function(path: Path, tree: ast.Module, name: str) -> None:
     if plain:
         message = f"{path}, line {plain[0].lineno}: '{name}' is not an async function"
         raise UsageError(message, f"write `async def {name}(p: Party, ...)`: each `await` in it is a round")
+    if f"{name}{CLIENT_ENDING}" in coroutines:
+        raise UsageError(f"{path}: '{name}' is between a server and clients", "say how many: --clients 50")
     there = f"its async functions are {', '.join(coroutines)}" if coroutines else "it has no async function"
     raise UsageError(f"{path} has no async function '{name}'", f"{there}; {HINT}")
+
+
+def _check_pair(path: Path, tree: ast.Module, name: str) -> None:
+    """Check that the file has a protocol's two `async` functions, NAME_client and NAME_server."""
+    coroutines = [one.name for one in tree.body if isinstance(one, ast.AsyncFunctionDef)]
+    missing = [name + ending for ending in (CLIENT_ENDING, SERVER_ENDING) if name + ending not in coroutines]
+    if missing:
+        there = f"its async functions are {', '.join(coroutines)}" if coroutines else "it has no async function"
+        raise UsageError(
+            f"{path} has no async function '{missing[0]}'",
+            f"{there}; FILE:{name} is the pair {name}{CLIENT_ENDING}(me, x) and {name}{SERVER_ENDING}(s)",
+        )
 
 
 def _check_alone(path: Path, tree: ast.Module) -> None:

@@ -15,6 +15,7 @@ from parties.scenario.faults import FaultsSpec
 from parties.scenario.file import SCHEMA
 from parties.scenario.models import RosterSpec, SessionSpec, Table, Task, Text, check_address
 from parties.scenario.network import NetworkSpec
+from parties.scenario.program import ProgramFile
 
 ROUND: Final = "{round}"
 """In a path of data, the place of the round's number."""
@@ -46,7 +47,9 @@ class ClientsSpec(Table):
 
     count: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="a whole number from 1 to 1000000")
     processes: Annotated[int, Field(ge=0, le=64)] = Field(default=2, description="a whole number from 0 to 64")
-    data: Text = Field(description="a file's path, with {client} in it, or with `by` or `split` one file for all")
+    data: Text | None = Field(
+        default=None, description="a file's path, with {client} in it, or with `by` or `split` one file for all"
+    )
     by: Text | None = Field(default=None, description="the name of the column that says whose row it is")
     split: Literal["labels", "quantity"] | None = Field(default=None, description='"labels" or "quantity"')
     alpha: Annotated[float, Field(gt=0.0, le=1e6)] | None = Field(
@@ -80,6 +83,7 @@ class StarScenario(BaseModel):
     faults: FaultsSpec | None = None
     path: Path
     data_from: str | None = None
+    program: ProgramFile | None = None
 
     @property
     def star_rounds(self) -> int:
@@ -183,6 +187,13 @@ class StarScenario(BaseModel):
         return tuple(f"clients_{number + 1}" for number in range(count))
 
     @property
+    def processes(self) -> dict[str, tuple[str, ...]]:
+        """The clients of each process but the server's; the helper has one of its own."""
+        alone = (*([self.helper] if self.helper is not None else []), *self.own_process)
+        found: dict[str, tuple[str, ...]] = {name: (name,) for name in alone}
+        return found | {host: self.hosted_clients[k :: len(self.hosts)] for k, host in enumerate(self.hosts)}
+
+    @property
     def link_names(self) -> tuple[str, ...]:
         """Whose links [network] tells apart: the hosted clients together are 'clients'."""
         return (*self.parties, *((HOSTED,) if self.clients is not None else ()))
@@ -203,6 +214,7 @@ class StarScenario(BaseModel):
             "parties": parties,
             "clients": self.clients.count if self.clients is not None else 0,
             "roster": {"signed_by": self.roster.signed_by} if self.roster is not None else None,
+            **({} if self.program is None else {"program": self.program.facts}),
         }
 
     @property
@@ -219,17 +231,23 @@ class StarScenario(BaseModel):
         """What a party's own entry says that the others need not agree on."""
         spec = self.clients if me not in self.parties else None
         data: dict[str, Any] = {}
-        if me not in (self.server, self.helper):
+        if me not in (self.server, self.helper) and self.has_data(me):
             data = {"data": self.data_of(me), "by": spec.by if spec is not None else None}
         if spec is not None and spec.split is not None:
             data |= {"split": spec.split, "alpha": spec.alpha}
         return {**data, "roster": self.roster.file if self.roster is not None else None}
+
+    def has_data(self, client: str) -> bool:
+        """Whether the scenario says where a client's data are."""
+        if client in self.parties:
+            return self.parties[client].data is not None
+        return self.clients is not None and self.clients.data is not None
 
     def data_of(self, client: str, place: int | None = None) -> str:
         """Where a client's data are, for the round at this place (1, 2, ...): a path relative to the scenario file."""
         if client in self.parties:
             path = str(self.parties[client].data)
         else:
-            assert self.clients is not None
+            assert self.clients is not None and self.clients.data is not None
             path = self.clients.data.replace("{client}", client)
         return path if place is None else path.replace(ROUND, str(place))

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from mpc.faults.fault import Fault
 from parties.scenario.faults import FaultsSpec, check_faults, check_star_faults, check_words, read_faults
 from parties.scenario.file import NAME_HINT, PARTY_NAME, check_schema
-from parties.scenario.models import Head, RosterSpec, SessionSpec
+from parties.scenario.models import Head, RosterSpec, SessionSpec, TestingSpec
 from parties.scenario.network import NetworkSpec, check_network, read_network
 from parties.scenario.problems import (
     Problem,
@@ -35,6 +35,8 @@ def read_star(
     task: type[StarTask],
     check: Callable[[Kind], Iterator[Problem]],
     head: Sequence[str] = ("schema", "name"),
+    *,
+    testing: bool = False,
 ) -> Kind:
     """Check what a scenario file of such a kind holds.
 
@@ -42,12 +44,13 @@ def read_star(
         scenario, task: the kind's classes.
         check: the problems of a scenario whose tables are each valid.
         head: the keys above the tables; those beside schema and name are fields of the scenario.
+        testing: whether the file may have a test seed; `testing` is then a field of the scenario.
 
     Raises:
         UsageError: it is not a valid scenario.
     """
     check_schema(path, raw)
-    return read_or_refuse(str(path), _read_tables(path, raw, scenario, task, check, head))
+    return read_or_refuse(str(path), _read_tables(path, raw, scenario, task, check, head, testing=testing))
 
 
 def _read_tables(
@@ -57,15 +60,23 @@ def _read_tables(
     task: type[StarTask],
     check: Callable[[Kind], Iterator[Problem]],
     head: Sequence[str],
+    *,
+    testing: bool,
 ) -> Reading[Kind | None]:
-    found = yield from drop_invalid(_read_each_table(path, raw, scenario, task, head))
+    found = yield from drop_invalid(_read_each_table(path, raw, scenario, task, head, testing=testing))
     if found is not None:
         yield from check(found)
     return found
 
 
 def _read_each_table(
-    path: Path, raw: Mapping[str, Any], scenario: type[Kind], task: type[StarTask], keys: Sequence[str]
+    path: Path,
+    raw: Mapping[str, Any],
+    scenario: type[Kind],
+    task: type[StarTask],
+    keys: Sequence[str],
+    *,
+    testing: bool,
 ) -> Reading[Kind | None]:
     raw = _with_vanishing_clients(raw)
     elsewhere: Mapping[str, Sequence[str]] = {
@@ -77,7 +88,8 @@ def _read_each_table(
         "[session]": tuple(SessionSpec.model_fields),
         "[roster]": tuple(RosterSpec.model_fields),
     }
-    yield from check_keys("the top of the file", raw, (*keys, *_TABLES), elsewhere)
+    tables = (*_TABLES, "testing") if testing else _TABLES
+    yield from check_keys("the top of the file", raw, (*keys, *tables), elsewhere)
     head = yield from read_table(Head, {k: v for k, v in raw.items() if k in keys}, "the top of the file:", {})
     parties = yield from _parties(raw.get("parties"), elsewhere)
     clients = (yield from read_table(ClientsSpec, raw["clients"], "[clients]", elsewhere)) if "clients" in raw else None
@@ -86,9 +98,10 @@ def _read_each_table(
     roster = (yield from read_table(RosterSpec, raw["roster"], "[roster]", elsewhere)) if "roster" in raw else None
     network = (yield from read_network(raw["network"], elsewhere)) if "network" in raw else None
     faults = (yield from read_faults(raw["faults"], elsewhere)) if "faults" in raw else None
+    seeded = (yield from read_table(TestingSpec, raw["testing"], "[testing]", elsewhere)) if "testing" in raw else None
     if head is None or session is None or settings is None:
         return None
-    more = head.model_dump(include=set(keys) - {"schema", "name"})
+    more = head.model_dump(include=set(keys) - {"schema", "name"}) | ({"testing": seeded} if testing else {})
     return scenario(
         name=head.name,
         parties=parties,
@@ -124,13 +137,8 @@ def _parties(raw: object, elsewhere: Mapping[str, Sequence[str]]) -> Reading[dic
         party = yield from read_table(StarParty, values, f"[parties.{name}]", elsewhere)
         if party is not None:
             found[name] = party
-            if (party.role == "client") != (party.data is not None):
-                what = (
-                    "does not say where its data are"
-                    if party.role == "client"
-                    else f"has data, but a {party.role} has none"
-                )
-                yield Problem(f"[parties.{name}] {what}")
+            if party.role != "client" and party.data is not None:
+                yield Problem(f"[parties.{name}] has data, but a {party.role} has none")
             if party.role != "server" and party.address is not None:
                 yield Problem(
                     f"[parties.{name}] has an address, but a {party.role} listens nowhere", "remove the address"
@@ -138,19 +146,20 @@ def _parties(raw: object, elsewhere: Mapping[str, Sequence[str]]) -> Reading[dic
     return found
 
 
-def check_star(scenario: StarScenario, stages: Sequence[str], more: Sequence[str] = ()) -> Iterator[Problem]:
+def check_star(
+    scenario: StarScenario, stages: Sequence[str] | None, more: Sequence[str] = (), *, has_data: bool = True
+) -> Iterator[Problem]:
     """What all kinds check: one server, the clients' data, links, and faults of stages that there are.
 
     Args:
-        stages: those of a client's round; `more` those of other processes.
+        stages: those of a client's round, None where they are not known yet; `more` those of other processes.
+        has_data: whether the clients have any.
     """
-    clients = scenario.clients
     servers = [name for name, party in scenario.parties.items() if party.role == "server"]
     if len(servers) != 1:
         count = "no server" if not servers else f"more than one server: {quote(servers)}"
         yield Problem(f"there is {count}", 'exactly one party needs role = "server"')
-    if clients is not None:
-        yield from _check_data(scenario, clients)
+    yield from _check_data(scenario, has_data=has_data)
     if set(scenario.hosted_clients) & set(scenario.parties):
         yield Problem("a party has the name of a hosted client", "call it otherwise")
     if scenario.inside and scenario.network is not None:
@@ -166,14 +175,32 @@ def check_star(scenario: StarScenario, stages: Sequence[str], more: Sequence[str
     yield from check_faults(spec, (*scenario.parties, *scenario.hosts))
     inside = (*servers[:1], scenario.helper)
     yield from check_star_faults(spec, inside, scenario.clients is not None)
+    if stages is None:
+        return
     yield from check_words(spec.faults, (), ("start", "joining", *more, *stages))
     if spec.clients is not None and spec.clients.stage is not None:
         yield from check_words([Fault("vanish", stage=spec.clients.stage)], (), stages)
 
 
-def _check_data(scenario: StarScenario, clients: ClientsSpec) -> Iterator[Problem]:
+def _check_data(scenario: StarScenario, *, has_data: bool) -> Iterator[Problem]:
+    """Every client's data are somewhere, where there are any."""
+    said = {f"[parties.{name}]": scenario.parties[name].data for name in scenario.own_process}
+    if (clients := scenario.clients) is not None:
+        said["[clients]"] = clients.data
+    for where, data in said.items():
+        if has_data and data is None:
+            yield Problem(f"{where} does not say where its data are", "add data =")
+        elif not has_data and data is not None:
+            yield Problem(f"{where} has data, and no input is a table", "remove it, or give the clients a table")
+    if clients is not None and clients.data is not None:
+        yield from _check_rows(scenario, clients, clients.data)
+    elif clients is not None and (clients.by, clients.split, clients.alpha) != (None, None, None):
+        yield Problem("[clients] says whose a row is, of no file", "add data =")
+
+
+def _check_rows(scenario: StarScenario, clients: ClientsSpec, data: str) -> Iterator[Problem]:
     """Whose a row is, is said in one way."""
-    ways = "{client}" in clients.data, clients.by is not None, clients.split is not None
+    ways = "{client}" in data, clients.by is not None, clients.split is not None
     if sum(ways) != 1:
         yield Problem(
             "[clients] says in no way, or in several, whose a row is",

@@ -226,8 +226,12 @@ def _files(scenario: Scenario | StarScenario) -> Iterator[tuple[str, list[Path]]
         files = {name: one.database if isinstance(one, SqlSource) else one for name, one in sources.items()}
         named = {name: str(scenario.directory / file) for name, file in files.items() if file is not None}
     else:
-        named = {name: str(scenario.directory / scenario.data_of(name)) for name in scenario.own_process}
-        if scenario.clients is not None:
+        named = {
+            name: str(scenario.directory / scenario.data_of(name))
+            for name in scenario.own_process
+            if scenario.has_data(name)
+        }
+        if scenario.clients is not None and scenario.clients.data is not None:
             named["clients"] = str(scenario.directory / scenario.clients.data)
     for name, path in named.items():
         pattern = path.replace(_CLIENT, "*").replace(ROUND, "*")

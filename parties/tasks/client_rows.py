@@ -27,13 +27,15 @@ class ClientRows:
 
     Args:
         columns: the columns that are read, in this order.
+        in_order: whether names in one file that are no clients' stand for the clients in the names' order.
     """
 
-    def __init__(self, scenario: StarScenario, columns: Sequence[str]) -> None:
+    def __init__(self, scenario: StarScenario, columns: Sequence[str], *, in_order: bool = False) -> None:
         self._scenario = scenario
         self._columns = columns
         self._values: Values = np.zeros((0, len(columns)))
         self._rows: Mapping[str, Rows] = {}
+        self._in_order = in_order
         self._place = 0
 
     def of(self, client: str, place: int) -> Values:
@@ -44,15 +46,21 @@ class ClientRows:
             UsageError: the rows that should be dealt out are fewer than the clients.
         """
         scenario, spec = self._scenario, self._scenario.clients
-        if client in scenario.parties or spec is None or "{client}" in spec.data:
+        if client in scenario.parties or spec is None or "{client}" in str(spec.data):
             where = scenario.data_of(client, place)
             with open_source(where, client, scenario.directory, TextForm()) as raw:
                 return _values(raw, self._columns)
         if place != self._place:
             self._values, self._rows = _shared(scenario, spec, self._columns, place)
             self._place = place
+            hosted = scenario.hosted_clients
+            if self._in_order and not set(self._rows) & set(hosted) and len(self._rows) == len(hosted):
+                self._rows = dict(zip(hosted, self._rows.values(), strict=True))
         if client not in self._rows:
-            raise DataError(f"{client}: no row of {spec.data} is its own", f"see column '{spec.by}'")
+            raise DataError(
+                f"{client}: no row of {spec.data} is its own",
+                f"see column '{spec.by}', which has {len(self._rows)} names",
+            )
         return self._values[self._rows[client]]
 
 
@@ -66,6 +74,7 @@ def _shared(
     scenario: StarScenario, spec: ClientsSpec, columns: Sequence[str], place: int
 ) -> tuple[Values, Mapping[str, Rows]]:
     """All clients' cells in one file, and each one's row numbers; errors name the file, no client."""
+    assert spec.data is not None
     where = spec.data.replace("{round}", str(place))
     with open_source(where, "clients", scenario.directory, TextForm()) as raw:
         values = _values(raw, columns)

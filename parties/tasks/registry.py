@@ -19,6 +19,7 @@ from parties.tasks.logistic import kind as logistic
 from parties.tasks.mantel_haenszel import kind as mantel_haenszel
 from parties.tasks.predict import kind as predict
 from parties.tasks.program import kind as program
+from parties.tasks.program.star import kind as star_program
 from parties.tasks.secure_sum import kind as secure_sum
 from parties.tasks.statistics import kind as statistics
 from parties.trust.request import Request
@@ -41,6 +42,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         mantel_haenszel.KIND,
         predict.KIND,
         program.KIND,
+        star_program.KIND,
         secure_sum.KIND,
         federated.KIND,
     )
@@ -111,7 +113,8 @@ def with_program(scenario: Scenario | StarScenario, named: str | None, *, alone:
     Raises:
         UsageError: its kind needs one and there is none, or the other way round; or the file is not fit.
     """
-    return add_program(scenario, None if named is None else read_program(named, alone=alone))
+    clients = not isinstance(scenario, Scenario)
+    return add_program(scenario, None if named is None else read_program(named, alone=alone, clients=clients))
 
 
 def add_program(scenario: Scenario | StarScenario, program: ProgramFile | None) -> Scenario | StarScenario:
@@ -120,14 +123,16 @@ def add_program(scenario: Scenario | StarScenario, program: ProgramFile | None) 
     Raises:
         UsageError: its kind needs one and there is none, or the other way round.
     """
-    needed = isinstance(scenario, Scenario) and job_of(scenario).run.foreign
+    needed = job_of(scenario).run.foreign if isinstance(scenario, Scenario) else star_of(scenario).foreign
     if program is None and needed:
         hint = "name its file and function with --program FILE:FUNCTION: a scenario never names code"
         raise UsageError(f"{scenario.path} runs a protocol that whoever takes part names", hint)
     if program is None:
         return scenario
     if not needed:
-        raise UsageError(f'--program is for kind = "program", and {scenario.path} is of another', "leave it out")
+        raise UsageError(
+            f'--program is for kind = "program" or "star_program", and {scenario.path} is of another', "leave it out"
+        )
     return scenario.model_copy(update={"program": program})
 
 

@@ -10,7 +10,7 @@ from logging import Logger
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.errors import UsageError
+from mpc.errors import BeaverlodgeError, UsageError
 from mpc.faults.fault import Fault, Kind
 from mpc.links.network import Network
 from mpc.runtime.trace import Tracer
@@ -27,6 +27,18 @@ from protocols.aggregation.settings import Journal, Trust
 _DIGITS: Final = 16
 LINGER: Final = 1.0
 """Seconds in which a transport may still send what it holds when a sum's process ends."""
+
+
+class ClientMistake(Exception):
+    """A client's own program is wrong, and so is every other client's: the process that hosts it ends with this.
+
+    It is no `BeaverlodgeError`: a client that fails with one of those leaves, and the others go on.
+    """
+
+    def __init__(self, error: BeaverlodgeError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
 
 Noting = Callable[[bytes, int, Any, Journal], tuple[AbstractContextManager[object], Journal]]
 """(session, round, rows, journal) -> what notes a release: it is entered around the client's part in the round, and
@@ -93,6 +105,11 @@ class Seat:
     computed: Callable[[], float] = time.thread_time
 
 
+def _always(scenario: StarScenario) -> bool:
+    """`pools` of a kind whose clients all have rows."""
+    return True
+
+
 @dataclass(frozen=True)
 class Star:
     """The steps of a kind over a server and many clients. The scenario's class is the kind's own.
@@ -113,6 +130,9 @@ class Star:
         release: a client's entry in its list of releases.
         quorum: how many clients are enough.
         survives: whether a server that is started again goes on where the one before ended.
+        pools: whether the clients have rows of their own, so that their releases are listed.
+        foreign: whether its plan and its programs run code that a person named; none of it runs to show what is asked.
+        compare: the record's `comparison`, for runs on one machine; None where there is none.
     """
 
     plan: Callable[[Any], dict[str, Any]]
@@ -136,6 +156,9 @@ class Star:
     release: Callable[[Any, str, Any, str], Release]
     quorum: Callable[[Any], int]
     survives: bool = False
+    pools: Callable[[Any], bool] = _always
+    foreign: bool = False
+    compare: Callable[[Any, Mapping[str, Any]], dict[str, Any]] | None = None
 
 
 def server_state(scenario: StarScenario, folder: Path, secret: bytes) -> SealedState:

@@ -7,7 +7,7 @@ meant to be known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -45,8 +45,16 @@ def check_sums(sight: Sight, ring: Ring, *, runs: int = 60, known: frozenset[fro
     Raises:
         CheckFailed: a vector, or the sum or difference of two, is not uniform or differs between the inputs; names it.
     """
-    sides = [[_items(sight(which, run), ring, known) for run in range(runs)] for which in (0, 1)]
-    names = list(sides[0][0])
+    return compare([[paired(sight(which, run), ring, known) for run in range(runs)] for which in (0, 1)], ring)
+
+
+def compare(sides: Sequence[Sequence[Mapping[str, Array]]], ring: Ring) -> Summed:
+    """Compare words under two inputs: each uniform, and the same under both; raises as `check_sums` does.
+
+    Args:
+        sides: under each of the two, every run's words by name.
+    """
+    names, runs = list(sides[0][0]), len(sides[0])
     tests = 3 * len(names) * 2 * ring.word_bytes
     for name in names:
         one, other = (histograms(np.stack([items[name] for items in side]), ring) for side in sides)
@@ -58,11 +66,12 @@ def check_sums(sight: Sight, ring: Ring, *, runs: int = 60, known: frozenset[fro
             for nibble, p in found:
                 if p < FALSE_ALARM / tests:
                     raise CheckFailed(f"{name} {what}, in bits {4 * nibble} to {4 * nibble + 3} (p = {p:.0e})")
-    words = runs * sides[0][0][names[0]].size
-    return Summed(tests, 2 * runs, smallest_shift(words, FALSE_ALARM / tests))
+    words = runs * sides[0][0][names[0]].size if names else 0
+    return Summed(tests, 2 * runs, smallest_shift(words, FALSE_ALARM / max(tests, 1)))
 
 
-def _items(seen: Mapping[str, Array], ring: Ring, known: frozenset[frozenset[str]]) -> dict[str, Array]:
+def paired(seen: Mapping[str, Array], ring: Ring, known: frozenset[frozenset[str]] = frozenset()) -> dict[str, Array]:
+    """The words, and the sum and difference of any two; but for the sums that are `known`."""
     items = dict(seen)
     for one, other in combinations(seen, 2):
         if frozenset((one, other)) not in known:

@@ -12,7 +12,7 @@ def data_notice(scenario: FederatedScenario, me: str) -> list[Block]:
         return [Line(""), Line(f"{me} has no data: it relays the clients' messages, and learns sums and the model.")]
     task, spec = scenario.task, scenario.clients if me not in scenario.parties else None
     whose = "all of that file"
-    if spec is not None and "{client}" not in spec.data:
+    if spec is not None and "{client}" not in str(spec.data):
         whose = "those that the split deals it" if spec.by is None else f"those with {me} in column '{spec.by}'"
     what = [
         ("read", scenario.data_of(me)),

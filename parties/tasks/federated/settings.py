@@ -351,7 +351,7 @@ def _check(scenario: FederatedScenario) -> Iterator[Problem]:
     if task.target in task.features:
         yield Problem("[task] target is one of the features", "predict another column")
     sources = [str(party.data) for party in scenario.parties.values() if party.role == "client"]
-    sources += [clients.data] if clients is not None else []
+    sources += [str(clients.data)] if clients is not None else []
     if any(ROUND in source for source in sources):
         yield Problem("a `data` has {round} in it, and all rounds are of the same rows", "name one file")
     if (task.model == "mlp") != bool(task.hidden):

@@ -6,7 +6,7 @@ import inspect
 import linecache
 import sys
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from types import CoroutineType, FrameType, ModuleType
 from typing import Any, Final
@@ -15,7 +15,7 @@ from mpc.errors import BeaverlodgeError, InternalError, UsageError
 from mpc.runtime.party import Party
 from mpc.runtime.round import Round
 from mpc.runtime.watched import Watched
-from parties.scenario.program import ProgramFile
+from parties.scenario.program import CLIENT_ENDING, SERVER_ENDING, ProgramFile
 
 Function = Callable[..., Coroutine[Any, Any, Any]]
 REFERENCE_ENDING: Final = "_reference"
@@ -29,13 +29,27 @@ LOOKS_HINT: Final = (
 _MISSING: Final = "name a file and its function with --program FILE:FUNCTION: a scenario never names code"
 
 
+Reference = Callable[..., Any]
+"""What computes the same in the clear: a plain function."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A protocol, and its plaintext reference if its file has one."""
 
     file: ProgramFile
     run: Function
-    reference: Callable[..., Any] | None
+    reference: Reference | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A protocol between a server and clients: its two functions, and its plaintext reference likewise."""
+
+    file: ProgramFile
+    client: Function
+    server: Function
+    reference: Reference | None
 
 
 def loaded(program: ProgramFile | None, inputs: int) -> Loaded:
@@ -50,16 +64,44 @@ def loaded(program: ProgramFile | None, inputs: int) -> Loaded:
     if program is None:
         raise UsageError('kind = "program" runs a protocol that whoever takes part names', _MISSING)
     names = vars(_executed(program))
-    function = names.get(program.function)
+    run = _function(program, names, program.function, inputs + 1, "the party and one parameter for each input")
+    return Loaded(program, run, _reference(program, names, inputs))
+
+
+def loaded_pair(program: ProgramFile | None, inputs: int) -> Pair:
+    """Execute the file, and find the two functions of a protocol between a server and clients in it.
+
+    Args:
+        inputs: how many a client gets beside its end.
+
+    Raises:
+        UsageError: as of `loaded`.
+    """
+    if program is None:
+        raise UsageError('kind = "star_program" runs a protocol that whoever takes part names', _MISSING)
+    names = vars(_executed(program))
+    what = "the client and one parameter for each input"
+    client = _function(program, names, program.function + CLIENT_ENDING, inputs + 1, what)
+    server = _function(program, names, program.function + SERVER_ENDING, 1, "the server alone")
+    return Pair(program, client, server, _reference(program, names, inputs))
+
+
+def _function(program: ProgramFile, names: Mapping[str, Any], name: str, count: int, what: str) -> Function:
+    function = names.get(name)
     if not inspect.iscoroutinefunction(function):
-        raise UsageError(f"{program.path}: '{program.function}' is no async function once the file has run")
-    _check_parameters(program, function, inputs + 1, "the party and one parameter for each input")
-    reference = names.get(program.function + REFERENCE_ENDING)
+        raise UsageError(f"{program.path}: '{name}' is no async function once the file has run")
+    _check_parameters(program, function, count, what)
+    return function
+
+
+def _reference(program: ProgramFile, names: Mapping[str, Any], inputs: int) -> Reference | None:
+    reference: Any = names.get(program.function + REFERENCE_ENDING)
     if reference is not None:
         if not callable(reference) or inspect.iscoroutinefunction(reference):
             raise UsageError(f"{program.path}: '{program.function}{REFERENCE_ENDING}' is no plain function")
         _check_parameters(program, reference, inputs, "one parameter for each input")
-    return Loaded(program, function, reference)
+    found: Reference | None = reference
+    return found
 
 
 def _executed(program: ProgramFile) -> ModuleType:
@@ -91,8 +133,13 @@ def _check_parameters(program: ProgramFile, function: Callable[..., Any], count:
 
 @dataclass
 class _Progress:
-    """How many rounds a protocol has had, and the last one's label; the frame that awaits what is no round."""
+    """How many rounds a protocol has had, and the last one's label; the frame that awaits what is no round.
 
+    Args:
+        word: what a round is called.
+    """
+
+    word: str
     rounds: int = 0
     label: str = ""
     at: FrameType | None = None
@@ -102,7 +149,7 @@ class _Progress:
         self.label = label
 
     def __str__(self) -> str:
-        return f"after round {self.rounds} ('{self.label}')" if self.rounds else "before the first round"
+        return f"after {self.word} {self.rounds} ('{self.label}')" if self.rounds else f"before the first {self.word}"
 
 
 async def followed(p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> Any:
@@ -112,20 +159,32 @@ async def followed(p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> Any:
         UsageError: something in the author's function failed that is no error of ours by name, or misused a party.
         BeaverlodgeError: what the function itself raised.
     """
-    progress = _Progress()
-    program = one.run(p, *given)
+    return await watched(one.file, one.run(p, *given), "" if p.dry else p.name, Round, "round of a party")
+
+
+async def watched(
+    file: ProgramFile, program: Coroutine[Any, Any, Any], who: str, kind: type[Any], name: str, *, planned: str = ""
+) -> Any:
+    """Run a part of a protocol that awaits rounds of one kind; raises as `followed` does.
+
+    Args:
+        who: the party; '' while a plan is made.
+        kind: of what it awaits; `name` in words: its first is what a round is called.
+        planned: in whose place a plan is made, where that is not the same at all.
+    """
+    progress = _Progress(name.partition(" ")[0])
 
     def see(awaited: Any) -> None:
-        if not isinstance(awaited, Round):
+        if not isinstance(awaited, kind):
             progress.at = program.cr_frame if isinstance(program, CoroutineType) else None
-            raise TypeError(f"it awaits a {type(awaited).__name__}, which is no round of a party")
+            raise TypeError(f"it awaits a {type(awaited).__name__}, which is no {name}")
         progress.passed(awaited.label)
 
     try:
         return await Watched(program, see)
     except (Exception, SystemExit) as problem:
-        when = f"while it was planned, {progress}" if p.dry else f"{progress}"
-        raise authors_error(one.file, problem, when, "" if p.dry else p.name, progress.at) from None
+        when = f"{progress}" if who else f"while it was planned{planned and f' for {planned}'}, {progress}"
+        raise authors_error(file, problem, when, who, progress.at) from None
 
 
 def authors_error(

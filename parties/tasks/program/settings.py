@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
@@ -20,6 +20,7 @@ SYNTAX: Final = (
     'a list of inputs such as "reals:5", "reals:5x3,scale=16,largest=1000", "integers:10,low=0,high=9", "bits:8" '
     'or "table,scale=20"'
 )
+COLUMNS: Final = "a list of one or more column names"
 _LARGEST_SIZE: Final = 10_000_000
 _LARGEST_INTEGER: Final = 2**62
 _MOST_BITS: Final = 62
@@ -34,15 +35,17 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, float]]] = {
 }
 
 
+Inputs = Annotated[Names, Field(min_length=1, max_length=20, description=SYNTAX)]
+Columns = Annotated[Names, Field(min_length=1)] | None
+
+
 class ProgramTask(Task):
     """Run a protocol that whoever takes part names on the command line."""
 
     kind: Literal["program"] = Field(description='"program"')
     partition: Literal["horizontal"] = Field(default="horizontal", description='"horizontal"')
-    inputs: Annotated[Names, Field(min_length=1, max_length=20)] = Field(description=SYNTAX)
-    columns: Annotated[Names, Field(min_length=1)] | None = Field(
-        default=None, description="a list of one or more column names"
-    )
+    inputs: Inputs
+    columns: Columns = Field(default=None, description=COLUMNS)
     min_rows: Count | None = Field(default=None, description=A_COUNT)
 
     @property
@@ -123,16 +126,25 @@ def _settings(name: str, said: list[str]) -> dict[str, float]:
     return {**usual, **found}
 
 
-def settle(task: ProgramTask, parties: Mapping[str, PartySpec] | None) -> Reading[ProgramTask]:
-    """Check settings against each other."""
-    for one in task.inputs:
+def check_inputs(inputs: Sequence[str], who: str) -> Iterator[Problem]:
+    """Each input is one that there is, and at most one of them a table.
+
+    Args:
+        who: gives them: an owner, or a client.
+    """
+    for one in inputs:
         try:
             input_of(one)
         except ValueError as error:
             what, hint = error.args
             yield Problem(f"[task] inputs has {show_value(one)}: {what}", hint)
-    if sum(map(is_table, task.inputs)) > 1:
-        yield Problem("[task] inputs names the owners' table twice", "an owner has one table")
+    if sum(map(is_table, inputs)) > 1:
+        yield Problem(f"[task] inputs names the {who}s' table twice", f"each {who} has one table")
+
+
+def settle(task: ProgramTask, parties: Mapping[str, PartySpec] | None) -> Reading[ProgramTask]:
+    """Check settings against each other."""
+    yield from check_inputs(task.inputs, "owner")
     if task.has_table:
         return task if task.min_rows is not None else task.model_copy(update={"min_rows": MIN_ROWS})
     with_data = [name for name, party in (parties or {}).items() if party.data is not None]

@@ -26,7 +26,7 @@ def blocks(record: Mapping[str, Any]) -> list[Block]:
     nothing = Line("The protocol returned nothing.")
     return [
         Line(f"Each owner gave: {inputs}. SHA-256 of the file: {digest}."),
-        *_drawn(record, part),
+        *drawn_lines(record, part),
         grid if rows else nothing,
         *comparison_lines(table(record.get("comparison"))),
     ]
@@ -37,7 +37,8 @@ def _input_text(one: Mapping[str, Any]) -> str:
     return f"{one.get('input', MISSING)} ({', '.join(dict.fromkeys(shapes))})"
 
 
-def _drawn(record: Mapping[str, Any], part: Mapping[str, Any]) -> list[Block]:
+def drawn_lines(record: Mapping[str, Any], part: Mapping[str, Any]) -> list[Block]:
+    """Which inputs are made up."""
     texts = [str(table(one).get("input")) for one in entries(part.get("inputs"))]
     drawn = [text for text in texts if not is_table(text) and not is_given(text)]
     seed = table(record.get("about")).get("seed")
@@ -90,7 +91,7 @@ def side_facts(*, split: bool) -> str:
     return "The owners also learn the shapes of each other's inputs."
 
 
-def _figures(record: Mapping[str, Any]) -> dict[str, Any]:
+def figures(record: Mapping[str, Any]) -> dict[str, Any]:
     """Each result that is one number, and the largest difference from the reference."""
     results = [table(one) for one in entries(table(record.get("program")).get("results"))]
     single = {str(one.get("name")): np.asarray(one["values"]).reshape(-1) for one in results if one.get("values")}
@@ -112,5 +113,5 @@ SHOW: Final = Show(
         "test (docs/testing.md). The owners also learn the shapes of each other's inputs."
     ),
     side_facts=side_facts,
-    figures=_figures,
+    figures=figures,
 )

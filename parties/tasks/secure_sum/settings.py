@@ -184,7 +184,7 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
     if not task.range[0] < task.range[1]:
         yield Problem("[task] range is empty", "give the smallest value first, then the largest")
     sources = [str(party.data) for party in scenario.parties.values() if party.role == "client"]
-    sources += [clients.data] if clients is not None else []
+    sources += [str(clients.data)] if clients is not None else []
     if task.rounds > 1 and any(ROUND not in source for source in sources):
         yield Problem(
             "[task] rounds is more than 1, and not every `data` has {round} in it",

@@ -13,8 +13,9 @@ from parties.new.protocol import new_protocol
 from tests.run.command import environment, mpc, record
 
 
-def test_what_is_written_runs_and_passes_its_test_at_once(tmp_path: Path) -> None:
-    told = mpc("new", "--protocol", "energy", cwd=tmp_path)
+@pytest.mark.parametrize("more, tests", [((), 4), (("--clients",), 8)], ids=["owners", "clients"])
+def test_what_is_written_runs_and_passes_its_test(tmp_path: Path, more: tuple[str, ...], tests: int) -> None:
+    told = mpc("new", "--protocol", "energy", *more, cwd=tmp_path)
     assert told.code == 0, told.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["energy.py", "test_energy.py"]
     (command,) = [line.split("mpc ")[1].split() for line in told.out.splitlines() if "mpc simulate" in line]
@@ -25,7 +26,7 @@ def test_what_is_written_runs_and_passes_its_test_at_once(tmp_path: Path) -> Non
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_energy.py"]
     tested = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
     assert tested.returncode == 0, tested.stdout
-    assert "4 passed" in tested.stdout
+    assert f"{tests} passed" in tested.stdout
 
 
 def test_what_is_written_may_run_on_several_machines(tmp_path: Path) -> None:
@@ -33,6 +34,8 @@ def test_what_is_written_may_run_on_several_machines(tmp_path: Path) -> None:
 
     new_protocol(tmp_path / "new", "mine")
     assert read_program(f"{tmp_path / 'new' / 'mine.py'}:mine", alone=True).alone
+    new_protocol(tmp_path / "new", "ours", clients=True)
+    assert read_program(f"{tmp_path / 'new' / 'ours.py'}:ours", alone=True, clients=True).alone
 
 
 @pytest.mark.parametrize("name", ["Median", "1st", "a-b", "async", "", "random", "numpy", "../x"])
@@ -50,7 +53,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 
 
 def test_it_goes_with_no_other_option(tmp_path: Path) -> None:
-    for words in (("--protocol", "mine", "--data", "a.csv"), ()):
+    for words in (("--protocol", "mine", "--data", "a.csv"), ("x", "--clients"), ()):
         ran = mpc("new", *words, cwd=tmp_path)
         assert ran.code == 2
         assert not list(tmp_path.iterdir())

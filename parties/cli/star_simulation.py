@@ -1,0 +1,148 @@
+"""What `mpc simulate --clients` does: it writes a scenario, and runs a server and all its clients on this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.errors import UsageError
+from parties.base.logs import open_log
+from parties.base.private_files import create_private
+from parties.cli.output import Output
+from parties.cli.run_sum import check_program, fault_log, run_star, star_record_of
+from parties.processes.one_thread import star_in_one_thread
+from parties.report.record import check_out
+from parties.report.recorded_run import FinishedRun, run_and_record
+from parties.scenario.program import TABLE, is_table, read_program
+from parties.scenario.star import StarScenario
+from parties.scenario.toml_text import parse_toml
+from parties.tasks.registry import load_tables
+
+SCENARIO: Final = "scenario.toml"
+SERVER: Final = "server"
+
+
+@dataclass(frozen=True)
+class StarSimulation:
+    """What the command line asks for.
+
+    Args:
+        program: FILE:NAME, of the pair NAME_client and NAME_server.
+        clients: how many; None: as many as column `by` has names.
+        inputs: what every client gives.
+        files: the clients' table: one file, or a path with {client} in it.
+        by: the column that says which client a row is of.
+        columns: of this table; empty: every one of numbers, but `by`.
+        seed, network, insecure_seed: as of `Simulation`.
+        vanish: the share of clients that vanish, some in each stage.
+        given: client -> the arrays of each input that is `given`.
+    """
+
+    program: str
+    clients: int | None
+    inputs: tuple[str, ...]
+    files: tuple[Path, ...] = ()
+    by: str | None = None
+    columns: tuple[str, ...] = ()
+    seed: int = 0
+    network: str | None = None
+    vanish: float = 0.0
+    insecure_seed: int | None = None
+    given: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+def run_star_simulation(
+    asked: StarSimulation, out: Path | None, output: Output, *, lockstep: bool, trace: bool = False
+) -> FinishedRun:
+    """Run the protocol; its scenario and its file are in the run's folder, too. Arguments and errors as of
+    `parties.cli.simulation.run_simulation`."""
+    check_out(out)
+    text = star_scenario_text(asked)
+    scenario = star_scenario_of(asked.program, text).model_copy(update={"given": dict(asked.given)})
+    check_program(scenario)
+    log = fault_log(scenario)
+
+    def part(folder: Path) -> dict[str, Any]:
+        assert scenario.program is not None
+        path = folder / SCENARIO
+        create_private(path, text.encode())
+        create_private(folder / scenario.program.path.name, scenario.program.text.encode())
+        placed = scenario.model_copy(update={"path": path})
+        if lockstep:
+            here = star_in_one_thread(placed, folder, log, open_log(folder, SERVER), trace=trace)
+            return star_record_of(placed, here)
+        return run_star(placed, folder, output, log, trace=trace)
+
+    return run_and_record(scenario, out, part, more=log.record)
+
+
+def star_scenario_of(program: str, text: str) -> StarScenario:
+    """The scenario of a file that is not written yet, with the protocol that FILE:NAME names."""
+    scenario = load_tables(Path(SCENARIO), parse_toml(text))
+    assert isinstance(scenario, StarScenario)
+    return scenario.model_copy(update={"program": read_program(program, alone=False, clients=True)})
+
+
+def star_scenario_text(asked: StarSimulation) -> str:
+    """The scenario file of what is asked.
+
+    Raises:
+        UsageError: there is not one table for all, or no inputs, or nothing says how many clients there are.
+        DataError: the table cannot be read.
+    """
+    if len(asked.files) > 1:
+        raise UsageError("clients have one file together", "name it with --data, and with --by the column of clients")
+    file, table = next(iter(asked.files), None), any(map(is_table, asked.inputs))
+    if table and file is None:
+        raise UsageError("--input table is the clients' own data: there are none", "name a file with --data")
+    inputs = (*((TABLE,) if file is not None and not table else ()), *asked.inputs)
+    if not inputs:
+        raise UsageError("the clients give nothing", "say what with --input reals:5, or --data rows.csv --by NAME")
+    columns, clients = asked.columns, asked.clients
+    if file is not None and asked.by is not None:
+        named, found = _look_into(file, asked.by)
+        columns, clients = columns or named, clients or found
+    if clients is None:
+        raise UsageError("nothing says how many clients there are", "say --clients 50")
+    name = asked.program.rpartition(":")[2] or "protocol"
+    lines = ["schema = 1", f"name = {_quoted(name)}", f"seed = {asked.seed}"]
+    lines += ["", f"[parties.{SERVER}]", 'role = "server"', "", "[clients]", f"count = {clients}"]
+    if file is not None:
+        lines += [f"data = {_quoted(str(file.absolute()))}"]
+        lines += [] if asked.by is None else [f"by = {_quoted(asked.by)}"]
+    lines += ["", "[task]", 'kind = "star_program"', f"inputs = [{', '.join(map(_quoted, inputs))}]"]
+    if file is not None:
+        lines.append("min_rows = 1")
+    if columns:
+        lines.append(f"columns = [{', '.join(map(_quoted, columns))}]")
+    if asked.network is not None:
+        lines += ["", "[network]", f"preset = {_quoted(asked.network)}"]
+    if asked.vanish:
+        lines += ["", "[faults.clients]", f"vanish = {asked.vanish}"]
+    if asked.insecure_seed is not None:
+        lines += ["", "[testing]", f"insecure_seed = {asked.insecure_seed}"]
+    return "\n".join(lines) + "\n"
+
+
+def _look_into(file: Path, by: str) -> tuple[tuple[str, ...], int]:
+    """The columns of numbers in a file, and how many names its column `by` has."""
+    import numpy as np
+
+    from parties.data.cells import TextForm
+    from parties.data.checks import find_columns, kinds_of
+    from parties.data.read import open_source
+
+    with open_source(str(file.absolute()), "clients", Path(), TextForm()) as raw:
+        (whose,) = find_columns(raw, [by], "by")
+        others = [one for one in raw.columns if one.name and one.name != by]
+        kinds = kinds_of(raw, others, required=False, dates=False, listed="--column")
+        numeric = tuple(str(one.name) for one, kind in zip(others, kinds, strict=True) if kind in ("number", "boolean"))
+        return numeric, len(np.unique(np.asarray(raw.arrays([whose.text])["v0"]).astype(str)))
+
+
+def _quoted(text: str) -> str:
+    """A text as TOML writes it: JSON's escapes are TOML's, too."""
+    return json.dumps(text)

@@ -1,0 +1,127 @@
+"""The clients of one process: each runs the author's function on what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from logging import Logger
+from typing import Any
+
+from mpc.errors import DataError
+from mpc.faults.fault import Fault
+from mpc.ring.array import Array
+from mpc.star.client import Host, StarClient, always
+from mpc.star.members import Client
+from mpc.star.stage import ClientProgram
+from parties.tasks.client_rows import Values
+from parties.tasks.program.function import Pair
+from parties.tasks.program.results import described
+from parties.tasks.program.star.data import ClientInputs
+from parties.tasks.program.star.play import client_program, entropy_of, pair_of, planned_run
+from parties.tasks.program.star.settings import StarProgramScenario
+from parties.tasks.star import NO_TRIALS, Membership, Trials
+from parties.tasks.star_clients import client_faults, hosts_result, unfit, within
+from parties.trust.rounds import AgreedRounds
+
+_RELEASED = b"program"
+"""What a client's journal has of a round in which it took part."""
+
+
+class ProgramClient(StarClient):
+    """A client, and what its function returned.
+
+    Attributes:
+        gave: that; None before.
+    """
+
+    gave: Any = None
+
+    def keep(self, result: Any) -> None:
+        """Keep what the function returned."""
+        self.gave = result
+
+
+def clients_of(
+    scenario: StarProgramScenario, members: Mapping[str, Membership], log: Logger, trials: Trials = NO_TRIALS
+) -> dict[str, StarClient]:
+    """The clients of this process, ready to join; one with unfit data reports only that to the server."""
+    pair, inputs = pair_of(scenario), ClientInputs(scenario)
+    numbers = {name: number for number, name in enumerate(scenario.client_names)}
+    clients: dict[str, StarClient] = {}
+    for name, member in members.items():
+        try:
+            table, given = inputs.table(name), inputs.of(name)
+        except DataError as error:
+            log.error("%s: %s", name, error)
+            clients[name] = unfit(error)
+            continue
+        part = _Part(scenario, pair, name, numbers[name], given, member, table)
+        fault, enters = always(trials.faults.get(name)), partial(trials.enters, name)
+        one = ProgramClient(part.program, scenario.meeting, fault, enters=enters)
+        part.keep = one.keep
+        clients[name] = one
+    return clients
+
+
+class _Part:
+    """One client's part in the one round that there is."""
+
+    def __init__(
+        self,
+        scenario: StarProgramScenario,
+        pair: Pair,
+        name: str,
+        number: int,
+        given: list[Array],
+        member: Membership,
+        table: Values,
+    ) -> None:
+        self._scenario = scenario
+        self._pair = pair
+        self._name = name
+        self._number = number
+        self._given = given
+        self._member = member
+        self._table = table
+        self._agreed = AgreedRounds(1, 1)
+        self.keep: Any = None
+
+    def program(self, session: bytes, number: int, attempt: int) -> ClientProgram:
+        """This client's program."""
+        self._agreed.place(session, number, attempt)
+        noted: AbstractContextManager[object] = nullcontext()
+        if self._member.noting is not None:  # from here on messages may be on their way that hold its rows
+            noted, journal = self._member.noting(session, number, self._table, self._member.journal)
+        else:
+            journal = self._member.journal
+        me = Client(self._number, self._scenario.count, session, entropy_of(self._scenario)(self._name))
+
+        async def program() -> None:
+            if self._member.noting is not None:
+                journal(number, _RELEASED)
+            self.keep(await client_program(self._pair, me, self._given, self._name))
+
+        return within(noted, program())
+
+
+def faults_of(scenario: StarProgramScenario) -> dict[str, Fault]:
+    """The hosted clients that vanish or straggle: some in each stage, of which only a plan knows the names."""
+    spec = scenario.faults.clients if scenario.faults is not None else None
+    if spec is None:
+        return {}
+    if spec.stage is not None:
+        return client_faults(scenario, ())
+    stages = planned_run(scenario, pair_of(scenario)).played.stages
+    return client_faults(scenario, [one.label for one in stages])
+
+
+def clients_result(host: Host) -> dict[str, Any]:
+    """The report of a process that hosts clients, with what their functions returned."""
+    clients = {name: one.client for name, one in host.hosted.items()}
+    gave = {
+        name: described(one.gave)
+        for name, one in clients.items()
+        if isinstance(one, ProgramClient) and one.gave is not None
+    }
+    return {**hosts_result(host), "gave": gave}

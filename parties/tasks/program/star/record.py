@@ -1,0 +1,152 @@
+"""The record of a run: what the server learnt, what it saw in each stage, who dropped out when, and the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mpc.errors import InternalError
+from mpc.star.play import Played
+from mpc.star.server import named
+from parties.base.record_files import SCHEMA
+from parties.tasks.program.function import Pair
+from parties.tasks.program.results import described
+from parties.tasks.program.star.data import shapes_of
+from parties.tasks.program.star.play import gone_in, pair_of, planned_run
+from parties.tasks.program.star.settings import StarProgramScenario
+
+MOST_CLIENTS_TOLD: Final = 100
+"""A record has what the functions of so many clients returned, where they differ."""
+
+
+def server_part(
+    scenario: StarProgramScenario, pair: Pair, played: Played, session: bytes, party: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The server's result, as it reports it.
+
+    Args:
+        party: its costs, as measured.
+    """
+    names, before = scenario.client_names, set(range(scenario.count))
+    stages = []
+    for one in played.stages:
+        stages.append(
+            {
+                "label": one.label,
+                "sees": one.sees,
+                "messages": len(one.answered),
+                "bytes_received": one.received,
+                "bytes_sent": one.sent,
+                "dropped": named(names, sorted(before - set(one.answered))),
+            }
+        )
+        before &= set(one.answered)
+    planned = planned_run(scenario, pair, gone_in(played.stages, scenario.count))
+    inputs = zip(scenario.task.inputs, shapes_of(scenario), strict=True)
+    return {
+        "party": dict(party),
+        "session": session.hex(),
+        "plan": {
+            "rounds": len(planned.played.stages),
+            "bytes": {"server": planned.played.sent, "clients": planned.played.received},
+            "correlations": {},
+            "exact": planned.exact,
+        },
+        "program": {
+            "file": pair.file.path.name,
+            **pair.file.facts,
+            "inputs": [{"input": text, "shapes": [list(shape)]} for text, shape in inputs],
+            "of": scenario.count,
+            "stages": stages,
+            "results": described(played.result),
+            "over": [named(names, one.clients) for one in played.learnt],
+        },
+        "revealed": revealed(scenario, played),
+    }
+
+
+def revealed(scenario: StarProgramScenario, played: Played) -> list[dict[str, Any]]:
+    """What the server learns of the clients' data, as its author declared it, and what it sees of who takes part."""
+    learnt = [
+        {"what": one.what, "to": [scenario.server], "shape": list(one.shape), "why": one.why} for one in played.learnt
+    ]
+    present = {
+        "what": "who took part, and who dropped out when",
+        "to": [scenario.server],
+        "shape": [scenario.count],
+        "why": "the clients' messages go to it",
+    }
+    return [*learnt, present]
+
+
+def star_record(scenario: StarProgramScenario, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of a run that succeeded, from what the server and the processes of clients reported."""
+    server = results.get(scenario.server)
+    if server is None:
+        raise InternalError(f"{scenario.server} ended without a result")
+    hosts = {name: result for name, result in results.items() if name != scenario.server}
+    seconds = sorted(one for host in hosts.values() for one in host["client_seconds"])
+    gave = {name: given for host in hosts.values() for name, given in host["gave"].items()}
+    program = {
+        **server["program"],
+        "given_to_clients": _given(gave),
+        "client_seconds": {
+            "median": seconds[len(seconds) // 2] if seconds else None,
+            "most": seconds[-1] if seconds else None,
+        },
+    }
+    return {
+        **_head(scenario),
+        "session": server["session"],
+        "plan": server["plan"],
+        "parties": {scenario.server: server["party"], **{name: host["party"] for name, host in hosts.items()}},
+        "model": None,
+        "metrics": None,
+        "program": program,
+        "revealed": server["revealed"],
+        **_testing(scenario),
+    }
+
+
+def client_record(scenario: StarProgramScenario, me: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a client on its own machine: what its own function returned, and no cost of another."""
+    pair = pair_of(scenario)
+    planned = planned_run(scenario, pair)
+    told = {"file": pair.file.path.name, **pair.file.facts, "given_to_clients": _given(result["gave"])}
+    return {
+        **_head(scenario),
+        "session": "",
+        "plan": {"rounds": 0, "bytes": {}, "correlations": {}},
+        "parties": {me: result["party"]},
+        "model": None,
+        "metrics": None,
+        "program": {**told, "rounds_done": result["party"]["rounds"], "rounds_due": 1},
+        "revealed": revealed(scenario, planned.played),
+        **_testing(scenario),
+    }
+
+
+def _head(scenario: StarProgramScenario) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "kind": "star_program",
+        "status": "ok",
+        "error": None,
+        "scenario": {"name": scenario.name, "digest": scenario.digest},
+    }
+
+
+def _testing(scenario: StarProgramScenario) -> dict[str, Any]:
+    """A run with a test seed protects nothing, and its record says so."""
+    seed = scenario.test_seed
+    return {} if seed is None else {"testing": {"all parties": {"insecure_seed": seed}}}
+
+
+def _given(gave: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
+    """What the clients' functions returned: once where it is the same at all, else by client."""
+    if not gave:
+        return None
+    first = next(iter(gave.values()))
+    if all(repr(one) == repr(first) for one in gave.values()):
+        return {"all": list(first)}
+    return {name: list(one) for name, one in sorted(gave.items())[:MOST_CLIENTS_TOLD]}
