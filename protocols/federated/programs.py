@@ -19,6 +19,7 @@ may lie, a client refuses the keys of a neighbour that was given another model.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar, cast
@@ -93,9 +94,9 @@ async def federated_client(
         among_whom = hashlib.sha256(write_indices(adds.members) + survivors).digest()
         journal(release_key(message), among_whom)
 
-    if trust is not None:
+    if trust is not None and len(trust.public) > len(adds.members):
         trust = Trust(trust.signer, [trust.public[i] for i in adds.members])
-    number = adds.members.index(me)
+    number = bisect_left(adds.members, me)
     await aggregation_client(number, adds.settings, _after(occasion, body), adds.vector, entropy, keep, trust)
     return message
 
@@ -112,7 +113,8 @@ async def _receive(me: int, longest: int, work: Work) -> tuple[bytes, Message, C
     body = await Exchange(b"", MODEL, longest)
     message = read_message(body)
     adds = work(message)
-    if me not in adds.members or len(adds.members) != adds.settings.clients:
+    place = bisect_left(adds.members, me)
+    if adds.members[place : place + 1] != (me,) or len(adds.members) != adds.settings.clients:
         raise ProtocolError(
             f"the server asks for round {message.t}, for which this client was not drawn",
             "it may want more of some clients than was agreed; nothing was sent",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from logging import Logger
@@ -44,17 +44,33 @@ def clients_of(
 ) -> dict[str, StarClient]:
     """The clients of this process, ready to join; a client with unfit data reports only that to the server."""
     numbers = {name: number for number, name in enumerate(scenario.client_names)}
-    rows, draw = rows_of(scenario), draw_of(scenario)
+    rows, draw, rounds = rows_of(scenario), draw_of(scenario), _rounds_of(scenario)
     clients: dict[str, StarClient] = {}
     for name, member in members.items():
         try:
-            part = FederatedPart(scenario, name, numbers[name], member, rows, log, trials, draw)
+            part = FederatedPart(scenario, name, numbers[name], member, rows, log, trials, draw, rounds)
         except DataError as error:
             log.error("%s: %s", name, error)
             clients[name] = unfit(error)
             continue
         clients[name] = FederatedClient(part, scenario)
     return clients
+
+
+RoundOf = Callable[[Phase, int], Round]
+
+
+def _rounds_of(scenario: FederatedScenario) -> RoundOf:
+    """The facts of a round, for all clients of a process: thousands of them ask for the same, and keep it."""
+    last: Round | None = None
+
+    def round_of(phase: Phase, t: int) -> Round:
+        nonlocal last
+        if last is None or (last.phase, last.t) != (phase, t):
+            last = scenario.round_without_model(phase, t)
+        return last
+
+    return round_of
 
 
 class FederatedClient(StarClient):
@@ -106,10 +122,12 @@ class FederatedPart:
         log: Logger,
         trials: Trials,
         draw: Draw,
+        rounds: RoundOf,
     ) -> None:
         self._scenario = scenario
         self._trials = trials
         self._draw = draw
+        self._rounds = rounds
         self._fault: Fault | None = None
         self.name = name
         self._number = number
@@ -130,7 +148,7 @@ class FederatedPart:
         """
         scenario = self._scenario
         session, phase, t = _place(scenario, started, number, attempt)
-        agreed = scenario.round_without_model(phase, t)
+        agreed = self._rounds(phase, t)
         self._fault = self._draw(agreed.members, t, attempt).get(self._number)
         if self._number not in agreed.members:
             return _nothing()
