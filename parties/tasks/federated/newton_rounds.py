@@ -10,7 +10,9 @@ import numpy as np
 
 from mpc.errors import DataError
 from mpc.ring.array import Array
-from protocols.federated.newton import Family, Newton, coefficients_table, glm_fit, newton_step, pooled, start
+from protocols.federated.glm_fit import coefficients_table, glm_fit
+from protocols.federated.glm_sums import Family
+from protocols.federated.newton import Newton, newton_step, pooled, start
 from protocols.federated.units import Units, units_of
 
 if TYPE_CHECKING:

@@ -232,7 +232,7 @@ class FederatedScenario(StarScenario):
 
     def newton_layout(self, weights: Array) -> Layout:
         """The parts of Newton's sums at these coefficients, in the units of `ranges`."""
-        from protocols.federated.newton import glm_layout
+        from protocols.federated.glm_sums import glm_layout
 
         model = self.task.model
         assert model in ("linear", "logistic", "poisson")
