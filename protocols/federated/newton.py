@@ -46,6 +46,7 @@ LARGEST_MOVE = 5e-5
 LARGEST_LEFT = 0.05
 """Of standard errors: the same, estimated, where the clients are others in each step."""
 PATIENCE = 3
+"""Steps in a row whose clients are not those of the step before."""
 LARGEST_ERROR = 1e-5
 """Of standard errors: what the rounding of the sums may move a coefficient; ten times that, of a standard error."""
 MOST_STEPS = 25
