@@ -264,7 +264,7 @@ def test_the_state_after_a_round_depends_on_its_sums_alone(tmp_path: Path) -> No
     assert (state.t, state.moments.steps) == (3, 1)
 
 
-def test_a_client_with_a_small_cell_takes_no_part_in_newtons_sums(tmp_path: Path) -> None:
+def test_a_client_with_a_small_cell_takes_no_part_in_newton(tmp_path: Path) -> None:
     data = rows(8)
     for name, one in data.items():
         one[:, 2] = np.arange(len(one)) % 2  # both values, and both classes of each
