@@ -12,17 +12,19 @@ costs nothing. docs/python.md shows each.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from beaverlodge.clients import SimulatedClients
     from beaverlodge.runs import PlannedRun, Run
     from beaverlodge.simulation import Simulated
 
 __all__ = ["plan", "read", "run", "simulate"]
 
 
+@overload
 def simulate(
     program: str | Callable[..., Awaitable[Any]],
     inputs: Sequence[Any] | Mapping[str, Sequence[Any]],
@@ -31,17 +33,50 @@ def simulate(
     network: str | None = None,
     trace: bool = True,
     *,
+    clients: None = None,
     scale: int = 20,
     seed: int = 0,
     insecure_seed: int | None = None,
-) -> Simulated:
-    """Run a protocol by owners and a helper.
+) -> Simulated: ...
+
+
+@overload
+def simulate(
+    program: str | tuple[Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]],
+    inputs: Sequence[Any],
+    owners: None = None,
+    processes: bool = False,
+    network: str | None = None,
+    trace: bool = True,
+    *,
+    clients: int,
+    scale: int = 20,
+    seed: int = 0,
+    insecure_seed: int | None = None,
+) -> SimulatedClients: ...
+
+
+def simulate(
+    program: str | Callable[..., Awaitable[Any]] | tuple[Callable[..., Awaitable[Any]], ...],
+    inputs: Sequence[Any] | Mapping[str, Sequence[Any]],
+    owners: int | None = None,
+    processes: bool = False,
+    network: str | None = None,
+    trace: bool = True,
+    *,
+    clients: int | None = None,
+    scale: int = 20,
+    seed: int = 0,
+    insecure_seed: int | None = None,
+) -> Simulated | SimulatedClients:
+    """Run a protocol by owners and a helper, or with `clients` by a server and so many clients.
 
     It gets its `Party` and, for each input, a tuple with a share of what every owner gives, as `mpc simulate` has it.
     Where there is a plain function with its name and `_reference` beside it, the results are compared with that.
 
     Args:
-        program: an async function, or "FILE:FUNCTION".
+        program: an async function, or "FILE:FUNCTION". With clients a pair of functions, the client's and the
+            server's (docs/clients.md), or "FILE:NAME".
         inputs: what the owners give. Either one list an owner (or a dict of their names), with an array for each input:
             of real numbers, or of integers, which have scale 0. Or one `Input` of `mpc.testing` for each input, such as
             `reals((5,), scale=20, largest=100)`: made-up numbers of every owner.
@@ -50,6 +85,7 @@ def simulate(
             program is then one of a file. Otherwise all run in this thread, and nothing is written.
         network: of processes: a preset of what the links are made to be like, such as "wan".
         trace: whether every party records its rounds.
+        clients: how many clients; `inputs` then has one list a client, or describes what each draws.
         scale: fractional bits of real numbers.
         seed: public: what made-up numbers are drawn from.
         insecure_seed: makes all secret randomness repeatable. `views` and the trace then hold every value in clear;
@@ -61,7 +97,12 @@ def simulate(
     """
     from beaverlodge.simulation import Asked, simulated
 
-    return simulated(Asked(program, inputs, owners, network, trace, scale, seed, insecure_seed), processes=processes)
+    asked = Asked(program, inputs, owners, network, trace, scale, seed, insecure_seed)
+    if clients is not None:
+        from beaverlodge.clients import simulated_clients
+
+        return simulated_clients(asked, clients, processes=processes)
+    return simulated(asked, processes=processes)
 
 
 def run(

@@ -35,7 +35,7 @@ Protocol = Callable[..., Awaitable[Any]]
 class Asked:
     """What `beaverlodge.simulate` was asked for; its arguments are described there."""
 
-    program: str | Protocol
+    program: Any
     inputs: Sequence[Any] | Mapping[str, Sequence[Any]]
     owners: int | None = None
     network: str | None = None

@@ -143,7 +143,7 @@ def run_clients(
     """
     names = [*(f"client {i}" for i in range(len(inputs))), "server"]
     faults = {i: Fault("vanish", stage=stage) for i, stage in (vanish or {}).items()}
-    shapes = [_shape([given[k].shape for given in inputs]) for k in range(len(inputs[0]))] if inputs else []
+    shapes = [common_shape([given[k].shape for given in inputs]) for k in range(len(inputs[0]))] if inputs else []
     session = entropy(SESSION)("session")
     played = play(lambda me: client(me, *inputs[me.number]), server, names, entropy, session, shapes, faults, see=see)
     if not faults:
@@ -161,7 +161,7 @@ def too_few(error: TooFewError, dropped: str) -> TooFewError:
     return TooFewError(error.message, f"{why}; gather(..., at_least=) says how many are enough", party=error.party)
 
 
-def _shape(shapes: Sequence[tuple[int, ...]]) -> Shape:
+def common_shape(shapes: Sequence[tuple[int, ...]]) -> Shape:
     """The shape of an input at every client: -1 for a table's rows."""
     first = shapes[0]
     return first if all(one == first for one in shapes) else (-1, *first[1:])

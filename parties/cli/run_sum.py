@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +87,13 @@ def run_star(scenario: StarScenario, folder: Path, output: Shown, faults: FaultL
             progress("network", {"event": "log", "level": "info", "text": text})
         for text in faults.texts:
             progress("faults", {"event": "log", "level": "info", "text": f"on purpose: {text}"})
-        trial = {"trace": trace, **faults_order(scenario.faults), **_chosen(scenario)}
+        chosen = partial(_chosen, scenario)
+        trial = {"trace": trace, **faults_order(scenario.faults)}
         try:
             results = launch(
                 scenario.path,
                 names,
-                lambda: {name: {**order, **trial} for name, order in orders(scenario).items()},
+                lambda: {name: {**order, **trial, **chosen(name)} for name, order in orders(scenario).items()},
                 out=folder,
                 on_event=progress,
                 patience=scenario.session.deadline,
@@ -131,9 +133,13 @@ def _essential(scenario: StarScenario) -> list[str]:
     return [scenario.server, *hosts]
 
 
-def _chosen(scenario: StarScenario) -> dict[str, Any]:
-    """What the command line named beside the scenario's file, for each order."""
-    return {} if scenario.program is None else {"program": scenario.program.model_dump(mode="json")}
+def _chosen(scenario: StarScenario, process: str) -> dict[str, Any]:
+    """What was named or given to a process beside the scenario's file."""
+    if scenario.program is None:
+        return {}
+    mine = scenario.processes.get(process, scenario.inside)
+    given = {name: scenario.given[name] for name in mine if name in scenario.given}
+    return {"program": scenario.program.model_dump(mode="json"), "given": given}
 
 
 def _with_code(error: BeaverlodgeError, scenario: StarScenario) -> BeaverlodgeError:

@@ -65,7 +65,8 @@ def _apply_order(scenario: Scenario | StarScenario, order: Mapping[str, Any]) ->
     from parties.scenario.program import ProgramFile
 
     program = ProgramFile.model_validate(order["program"])
-    given = {order["name"]: tuple(order["given"])} if "given" in order else {}
+    said_given = order.get("given", {})
+    given = said_given if isinstance(said_given, dict) else {order["name"]: tuple(said_given)}
     return scenario.model_copy(update={"network": network, "program": program, "given": given})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -84,6 +85,7 @@ class StarScenario(BaseModel):
     path: Path
     data_from: str | None = None
     program: ProgramFile | None = None
+    given: Mapping[str, Any] = {}  # client -> the arrays that the caller of `beaverlodge.simulate` has for it
 
     @property
     def star_rounds(self) -> int:

@@ -68,11 +68,11 @@ def loaded(program: ProgramFile | None, inputs: int) -> Loaded:
     return Loaded(program, run, _reference(program, names, inputs))
 
 
-def loaded_pair(program: ProgramFile | None, inputs: int) -> Pair:
+def loaded_pair(program: ProgramFile | None, inputs: int | None) -> Pair:
     """Execute the file, and find the two functions of a protocol between a server and clients in it.
 
     Args:
-        inputs: how many a client gets beside its end.
+        inputs: how many a client gets beside its end; None: that is not checked.
 
     Raises:
         UsageError: as of `loaded`.
@@ -81,25 +81,28 @@ def loaded_pair(program: ProgramFile | None, inputs: int) -> Pair:
         raise UsageError('kind = "star_program" runs a protocol that whoever takes part names', _MISSING)
     names = vars(_executed(program))
     what = "the client and one parameter for each input"
-    client = _function(program, names, program.function + CLIENT_ENDING, inputs + 1, what)
+    count = None if inputs is None else inputs + 1
+    client = _function(program, names, program.function + CLIENT_ENDING, count, what)
     server = _function(program, names, program.function + SERVER_ENDING, 1, "the server alone")
     return Pair(program, client, server, _reference(program, names, inputs))
 
 
-def _function(program: ProgramFile, names: Mapping[str, Any], name: str, count: int, what: str) -> Function:
+def _function(program: ProgramFile, names: Mapping[str, Any], name: str, count: int | None, what: str) -> Function:
     function = names.get(name)
     if not inspect.iscoroutinefunction(function):
         raise UsageError(f"{program.path}: '{name}' is no async function once the file has run")
-    _check_parameters(program, function, count, what)
+    if count is not None:
+        _check_parameters(program, function, count, what)
     return function
 
 
-def _reference(program: ProgramFile, names: Mapping[str, Any], inputs: int) -> Reference | None:
+def _reference(program: ProgramFile, names: Mapping[str, Any], inputs: int | None) -> Reference | None:
     reference: Any = names.get(program.function + REFERENCE_ENDING)
     if reference is not None:
         if not callable(reference) or inspect.iscoroutinefunction(reference):
             raise UsageError(f"{program.path}: '{program.function}{REFERENCE_ENDING}' is no plain function")
-        _check_parameters(program, reference, inputs, "one parameter for each input")
+        if inputs is not None:
+            _check_parameters(program, reference, inputs, "one parameter for each input")
     found: Reference | None = reference
     return found
 

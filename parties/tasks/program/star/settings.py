@@ -22,13 +22,11 @@ class StarProgramScenario(StarScenario):
 
     Args:
         seed: public: what made-up inputs are drawn from.
-        given: client -> the arrays that the caller of `beaverlodge.simulate` has for it.
     """
 
     task: StarProgramTask
     seed: int = 0
     testing: TestingSpec | None = None
-    given: Mapping[str, tuple[Any, ...]] = {}
 
     @property
     def test_seed(self) -> int | None:
