@@ -58,7 +58,7 @@ def intermediate(scenario: FederatedScenario) -> Intermediate:
     fewest = bounds.smallest_group if bounds.malicious else max(1, scenario.min_cohort - bounds.corrupt)
     batch = task.batch_size or task.most_rows
     steps = 0 if scenario.newton else task.epochs * math.ceil(task.most_rows / min(batch, task.most_rows))
-    rounds = task.rounds * asked / scenario.count
+    rounds = scenario.training_rounds * asked / scenario.count
     return Intermediate(fewest, scenario.min_cohort - 1, steps, rounds, tuple(_advice(scenario, fewest, steps)))
 
 
@@ -111,9 +111,12 @@ def intermediate_blocks(scenario: FederatedScenario) -> list[Block]:
         "see the other's exactly."
     ]
     if scenario.newton:
+        missing = ""
+        if scenario.training_rounds > 1:
+            missing = " If a client is missing in one step and not in the next, the two sums give nearly its own."
         lines.append(
             "Newton's gradients and Fisher matrices are opened as they are: sums over all rows of the clients that "
-            f"took part. A client with a cell of fewer than {task.min_cell} rows takes no part."
+            f"took part.{missing} A client with a cell of fewer than {task.min_cell} rows takes no part."
         )
     elif one.gradients:
         lines.append(
@@ -128,7 +131,7 @@ def intermediate_blocks(scenario: FederatedScenario) -> list[Block]:
             "2019, Geiping et al. 2020)."
         )
     lines.append(
-        f"A client takes part in {one.rounds:.3g} rounds of training on average, and each tells more about the same "
+        f"A client takes part in {one.rounds:.3g} round{'s' * (one.rounds != 1)} of training on average, and each tells more about the same "
         "rows. A model may also tell whether a row was among those that it was trained on."
     )
     lines.append(

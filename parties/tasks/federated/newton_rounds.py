@@ -45,9 +45,9 @@ def after_newton(
     done = replace(state, weights=fit.at, fit=fit, fit_clients=survivors)
     if fit.reached:
         return replace(done, phase="evaluate")
-    if state.t - (len(scenario.phases) - 1) >= scenario.task.rounds:
+    if state.t - (len(scenario.phases) - 1) >= scenario.training_rounds:
         raise DataError(
-            f"the fit was not reached in {scenario.task.rounds} rounds",
+            f"the fit was not reached in {scenario.training_rounds} rounds",
             "raise `rounds`, if fewer than ten; else wait until the same clients take part in a few rounds in a row",
         )
     return done

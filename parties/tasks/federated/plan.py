@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isinf
 from typing import Any
 
-from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_words, short_bytes
+from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_words, plural, short_bytes
 from parties.tasks.federated.costs import ClientCost, client_cost
 from parties.tasks.federated.leaks import intermediate_blocks, intermediate_facts
 from parties.tasks.federated.record import revealed, split_record
@@ -80,7 +80,7 @@ def _main(scenario: FederatedScenario) -> Phase:
 
 def _times(scenario: FederatedScenario, phase: Phase) -> int:
     """How many rounds of a phase there are, at the most."""
-    return scenario.task.rounds if phase in ("train", "newton") else 1
+    return scenario.training_rounds if phase in ("train", "newton") else 1
 
 
 def _on_average(scenario: FederatedScenario, bytes_of: dict[Phase, int]) -> int:
@@ -183,11 +183,12 @@ def protection_blocks(scenario: FederatedScenario) -> list[Block]:
     holds, update = facts["withstands"], facts["update"]
     asked = f"{count_text(scenario.cohort)} of {count_text(scenario.count)} clients, drawn anew for each round,"
     asked = asked if scenario.cohort < scenario.count else f"{count_text(scenario.count)} clients"
-    many = f"up to {task.rounds}" if scenario.newton or task.early_stop is not None else f"{task.rounds}"
+    most = scenario.training_rounds
+    upto = "up to " if most > 1 and (scenario.newton or task.early_stop is not None) else ""
     blocks: list[Block] = [
         Line(
-            f"{asked} train a {task.model} model of {count_text(scenario.size)} weights by {task.method}, in {many} "
-            f"rounds. A round has {len(facts['stages'])} stages: {', '.join(facts['stages'])}."
+            f"{asked} train a {task.model} model of {count_text(scenario.size)} weights by {task.method}, in "
+            f"{upto}{plural(most, 'round')}. A round has {len(facts['stages'])} stages: {', '.join(facts['stages'])}."
         )
     ]
     if scenario.split_text is not None:

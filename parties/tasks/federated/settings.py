@@ -107,9 +107,17 @@ class FederatedScenario(StarScenario):
         return (*first, "newton" if self.newton else "train", "evaluate")
 
     @property
+    def training_rounds(self) -> int:
+        """How many rounds of training there are at the most: one of a linear fit, which Newton's first step reaches.
+
+        A second sum of it over other clients would tell the difference's own, so no client answers one.
+        """
+        return 1 if self.newton and self.task.model == "linear" else self.task.rounds
+
+    @property
     def star_rounds(self) -> int:
         """All rounds, if none is left out."""
-        return len(self.phases) - 1 + self.task.rounds
+        return len(self.phases) - 1 + self.training_rounds
 
     @property
     def asks_each(self) -> bool:
@@ -143,8 +151,8 @@ class FederatedScenario(StarScenario):
         if phase == "scale":
             return self.task.standardise and t == 1
         if phase == "evaluate":
-            return first < t <= first + self.task.rounds
-        return phase in self.phases and first <= t < first + self.task.rounds
+            return first < t <= first + self.training_rounds
+        return phase in self.phases and first <= t < first + self.training_rounds
 
     @cached_property
     def classes(self) -> int:

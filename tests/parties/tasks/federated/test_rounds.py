@@ -247,6 +247,16 @@ def test_a_client_goes_by_the_agreed_rounds_alone(tmp_path: Path) -> None:
     assert part.program(round_name(session, "evaluate", 2), 2, 1).send(None).label == MODEL
 
 
+def test_no_client_answers_a_second_sum_of_a_linear_fit(tmp_path: Path) -> None:
+    """Over other clients than the first it would tell, to the last digit, the products of columns of those missing."""
+    one = scenario(tmp_path, 'method = "newton"\nmodel = "linear"\ntarget_range = [-8, 8]')
+    part, session = study(one, tmp_path).clients[0].part, new_session(1)
+    assert part.program(round_name(session, "newton", 1), 1, 1).send(None).label == MODEL
+    with pytest.raises(ProtocolError, match="not agreed"):
+        part.program(round_name(session, "newton", 2), 2, 1)
+    assert one.star_rounds == 2
+
+
 def test_the_state_after_a_round_depends_on_its_sums_alone(tmp_path: Path) -> None:
     """So a server that was started again goes on as if it had not ended."""
     one = scenario(tmp_path, 'rounds = 2\nmethod = "fedadam"\nstandardise = true')
