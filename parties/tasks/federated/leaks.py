@@ -130,9 +130,10 @@ def intermediate_blocks(scenario: FederatedScenario) -> list[Block]:
             "steps an update is nearly a gradient, from which rows can be rebuilt (gradient inversion: Zhu et al. "
             "2019, Geiping et al. 2020)."
         )
+    often = f"{one.rounds:.3g} round{'s' * (one.rounds != 1)} of training"
     lines.append(
-        f"A client takes part in {one.rounds:.3g} round{'s' * (one.rounds != 1)} of training on average, and each tells more about the same "
-        "rows. A model may also tell whether a row was among those that it was trained on."
+        f"A client takes part in {often} on average, and each tells more about the same rows. A model may also tell "
+        "whether a row was among those that it was trained on."
     )
     lines.append(
         "A client that lies moves the model by at most `clip` in a round (the mean update is refused if it is longer), "
