@@ -197,11 +197,11 @@ def check_owners_faults(spec: FaultsSpec) -> Iterator[Problem]:
         yield Problem("[faults.clients] is for the clients of a secure sum", "remove it")
 
 
-def check_star_faults(spec: FaultsSpec, inside: Sequence[str | None], hosted: bool) -> Iterator[Problem]:
+def check_star_faults(spec: FaultsSpec, staying: Sequence[str | None], hosted: bool) -> Iterator[Problem]:
     """What a server and its clients cannot have.
 
     Args:
-        inside: who cannot come back: the server, and the helper, if there is one.
+        staying: who cannot come back: the helper, if there is one, and the server of a sum.
         hosted: whether there are clients that share processes.
     """
     if spec.delay:
@@ -214,7 +214,7 @@ def check_star_faults(spec: FaultsSpec, inside: Sequence[str | None], hosted: bo
             if one.stage is None and one.at is None:
                 yield Problem(f"[[faults.{kind}]] of a sum needs a stage or a time", "add stage = or at =")
     for one in spec.restart:
-        if one.party in inside:
+        if one.party in staying:
             yield Problem(f"[[faults.restart]] {one.party} cannot come back into a sum", "use [[faults.kill]]")
     if spec.clients is not None:
         if not hosted:

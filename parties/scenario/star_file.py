@@ -147,13 +147,19 @@ def _parties(raw: object, elsewhere: Mapping[str, Sequence[str]]) -> Reading[dic
 
 
 def check_star(
-    scenario: StarScenario, stages: Sequence[str] | None, more: Sequence[str] = (), *, has_data: bool = True
+    scenario: StarScenario,
+    stages: Sequence[str] | None,
+    more: Sequence[str] = (),
+    *,
+    has_data: bool = True,
+    survives: bool = False,
 ) -> Iterator[Problem]:
     """What all kinds check: one server, the clients' data, links, and faults of stages that there are.
 
     Args:
         stages: those of a client's round, None where they are not known yet; `more` those of other processes.
         has_data: whether the clients have any.
+        survives: whether the server may be started again.
     """
     servers = [name for name, party in scenario.parties.items() if party.role == "server"]
     if len(servers) != 1:
@@ -173,8 +179,8 @@ def check_star(
     if spec is None:
         return
     yield from check_faults(spec, (*scenario.parties, *scenario.hosts))
-    inside = (*servers[:1], scenario.helper)
-    yield from check_star_faults(spec, inside, scenario.clients is not None)
+    staying = (*(servers[:1] if not survives else ()), scenario.helper)
+    yield from check_star_faults(spec, staying, scenario.clients is not None)
     if stages is None:
         return
     yield from check_words(spec.faults, (), ("start", "joining", *more, *stages))

@@ -28,7 +28,7 @@ from parties.tasks.star import NO_TRIALS, Membership, Trials
 from parties.tasks.star_clients import unfit, within
 from parties.trust.rounds import AgreedRounds
 from protocols.aggregation.settings import Journal, Occasion
-from protocols.federated.messages import PHASES, Message, Phase
+from protocols.federated.messages import PHASES, Message, Phase, release_key
 from protocols.federated.programs import Contribution, federated_client, plain_client
 
 _PLACE_BYTES: Final = 5  # the phase, and the logical round
@@ -129,6 +129,7 @@ class FederatedPart:
         self._draw = draw
         self._rounds = rounds
         self._fault: Fault | None = None
+        self._asked: dict[int, int] = {}  # of each round, the key of its message: a server has no second try
         self.name = name
         self._number = number
         self._member = member
@@ -179,6 +180,13 @@ class FederatedPart:
     def _work(self, message: Message, agreed: Round) -> Contribution:
         scenario = self._scenario
         check_message(scenario, message, agreed)
+        key = release_key(message)
+        if self._asked.setdefault(agreed.t, key) != key:
+            raise ProtocolError(
+                f"the server asks for round {agreed.t} with another model than before",
+                "a server that is started again has the same one; nothing was sent for this one",
+                party="server",
+            )
         most_mb, most_seconds = scenario.task.most_memory_mb, scenario.task.most_seconds
         began = time.thread_time()
         with measured(most_mb is not None) as peak:

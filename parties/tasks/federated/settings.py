@@ -351,7 +351,7 @@ def read_federated(path: Path, raw: Mapping[str, Any]) -> FederatedScenario:
 
 def _check(scenario: FederatedScenario) -> Iterator[Problem]:
     task, clients = scenario.task, scenario.clients
-    yield from check_star(scenario, scenario.stages)
+    yield from check_star(scenario, scenario.stages, survives=True)
     if scenario.helper is not None:
         yield Problem(f"[parties.{scenario.helper}] is a helper, which federated learning has none of", "leave it out")
     if len(set(task.features)) < len(task.features):
