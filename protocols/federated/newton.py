@@ -44,12 +44,12 @@ SMALL_ERROR = 1e-6
 LARGEST_MOVE = 5e-5
 """Of scores, in the last step."""
 LARGEST_LEFT = 0.05
-"""Of standard errors: the same, estimated, where the clients are others in each step."""
+"""Of standard errors: the same, estimated, where the clients are others in each step; of scores, twice that."""
 PATIENCE = 3
 """Steps in a row whose clients are not those of the step before."""
 LARGEST_ERROR = 1e-5
 """Of standard errors: what the rounding of the sums may move a coefficient; ten times that, of a standard error."""
-MOST_STEPS = 25
+MOST_STEPS = 18
 MOST_HALVINGS = 30
 _SMALLEST_PIVOT = 2.0**-40  # of a diagonal entry, as in linalg/symmetric.py
 
@@ -172,7 +172,8 @@ def newton_step(fit: Newton, sums: Pooled, *, same: bool) -> Newton:
     if fit.family != "linear":
         distance, moved = distance_left(found, bound=True)
         close = distance <= SMALL_ERROR and moved <= LARGEST_MOVE
-        settled = unlike >= PATIENCE and distance_left(found, bound=False)[0] <= LARGEST_LEFT
+        distance, moved = distance_left(found, bound=False)
+        settled = unlike >= PATIENCE and distance <= LARGEST_LEFT and moved <= 2 * LARGEST_LEFT
         found = replace(found, reached=close or settled)
     # Until it is reached, the classes may yet be found separated: then F is small, and this is not the reason.
     if (coefficient > LARGEST_ERROR or se > 10 * LARGEST_ERROR) and (found.reached or before is None):

@@ -48,7 +48,7 @@ def after_newton(
     if state.t - (len(scenario.phases) - 1) >= scenario.training_rounds:
         raise DataError(
             f"the fit was not reached in {scenario.training_rounds} rounds",
-            "raise `rounds`, if fewer than ten; else wait until the same clients take part in a few rounds in a row",
+            "raise `rounds`, if fewer than ten; else features may separate the classes, or clients are others in each",
         )
     return done
 

@@ -156,6 +156,8 @@ def test_a_step_that_moves_scores_is_not_the_last() -> None:
     fit = newton_step(start("logistic", 1), one_feature(start("logistic", 1), 8.0, 4.0, 100.0), same=True)
     found = replace(one_feature(fit, 1e-15, 1e-15, 1e-9), errors=(0.0, 0.0, 0.0))
     assert not newton_step(fit, found, same=True).reached
+    found = replace(one_feature(fit, 1e-6, 1e-6, 1e-4), errors=(0.0, 0.0, 0.0))
+    assert not newton_step(replace(fit, unlike=5), found, same=False).reached
     assert newton_step(fit, one_feature(fit, 1e-9, 4.0, 99.0), same=True).reached
 
 
@@ -195,15 +197,18 @@ def test_a_linear_fit_is_one_sum_alone() -> None:
     assert fitted("linear", parts, [[0, 1, 2], []]).steps == 1
 
 
+@pytest.mark.parametrize("others", [True, False])
 @pytest.mark.parametrize("exact", [True, False])
-def test_separated_classes_are_an_error(exact: bool) -> None:
+def test_separated_classes_are_an_error(exact: bool, others: bool) -> None:
+    """Whether or not other clients take part in each step."""
     x, _ = made_up("logistic", 300, 1)
     y = (x[:, 1] > 0.2).astype(np.float64)
     if not exact:  # separated by the flag alone: whoever has it is of class 1
         y = np.where(x[:, 2] == 1, 1.0, (np.arange(300) % 2).astype(np.float64))
     parts = [(x[rows], y[rows]) for rows in np.array_split(np.arange(300), 3)]
+    here = [[0, 1], [1, 2], [0, 2]] * 10 if others else [[0, 1, 2]]
     with pytest.raises(DataError, match="separate the two classes"):
-        fitted("logistic", parts, [[0, 1, 2]])
+        fitted("logistic", parts, here)
 
 
 def test_features_that_give_the_target_are_an_error() -> None:
