@@ -191,7 +191,8 @@ def _take_part(part: _Part) -> dict[str, Any]:
         why = f": {client.fell_short.message}" if client.fell_short is not None else ""
         missed = f"{scenario.star_rounds - client.rounds} of {scenario.star_rounds}" if scenario.asks_each else "some"
         part.log.warning("this client was left out of %s rounds%s", missed, why)
-    return star.client_record(scenario, part.me, star.result(host))
+    kept = star.keep(scenario, client, part.folder)
+    return star.client_record(scenario, part.me, {**star.result(host), **kept})
 
 
 class _Noting:

@@ -110,6 +110,11 @@ def _always(scenario: StarScenario) -> bool:
     return True
 
 
+def _keeps_nothing(scenario: StarScenario, client: StarClient, folder: Path) -> dict[str, Any]:
+    """`keep` of a kind whose clients keep nothing."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Star:
     """The steps of a kind over a server and many clients. The scenario's class is the kind's own.
@@ -124,6 +129,7 @@ class Star:
         helper: the helper, ready to join; `helper_result` what it reports.
         serve: the server's part; returns its result.
         result: what a process of clients reports.
+        keep: writes what a client on its own machine keeps beside its record; returns what that says of it.
         record: the record of a run, from the results of all; `client_record` a client's own, or the helper's.
         load: a client's rows, for the round at a place; raises DataError. `count` how many there are.
         clipped: how many cells would be clipped; raises DataError. `columns` how many columns are read.
@@ -155,6 +161,7 @@ class Star:
     entries: Callable[[Any], int]
     release: Callable[[Any, str, Any, str], Release]
     quorum: Callable[[Any], int]
+    keep: Callable[[Any, StarClient, Path], dict[str, Any]] = _keeps_nothing
     survives: bool = False
     pools: Callable[[Any], bool] = _always
     foreign: bool = False

@@ -1,7 +1,7 @@
 """An owner's policy, `policy.toml` beside its keys: what it refuses, whatever a scenario asks for.
 
-A rule that is left out refuses nothing, except `insecure_seed`: a run without protection must be allowed. The policy is
-checked before any connection is made.
+A rule that is left out refuses nothing, except `insecure_seed` and `plain_updates`: a run without protection must be
+allowed. The policy is checked before any connection is made.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Rules(BaseModel):
     minimum_cell: Count | None = Field(default=None, description=A_COUNT)
     peers: Names | None = Field(default=None, description="a list of public keys or parties' names")
     insecure_seed: bool = Field(default=False, description="true or false")
+    plain_updates: bool = Field(default=False, description="true or false")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Policy:
             UsageError: a rule is broken; it and the file are named.
         """
         self._check_seed(request, me)
+        self._check_plain(request, me)
         for message in (
             self._kind(request),
             self._reveals(request),
@@ -93,6 +95,15 @@ class Policy:
             raise UsageError(
                 f"[testing] insecure_seed makes all secrets of a run known to all, and no policy of {me} allows it",
                 f"for a test, write insecure_seed = true into {self.path}; else have it taken out of the scenario",
+                party=me,
+            )
+
+    def _check_plain(self, request: Request, me: str) -> None:
+        if request.plain and not self.rules.plain_updates:
+            raise UsageError(
+                f'aggregation = "plain" shows the server each client\'s own update, and no policy of {me} allows it',
+                f"for a comparison on data that may be seen, write plain_updates = true into {self.path}; else have it "
+                "taken out of the scenario",
                 party=me,
             )
 

@@ -20,6 +20,7 @@ class Request:
         owners_text: the same in words.
         task: its settings, of which a policy checks the minimums of rows.
         insecure: whether a test seed makes all secrets known.
+        plain: whether the server sees each client's own numbers.
     """
 
     kind: str
@@ -29,3 +30,4 @@ class Request:
     owners_text: str
     task: Mapping[str, Any]
     insecure: bool = False
+    plain: bool = False

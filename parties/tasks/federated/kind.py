@@ -20,7 +20,10 @@ def _request(scenario: FederatedScenario) -> Request:
     """The request for a policy: a sum may be opened for fewer clients than there are."""
     cohort = scenario.min_cohort
     text = f"a sum may be of {cohort} (min_cohort)"
-    return Request(scenario.task.kind, scenario.revealed, scenario.small_counts, cohort, text, dict(scenario.task))
+    task = dict(scenario.task)
+    return Request(
+        scenario.task.kind, scenario.revealed, scenario.small_counts, cohort, text, task, plain=scenario.plain
+    )
 
 
 def _read(path: Path, raw: Mapping[str, Any]) -> FederatedScenario:

@@ -6,25 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mpc.errors import DataError
 from mpc.ring.array import Array
 from protocols.federated.glm_fit import coefficients_table, glm_fit
-from protocols.federated.glm_sums import Family
 from protocols.federated.newton import Newton, newton_step, pooled, start
-from protocols.federated.units import Units, units_of
 
 if TYPE_CHECKING:
     from parties.tasks.federated.rounds import ServerState
     from parties.tasks.federated.settings import FederatedScenario, Round
-
-
-def family_of(scenario: FederatedScenario) -> Family:
-    """The scenario's family of models."""
-    model = scenario.task.model
-    assert model in ("linear", "logistic", "poisson")
-    return model
 
 
 def after_newton(
@@ -39,7 +28,7 @@ def after_newton(
     Raises:
         DataError: there is no fit, or it was not reached in the rounds that were agreed.
     """
-    fit: Newton = state.fit or start(family_of(scenario), len(scenario.task.features))
+    fit: Newton = state.fit or start(scenario.family, len(scenario.task.features))
     same = state.fit_clients is None or state.fit_clients == survivors
     fit = newton_step(fit, pooled(state.weights, sums, agreed.layout, len(survivors)), same=same)
     done = replace(state, weights=fit.at, fit=fit, fit_clients=survivors)
@@ -53,12 +42,6 @@ def after_newton(
     return done
 
 
-def units_in(scenario: FederatedScenario, state: ServerState) -> Units:
-    """The units of the features, as the clients took them."""
-    low, high = scenario.ranges()
-    return units_of(low, high, np.clip(state.means, low, high) if state.means.size else None)
-
-
 def fit_record(scenario: FederatedScenario, state: ServerState) -> dict[str, Any]:
     """The fit in the columns' own units, as a record has it.
 
@@ -66,8 +49,8 @@ def fit_record(scenario: FederatedScenario, state: ServerState) -> dict[str, Any
         DataError: it was not reached.
     """
     assert state.fit is not None
-    target = scenario.target_units if family_of(scenario) == "linear" else None
-    fit = glm_fit(state.fit, units_in(scenario, state), target)
+    target = scenario.target_units if scenario.family == "linear" else None
+    fit = glm_fit(state.fit, scenario.newton_units(state.means), target)
     rows = coefficients_table(fit, scenario.task.features)
     test = "t" if fit.family == "linear" else "z"
     return {

@@ -71,7 +71,7 @@ def federated_part(scenario: FederatedScenario, state: ServerState) -> dict[str,
         "standardised": (
             {"means": state.means.tolist(), "deviations": state.deviations.tolist()} if state.means.size else None
         ),
-        "coefficients": own_units(scenario, state),
+        "coefficients": own_units(scenario, state.weights, state.means, state.deviations),
         "seed": scenario.seed,
         "split": split_record(scenario),
     }
@@ -91,15 +91,20 @@ def split_record(scenario: FederatedScenario) -> dict[str, Any] | None:
     return {"by": spec.split, "column": column, "alpha": spec.alpha, "clients": spec.count}
 
 
-def own_units(scenario: FederatedScenario, state: ServerState) -> dict[str, float] | None:
-    """A linear or logistic model's coefficients per unit of each column, the intercept last; None of other models."""
-    task = scenario.task
-    if task.model not in ("linear", "logistic") or scenario.newton:
+def own_units(scenario: FederatedScenario, w: Array, means: Array, deviations: Array) -> dict[str, float] | None:
+    """A regression's coefficients per unit of each column, the intercept last; None of models that are none.
+
+    Args:
+        w: as it was trained, on features standardised by these (none, if they were not); Newton's, in its units.
+    """
+    task, w = scenario.task, w.copy()
+    if task.model not in ("linear", "logistic", "poisson"):
         return None
-    w: Array = state.weights.copy()
-    if state.means.size:
-        w[:-1] /= state.deviations
-        w[-1] -= float(np.dot(w[:-1], state.means))
+    if scenario.newton:
+        w = scenario.newton_units(means).change() @ w
+    elif means.size:
+        w[:-1] /= deviations
+        w[-1] -= float(np.dot(w[:-1], means))
     if task.model == "linear":
         w *= scenario.target_unit
         w[-1] += float(scenario.target_units.centre[0])
@@ -127,6 +132,8 @@ def client_record(scenario: FederatedScenario, me: str, result: Mapping[str, Any
         "aggregation": scenario.task.aggregation,
         "client_work": result["work"],
         "own": result.get("own"),
+        "kept": result.get("kept"),
+        "rounds_due": scenario.star_rounds,
     }
     plan = {"rounds": 0, "bytes": {}, "correlations": {}}
     return _record(scenario, "", plan, {me: result["party"]}, part)

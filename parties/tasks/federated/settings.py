@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from protocols.federated.models import Network, model_of
 from protocols.federated.programs import MODEL, UPDATE
 from protocols.federated.sample import cohort
 from protocols.federated.units import Units, units_of
+
+if TYPE_CHECKING:
+    from protocols.federated.glm_sums import Family
 
 _HEAD: Final = ("schema", "name", "seed")
 _MOMENT_BITS: Final = 24
@@ -242,11 +245,21 @@ class FederatedScenario(StarScenario):
         """The parts of Newton's sums at these coefficients, in the units of `ranges`."""
         from protocols.federated.glm_sums import glm_layout
 
+        return glm_layout(
+            self.family, weights, clients=self.count, most_rows=self.task.most_rows, most_target=self.most_target
+        )
+
+    @property
+    def family(self) -> Family:
+        """The family of models of Newton's method."""
         model = self.task.model
         assert model in ("linear", "logistic", "poisson")
-        return glm_layout(
-            model, weights, clients=self.count, most_rows=self.task.most_rows, most_target=self.most_target
-        )
+        return model
+
+    def newton_units(self, means: Array) -> Units:
+        """The units of the features in Newton's method: around the pooled means (p,), where these are known."""
+        low, high = self.ranges()
+        return units_of(low, high, np.clip(means, low, high) if means.size else None)
 
     @cached_property
     def target_units(self) -> Units:

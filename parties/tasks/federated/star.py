@@ -9,6 +9,7 @@ from mpc.star.client import Host
 from parties.tasks.federated.clients import FederatedClient, clients_of
 from parties.tasks.federated.consent import data_notice
 from parties.tasks.federated.data import OwnRows, own_rows, rows_of
+from parties.tasks.federated.own_models import keep
 from parties.tasks.federated.plan import federated_plan, knowledge_blocks, plan_blocks, protection_blocks
 from parties.tasks.federated.record import client_record, federated_record, merged_work
 from parties.tasks.federated.server import serve
@@ -67,6 +68,7 @@ STAR: Final = Star(
     columns=lambda scenario: len(scenario.read_columns),
     entries=lambda scenario: scenario.size,
     release=release_of,
+    keep=keep,
     quorum=lambda scenario: scenario.round_without_model(scenario.phases[-1], 1).settings.quorum,
     survives=True,
 )

@@ -17,7 +17,6 @@ from parties.scenario.problems import quote
 from parties.tasks.federated.costs import alone_epochs
 from parties.tasks.federated.data import OwnRows
 from parties.tasks.federated.figures import comparison_of, evaluation_of
-from parties.tasks.federated.newton_rounds import family_of
 from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.federated.coding import clip
 from protocols.federated.evaluate import evaluation_sums
@@ -25,8 +24,7 @@ from protocols.federated.glm_sums import fitting, glm_sums, small_cells
 from protocols.federated.local import Step, Training, update_of
 from protocols.federated.messages import Message
 from protocols.federated.models import Rows
-from protocols.federated.personal import Kind, Own, alone, ditto, fine_tune, gain, own_figures, personal_sums
-from protocols.federated.units import Units, units_of
+from protocols.federated.personal import Kind, Own, alone, best_of, ditto, fine_tune, gain, own_figures, personal_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +34,9 @@ class Done:
     Args:
         values: each part's numbers.
         clipped: whether its update was longer than the agreed norm.
-        personal: in the last round, the models of its own and their figures, by kind; what it gains by each.
+        personal: in the last round, the model of all and those of its own, by kind.
+        own: their figures on held-out rows, by kind; `gains` by each of its own; `best` the one that is best for it.
+        means, deviations: what the features are standardised by, if they are.
     """
 
     values: Mapping[str, Array] = field(repr=False)
@@ -44,6 +44,9 @@ class Done:
     personal: Mapping[Kind, Array] = field(default_factory=dict, repr=False)
     own: Mapping[Kind, Own] = field(default_factory=dict, repr=False)
     gains: Mapping[str, float] = field(default_factory=dict, repr=False)
+    best: str | None = None
+    means: Array = field(default_factory=lambda: np.zeros(0), repr=False)
+    deviations: Array = field(default_factory=lambda: np.zeros(0), repr=False)
 
 
 def check_message(scenario: FederatedScenario, message: Message, agreed: Round) -> None:
@@ -102,7 +105,7 @@ def check_cells(scenario: FederatedScenario, client: str, rows: OwnRows) -> None
     if not scenario.newton:
         return
     task = scenario.task
-    found = small_cells(family_of(scenario), rows.train.x, rows.train.y, task.min_cell)
+    found = small_cells(scenario.family, rows.train.x, rows.train.y, task.min_cell)
     p = len(task.features)
     if p + 2 in found:
         least = max(task.min_cell, p + 2)
@@ -120,12 +123,6 @@ def check_cells(scenario: FederatedScenario, client: str, rows: OwnRows) -> None
         )
 
 
-def units_for(scenario: FederatedScenario, message: Message) -> Units:
-    """The units of the features in Newton's method: around the pooled means, where these are known."""
-    low, high = scenario.ranges()
-    return units_of(low, high, np.clip(message.means, low, high) if message.means.size else None)
-
-
 def _moments(scenario: FederatedScenario, rows: Rows) -> dict[str, Array]:
     low, high = scenario.ranges()
     scaled = (rows.x - (low + high) / 2) / ((high - low) / 2)
@@ -137,15 +134,15 @@ def _moments(scenario: FederatedScenario, rows: Rows) -> dict[str, Array]:
 
 
 def _newton(scenario: FederatedScenario, rows: Rows, message: Message) -> dict[str, Array]:
-    x, _ = units_for(scenario, message).apply(rows.x)
+    x, _ = scenario.newton_units(message.means).apply(rows.x)
     layout = scenario.newton_layout(message.weights)
-    return fitting(glm_sums(family_of(scenario), message.weights, Rows(x, rows.y)), layout)
+    return fitting(glm_sums(scenario.family, message.weights, Rows(x, rows.y)), layout)
 
 
 def _scaled(scenario: FederatedScenario, rows: Rows, message: Message) -> Rows:
     """The rows as the model takes them."""
     if scenario.newton:
-        return Rows(units_for(scenario, message).apply(rows.x)[0], rows.y)
+        return Rows(scenario.newton_units(message.means).apply(rows.x)[0], rows.y)
     if not message.means.size:
         return rows
     return Rows((rows.x - message.means) / message.deviations, rows.y)
@@ -154,13 +151,14 @@ def _scaled(scenario: FederatedScenario, rows: Rows, message: Message) -> Rows:
 def _evaluated(scenario: FederatedScenario, number: int, train: Rows, held: Rows, message: Message) -> Done:
     """The figures of the last model on the held-out rows (of Newton's fit on all), and the personal models."""
     if scenario.task.model == "poisson":
-        return Done({"rows": np.array([float(train.y.size)])})
+        alone_rows = {"rows": np.array([float(train.y.size)])}
+        return Done(alone_rows, personal={"global": message.weights}, means=message.means)
     judged = train if scenario.newton else held
     how, w = evaluation_of(scenario, scores=True), message.weights
     values = dict(evaluation_sums(scenario.model, w, judged, how))
     compared = comparison_of(scenario)
     if compared is None:
-        return Done(values)
+        return Done(values, personal={"global": w}, means=message.means, deviations=message.deviations)
     task, model = scenario.task, scenario.model
 
     def stream(kind: str) -> Stream:
@@ -182,4 +180,12 @@ def _evaluated(scenario: FederatedScenario, number: int, train: Rows, held: Rows
         if found is not None:
             own[kind] = found
     gains: dict[str, float] = {kind: gain(own[kind], own["global"]) for kind in compared.personal if own}
-    return Done(values | personal_sums(own or None, compared), False, models, own, gains)
+    return Done(
+        values | personal_sums(own or None, compared),
+        personal=models,
+        own=own,
+        gains=gains,
+        best=best_of(own, compared) if own else None,
+        means=message.means,
+        deviations=message.deviations,
+    )
