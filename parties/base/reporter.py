@@ -36,12 +36,17 @@ class Reporter:
         """This party can be dialled at `endpoint` (None: it only dials)."""
         self._send({"event": "listening", "endpoint": endpoint})
 
-    def stage(self, stage: str, done: int, total: int) -> None:
-        """Report how far a stage is. Cheap enough for every step: most calls send nothing."""
-        now = time.monotonic()
-        if stage != self._stage or done >= total or now - self._stage_at >= STAGE_INTERVAL:
-            self._stage, self._stage_at = stage, now
-            self._send({"event": "stage", "stage": stage, "done": done, "total": total})
+    def stage(self, stage: str, done: int, total: int, shown: str | None = None) -> None:
+        """Report how far a stage is. Cheap enough for every step: most calls send nothing.
+
+        Args:
+            shown: what is reported in the stage's place, as where it comes again in each of many rounds. Who watches
+                hears of the stage.
+        """
+        now, name = time.monotonic(), stage if shown is None else shown
+        if name != self._stage or (done >= total and shown is None) or now - self._stage_at >= STAGE_INTERVAL:
+            self._stage, self._stage_at = name, now
+            self._send({"event": "stage", "stage": name, "done": done, "total": total})
         if self._watcher is not None:
             self._watcher(stage, done)
 

@@ -42,7 +42,7 @@ def trials_of(
         hosted.enters(client, stage)
         own.enters(stage, 0)
 
-    return Trials(faults, enters)
+    return Trials(faults, enters, hosted.strikes)
 
 
 def hosted_trials(

@@ -31,6 +31,7 @@ from parties.show.blocks import (
     table,
 )
 from parties.show.html import blocks_section, escape, grid_table, paragraph, section, whole_page
+from parties.show.plots import PLOT_STYLE
 from parties.tasks.registry import kind_of_record
 
 
@@ -66,7 +67,8 @@ def report_html(record: Mapping[str, Any]) -> str:
     if entries(record.get("revealed")):
         sections += [_reveals_section(record)]
     sections += [_about(record)]
-    return whole_page(name, sections)
+    plots = any('<svg class="plot"' in one for one in sections)
+    return whole_page(name, sections, PLOT_STYLE if plots else "")
 
 
 def _head(record: Mapping[str, Any], name: str, *, ok: bool) -> str:

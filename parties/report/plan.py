@@ -24,6 +24,7 @@ from parties.show.blocks import (
     Line,
     bytes_text,
     count_text,
+    duration_text,
     plural,
     print_blocks,
     seconds_text,
@@ -162,7 +163,7 @@ def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -
     where, name = ("network", "the scenario's network") if network else ("wan", "a wide-area network")
     return (
         f"{bound}{_numbered(facts['rounds'], 'round')}; each owner sends {short_bytes(most)}, {plan.helper} "
-        f"{short_bytes(plan.bytes_sent[plan.helper])}; about {_duration(facts['seconds'][where])} on {name}."
+        f"{short_bytes(plan.bytes_sent[plan.helper])}; about {duration_text(facts['seconds'][where])} on {name}."
     )
 
 
@@ -195,15 +196,8 @@ def _faults_blocks(facts: dict[str, Any]) -> list[Block]:
 
 def _left_out_text(plan: Plan) -> str:
     """The costs that the time on the wire leaves out."""
-    return f"Handling the messages takes about {_duration(plan.handling)} besides; connecting and large products, more."
-
-
-def _duration(seconds: float) -> str:
-    """A length of time in words, to about two digits."""
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.2g} seconds" if seconds < 10 else f"{seconds:.0f} seconds"
+    handling = duration_text(plan.handling)
+    return f"Handling the messages takes about {handling} besides; connecting and large products, more."
 
 
 def _stages_grid(facts: dict[str, Any]) -> Grid:

@@ -243,7 +243,7 @@ def nothing_else(record: Mapping[str, Any]) -> str:
     """What nobody learnt, and what the helper did."""
     show = kind_of_record(record).show()
     if show.nothing_else is not None:
-        return show.nothing_else
+        return show.nothing_else if isinstance(show.nothing_else, str) else show.nothing_else(record)
     helpers = [str(n) for n, entry in table(record.get("parties")).items() if table(entry).get("role") == "helper"]
     split = any(table(item).get("what") == ALIGNMENT for item in entries(record.get("revealed")))
     private = bool(table(record.get("privacy")))

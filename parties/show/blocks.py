@@ -84,6 +84,14 @@ def seconds_text(value: Any) -> str:
     return to_fixed(value, 3 if is_number(value) and value < 10 else 1)
 
 
+def duration_text(seconds: float) -> str:
+    """A length of time in words, to about two digits."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.2g} seconds" if seconds < 10 else f"{seconds:.0f} seconds"
+
+
 def bytes_text(value: Any) -> str:
     """Bytes exactly, and in a unit that is easy to read."""
     if not isinstance(value, int) or isinstance(value, bool):

@@ -16,6 +16,7 @@ _RIGHT: Final = 12
 _TOP: Final = 34
 _BOTTOM: Final = 44
 _LEGEND_LINE: Final = 18
+_MOST_TICKS: Final = 12
 _DODGE: Final = 9
 """Points of two series at one place stand so far apart."""
 
@@ -63,7 +64,8 @@ def interval_plot(
         y = down(mark)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(_tick(mark, marks))}</text>')
-    for place, tick in enumerate(ticks):
+    every = -(-len(ticks) // _MOST_TICKS)
+    for place, tick in list(enumerate(ticks))[::every]:
         x = _LEFT + step * (place + 0.5)
         short = tick if len(tick) <= 14 else tick[:13] + "…"
         parts.append(f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{escape(short)}</text>')

@@ -122,7 +122,7 @@ class Show:
         note: how to read it, below the same in the report.
         sections: the report's sections, where they are more than the summary's blocks.
         status: how a run that succeeded ended, in a sentence; None: that of every kind.
-        nothing_else: the sentence that nobody learnt anything else; None: that of every kind.
+        nothing_else: the sentence that nobody learnt anything else, or what makes it; None: that of every kind.
         costs: whether its blocks say what the run cost.
         trains: whether a part of the online time is a training.
         side_facts: what owners learn of each other beside what is opened.
@@ -134,7 +134,7 @@ class Show:
     note: str = ""
     sections: Callable[[Mapping[str, Any]], list[str]] | None = None
     status: Callable[[Mapping[str, Any]], Line] | None = None
-    nothing_else: str | None = None
+    nothing_else: str | Callable[[Mapping[str, Any]], str] | None = None
     costs: bool = False
     trains: bool = False
     side_facts: Callable[..., str] = side_facts

@@ -11,6 +11,7 @@ import numpy as np
 from mpc.errors import InternalError
 from mpc.ring.array import Array
 from parties.base.record_files import SCHEMA
+from parties.tasks.federated.leaks import intermediate_facts
 from parties.tasks.federated.rounds import ServerState
 from parties.tasks.federated.settings import FederatedScenario
 from protocols.rows.results import INTERCEPT
@@ -73,6 +74,7 @@ def federated_part(scenario: FederatedScenario, state: ServerState) -> dict[str,
         ),
         "coefficients": own_units(scenario, state.weights, state.means, state.deviations),
         "seed": scenario.seed,
+        "intermediate_models": intermediate_facts(scenario),
         "split": split_record(scenario),
     }
     if scenario.newton:

@@ -13,6 +13,7 @@ from mpc.star.server import StarLimits, StarServer, named
 from mpc.star.stage import Gather
 from parties.base.memory import peak_memory
 from parties.base.reporter import Reporter
+from parties.show.blocks import duration_text
 from parties.tasks.federated.clients import round_name
 from parties.tasks.federated.kept_state import keeper, kept_state
 from parties.tasks.federated.record import server_result
@@ -95,8 +96,9 @@ class _Links:
         self._number = seat.first - 1
         self._wasted = 0
         self._began = time.perf_counter()
+        self._started: float | None = None  # of the first round that it plays
         self._played = 0
-        self._t = 0
+        self._shown: str | None = None
         self.session = new_session(seat.first)
         session = scenario.session
         limits = StarLimits(session.connect_timeout if join is None else join, session.deadline, seat.patience)
@@ -116,7 +118,16 @@ class _Links:
         """A round begins: it has a number of its own."""
         self._number += 1
         self._seat.use(self._number)
-        self._t, self._wasted, self._began = state.t, 0, time.perf_counter()
+        self._wasted, self._began = 0, time.perf_counter()
+        rounds = self._scenario.star_rounds
+        self._shown = f"round {state.t} of {rounds} ({state.phase})"
+        if self._started is None:
+            self._started = self._began
+        else:
+            self._played += 1
+            left = (self._began - self._started) / self._played * (rounds - state.t + 1)
+            most = "at most " if self._scenario.newton or self._scenario.task.early_stop is not None else ""
+            self._shown += f", {most}{duration_text(left)} left"
 
     def attempt(
         self,
@@ -181,5 +192,5 @@ class _Links:
         self.server.join()
 
     def _stage(self, stage: str, done: int, total: int) -> None:
-        """Report a stage's progress, under the round's number."""
-        self._reporter.stage(stage, done, total)
+        """Report a stage's progress, under its round's number and the time left, as the rounds so far went."""
+        self._reporter.stage(stage, done, total, self._shown)
