@@ -183,8 +183,7 @@ class StarClient:
                 self.failure = error
                 return []
             self.fell_short = error.with_traceback(None)  # whose frames hold what it computed
-            self.stage = "waiting"
-            return [self._frame(OUT, error.code.encode(), at=self._at)]
+            return self._out()
         except BeaverlodgeError as error:
             return self._fail(error)
 
@@ -221,6 +220,11 @@ class StarClient:
 
     def _frame(self, kind: int, body: bytes = b"", *, at: tuple[int, int] = (0, 0), label: str = "") -> Frame:
         return frame(kind, body, round=at[0], attempt=at[1], label=label, instance=self._instance)
+
+    def _out(self) -> list[Frame]:
+        """Take no further part in this attempt."""
+        self.stage = "waiting"
+        return [self._frame(OUT, TooFewError.code.encode(), at=self._at)]
 
     def _fail(self, error: BeaverlodgeError) -> list[Frame]:
         self.failure = error.with_traceback(None)
@@ -273,7 +277,8 @@ class StarClient:
         struck = fault if fault is not None and fault.stage == self.stage else None
         self.late = struck.seconds if struck is not None and struck.kind == "delay" else 0.0
         if struck is not None and struck.kind == "leave":
-            raise TooFewError("it leaves this attempt on purpose")
+            self.close()
+            return self._out()
         if struck is not None and struck.kind == "vanish":
             self.vanished = self.unheard = True
             self.close()

@@ -69,7 +69,8 @@ def _runner(jobs: int | None, dask: str | None, study: Study) -> Iterator[tuple[
         count = jobs or max(1, len(os.sched_getaffinity(0)) // study.processes)
         yield partial(_run_local, count), count
         return
-    from parties.sweep.cluster import connect, run_on_cluster
+    from parties.processes.cluster import connect
+    from parties.sweep.cluster import run_on_cluster
 
     with connect(dask) as (client, count):
         yield partial(run_on_cluster, client, _MEMBER), count

@@ -1,4 +1,4 @@
-"""Clients that live in the server's process, without sockets and in virtual time: a simulation by the thousand.
+"""Clients without sockets, in virtual time: in the server's process, or on a cluster. A simulation by the thousand.
 
 They are the same state machines as in processes of their own, with keys and entropy of their own. Nothing keeps the
 server's code from looking at them, so this protects nobody: it shows what a run gives and costs.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.links.network import Network
+from mpc.star.client import StarClient
 from mpc.star.memory import LocalClients, MemoryNetwork
 from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
@@ -53,15 +54,21 @@ def links_with_inside(
         assert dialled is not None
         yield Links(dialled)
         return
+    if scenario.clients is not None and scenario.clients.cluster is not None:
+        from parties.processes.on_cluster import clients_on_cluster
+
+        with clients_on_cluster(scenario, order, scenario.clients.cluster, reporter, log) as elsewhere:
+            network = MemoryNetwork(elsewhere, scenario.star_names, dialled)
+
+            def reports() -> dict[str, Any]:
+                network.close()
+                return {INSIDE: elsewhere.reports()}
+
+            yield Links(network, reports)
+        return
     star = star_of(scenario)
-    clients = star.clients(
-        scenario,
-        members_of(scenario, order, scenario.inside),
-        log,
-        hosted_trials(scenario, order, reporter, star.client_faults(scenario)),
-    )
-    numbers = {name: i for i, name in enumerate(scenario.star_names)}
-    home = LocalClients(clients, numbers)
+    clients = clients_of(scenario, order, scenario.inside, reporter.fault, log)
+    home = LocalClients(clients, numbers_of(scenario))
     network = MemoryNetwork(home, scenario.star_names, dialled)
 
     def computed() -> float:
@@ -69,9 +76,7 @@ def links_with_inside(
 
     def report() -> dict[str, Any]:
         network.close()
-        for name, one in clients.items():
-            if one.failure is not None:
-                log.error("%s: %s", name, one.failure)
+        tell_failures(clients, log)
         return {INSIDE: {HOSTED: star.result(home)}}
 
     trace = trace_path(Path(order["out"]), HOSTED) if order.get("trace") else None
@@ -79,14 +84,35 @@ def links_with_inside(
         yield Links(network, report, computed)
 
 
-def members_of(scenario: StarScenario, order: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Membership]:
-    """What simulated clients go by: journals that live as long as they do, and keys against a lying server."""
+def clients_of(
+    scenario: StarScenario,
+    order: Mapping[str, Any],
+    names: tuple[str, ...],
+    struck: Callable[[int, str | None], None],
+    log: Logger,
+) -> dict[str, StarClient]:
+    """Simulated clients, ready to join. Their journals live as long as they do.
+
+    Args:
+        struck: told the number of each fault on purpose that strikes.
+    """
     star = star_of(scenario)
     public = [bytes.fromhex(key) for key in order.get("verifying", ())]
-    signing = order.get("signing", {})
-    return {
-        name: Membership(
-            RoundJournal(None), star.trust_of(bytes.fromhex(signing[name]), public) if name in signing else None
-        )
+    signing = {name: bytes.fromhex(key) for name, key in order.get("signing", {}).items()}
+    members = {
+        name: Membership(RoundJournal(None), star.trust_of(signing[name], public) if signing else None)
         for name in names
     }
+    return star.clients(scenario, members, log, hosted_trials(scenario, order, struck, star.client_faults(scenario)))
+
+
+def numbers_of(scenario: StarScenario) -> dict[str, int]:
+    """Each client's number in the star."""
+    return {name: i for i, name in enumerate(scenario.star_names)}
+
+
+def tell_failures(clients: Mapping[str, StarClient], log: Logger) -> None:
+    """Log each client's error."""
+    for name, one in clients.items():
+        if one.failure is not None:
+            log.error("%s: %s", name, one.failure)

@@ -19,8 +19,7 @@ from parties.base.events import Event
 from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
 from parties.processes.fault_agenda import FaultLog
-from parties.processes.inside import members_of
-from parties.processes.own_faults import hosted_trials
+from parties.processes.inside import clients_of, numbers_of
 from parties.scenario.star import StarScenario
 from parties.session.traced import traced_clients, traced_server
 from parties.tasks.registry import star_of
@@ -54,9 +53,8 @@ def star_in_one_thread(
             faults.struck.setdefault(event["number"], []).append(network.now())
 
     reporter = Reporter(on_event)
-    trials = hosted_trials(scenario, order, reporter, star.client_faults(scenario))
-    clients = star.clients(scenario, members_of(scenario, order, scenario.client_names), log, trials)
-    home = LocalClients(clients, {name: i for i, name in enumerate(scenario.star_names)})
+    clients = clients_of(scenario, order, scenario.client_names, reporter.fault, log)
+    home = LocalClients(clients, numbers_of(scenario))
     network = MemoryNetwork(home, scenario.star_names)
 
     def computed() -> float:

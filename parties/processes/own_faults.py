@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mpc.faults.fault import Fault, Kind, read_fault, write_fault
@@ -36,7 +36,7 @@ def trials_of(
     Args:
         faults: of hosted clients.
     """
-    own, hosted = OwnFaults(order, reporter), hosted_trials(scenario, order, reporter, faults)
+    own, hosted = OwnFaults(order, reporter), hosted_trials(scenario, order, reporter.fault, faults)
 
     def enters(client: str, stage: str) -> None:
         hosted.enters(client, stage)
@@ -46,19 +46,26 @@ def trials_of(
 
 
 def hosted_trials(
-    scenario: StarScenario, order: Mapping[str, Any], reporter: Reporter, faults: Mapping[str, Fault]
+    scenario: StarScenario,
+    order: Mapping[str, Any],
+    struck: Callable[[int, str | None], None],
+    faults: Mapping[str, Fault],
 ) -> Trials:
-    """What goes wrong on purpose at hosted clients, wherever they are; the launcher is told."""
+    """What goes wrong on purpose at hosted clients, wherever they are.
+
+    Args:
+        struck: told the number of each fault that strikes.
+    """
     first = len(order.get("faults", ()))
     places = {kind: first + place for place, kind in enumerate(scenario.hosted_faults)}
 
     def enters(client: str, stage: str) -> None:
         fault = faults.get(client)
         if fault is not None and fault.stage == stage:
-            reporter.fault(places[fault.kind], None)
+            struck(places[fault.kind], None)
 
     def strikes(kind: Kind) -> None:
-        reporter.fault(places[kind], None)
+        struck(places[kind], None)
 
     return Trials(faults, enters, strikes)
 

@@ -16,7 +16,7 @@ from mpc.star.sockets import ClientHost
 from parties.base.descriptors import allow_connections
 from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
-from parties.processes.inside import links_with_inside
+from parties.processes.inside import links_with_inside, tell_failures
 from parties.processes.lifeline import Lifeline
 from parties.processes.order_keys import read_identity, read_keys
 from parties.processes.own_faults import OwnFaults, trials_of
@@ -135,9 +135,7 @@ def _take_part(
     clients = star.clients(scenario, members, log, trials)
     stage = partial(reporter.stage, "running")
     host = _host(scenario, order, lifeline, clients, stage)
-    for name, one in clients.items():
-        if one.failure is not None:
-            log.error("%s: %s", name, one.failure)
+    tell_failures(clients, log)
     alone_failure = clients[order["name"]].failure if alone else None
     if alone_failure is not None:
         raise alone_failure

@@ -39,8 +39,15 @@ class StarParty(Table):
     public_key: Text | None = Field(default=None, description="the text that `mpc keygen` prints")
 
 
+def _check_cluster(value: str) -> str:
+    if value != "local" and "://" not in value:
+        raise ValueError("no address of a scheduler")
+    return value
+
+
 class ClientsSpec(Table):
-    """Many clients, hosted in a few processes, each with its own connection, keys and data; or in the server's.
+    """Many clients, hosted in a few processes, each with its own connection, keys and data; or in the server's; or on a
+    cluster.
 
     `data` contains {client}, for the client's name; or one file holds all clients' rows, and the column `by` names the
     client of each; or `split` deals that file's rows out, by the scenario's public seed (protocols/federated/split.py).
@@ -52,6 +59,9 @@ class ClientsSpec(Table):
         default=None, description="a file's path, with {client} in it, or with `by` or `split` one file for all"
     )
     by: Text | None = Field(default=None, description="the name of the column that says whose row it is")
+    cluster: Annotated[str, AfterValidator(_check_cluster)] | None = Field(
+        default=None, description='"local", or a Dask scheduler\'s address, such as "tcp://10.0.0.5:8786"'
+    )
     split: Literal["labels", "quantity"] | None = Field(default=None, description='"labels" or "quantity"')
     alpha: Annotated[float, Field(gt=0.0, le=1e6)] | None = Field(
         default=None, description="a number above 0, up to 1000000"
@@ -179,13 +189,14 @@ class StarScenario(BaseModel):
 
     @property
     def inside(self) -> tuple[str, ...]:
-        """The clients that live in the server's process, without sockets."""
-        return self.hosted_clients if self.clients is not None and self.clients.processes == 0 else ()
+        """The clients without sockets: in the server's process, or on a cluster."""
+        spec = self.clients
+        return self.hosted_clients if spec is not None and (spec.processes == 0 or spec.cluster) else ()
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """The processes of the hosted clients."""
-        count = 0 if self.clients is None else min(self.clients.processes, self.clients.count)
+        count = 0 if self.clients is None or self.inside else min(self.clients.processes, self.clients.count)
         return tuple(f"clients_{number + 1}" for number in range(count))
 
     @property

@@ -170,8 +170,8 @@ def check_star(
         yield Problem("a party has the name of a hosted client", "call it otherwise")
     if scenario.inside and scenario.network is not None:
         yield Problem(
-            "[network] says what links are like, and clients in the server's process have none",
-            "remove the table, or set `processes` in [clients] to 1 or more",
+            "[network] says what links are like, and clients in the server's process or on a cluster have none",
+            "remove the table, or let the clients have processes: `processes` in [clients] of 1 or more, no `cluster`",
         )
     if scenario.network is not None:
         yield from check_network(scenario.network, scenario.link_names)

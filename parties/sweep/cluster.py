@@ -2,23 +2,21 @@
 
 The client sends a worker the cell's scenario; the worker returns the files of the record. The data stay where they are:
 their absolute paths must be valid on every worker, as on a shared file system. Dask sends its messages as pickles.
-Whoever can reach the scheduler can run code on every worker, so the scheduler belongs into a private network.
+See `parties.processes.cluster`.
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mpc.errors import BeaverlodgeError, InternalError, PeerLostError, UsageError
+from mpc.errors import BeaverlodgeError, InternalError, PeerLostError
 from parties.base.events import describe_error, error_from
 from parties.base.private_files import make_folder, replace_file
 from parties.base.record_files import RESULT
-from parties.base.version import VERSION
 from parties.processes.child import Program
 from parties.scenario.program import ProgramFile
 from parties.sweep.folder import record_folder
@@ -28,55 +26,8 @@ from parties.sweep.study import Cell, Study
 if TYPE_CHECKING:
     from distributed import Client
 
-CONNECT_TIMEOUT: Final = 20
-"""Seconds to find the scheduler, and then a worker."""
-
 _RECORD_FILE: Final = re.compile(r"[A-Za-z0-9_-]+\.(json|html|log|stderr)")
 """The files of a record that a worker returns; it deletes the shares of a model."""
-
-
-@contextmanager
-def connect(address: str) -> Iterator[tuple[Client, int]]:
-    """Connect to a cluster; yield the client and the number of cells that run at a time: one for each worker thread.
-
-    Raises:
-        UsageError: Dask is not installed, no scheduler or worker answers, or a worker has another version.
-    """
-    try:
-        from distributed import Client
-    except ImportError:
-        hint = "pip install 'beaverlodge[dask]'"
-        raise UsageError("--dask needs the package distributed, which is not installed", hint) from None
-    try:
-        client = Client(address, timeout=CONNECT_TIMEOUT)
-    except (OSError, ValueError) as problem:
-        raise UsageError(
-            f"no Dask scheduler answers at {address}: {str(problem).splitlines()[0]}",
-            "start one with `dask scheduler`, and name the address that it prints",
-        ) from None
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
-        except TimeoutError:
-            raise UsageError(f"the scheduler at {address} has no worker", "start some with `dask worker`") from None
-        _check_versions(client)
-        yield client, max(1, sum(client.nthreads().values()))
-
-
-def _check_versions(client: Client) -> None:
-    hint = f"install version {VERSION} of beaverlodge on every worker"
-    try:
-        versions = client.run(installed_version)
-    except Exception as problem:  # whatever the import of our code raised on a worker
-        raise UsageError(f"a worker cannot run beaverlodge: {type(problem).__name__}", hint) from None
-    for worker, version in versions.items():
-        if version != VERSION:
-            raise UsageError(f"the worker {worker} has version {version} of beaverlodge, and here is {VERSION}", hint)
-
-
-def installed_version() -> str:
-    """The version of this software on the machine that runs this function."""
-    return VERSION
 
 
 def run_on_cluster(

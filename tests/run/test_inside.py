@@ -56,6 +56,29 @@ def test_alone_inside_hours_take_no_time(tmp_path: Path) -> None:
     )
 
 
+def test_clients_on_a_cluster_give_the_same_sum(tmp_path: Path) -> None:
+    """Against a lying server, whose clients need their keys there. One is unfit, and says so; another vanishes."""
+    pytest.importorskip("distributed")
+    path = inside(write_sums(tmp_path, task='server = "malicious"\nmin_cohort = 3', deadline=3600.0), alone=True)
+    path.write_text(
+        path.read_text().replace("processes = 0", 'cluster = "local"') + FAULTS.replace("straggle = 0.12", "")
+    )
+    data = tmp_path / "all.csv"
+    data.write_text(data.read_text().replace("client_4,1,", "client_4,777,"))
+    ran = mpc("run", path, "--out", tmp_path / "record")
+    assert ran.code == 0, ran.err
+    found = record(tmp_path / "record")
+    assert found["sums"]["left_out"].count("client_4") == 1
+    hosts = [one for name, one in found["parties"].items() if name.startswith("clients_")]
+    assert len(hosts) == len(found["parties"]) - 1
+    assert sum(one["clients"] for one in hosts) == 9
+    party = found["parties"]["server"]
+    assert party["pid"] not in [one["pid"] for one in hosts]
+    assert (party["bytes_sent"], party["bytes_received"]) == tuple(found["plan"]["bytes"].values())
+    assert [len(fault["struck"]) for fault in found["faults"]] == [1]
+    assert "client_4: " in (tmp_path / "record" / "server.log").read_text()
+
+
 def test_a_helper_judges_sums_of_clients_inside(tmp_path: Path) -> None:
     path = inside(with_helper(write_sums(tmp_path, task="min_cell = 3")), alone=True)
     ran = mpc("run", path, "--out", tmp_path / "record")
@@ -80,4 +103,4 @@ def test_links_of_clients_that_have_none_are_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "\n[network]\nlatency_ms = 20\n")
     ran = mpc("run", path, "--out", tmp_path / "record")
     assert ran.code == 2
-    assert "clients in the server's process have none" in ran.err
+    assert "clients in the server's process or on a cluster have none" in ran.err
