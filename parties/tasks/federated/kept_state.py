@@ -16,6 +16,7 @@ import numpy as np
 
 from mpc.errors import UsageError
 from mpc.ring.array import Array
+from parties.base.version import VERSION
 from parties.tasks.federated.rounds import Best, ServerState
 from parties.tasks.federated.settings import FederatedScenario
 from parties.trust.sealed_state import SealedState
@@ -41,19 +42,24 @@ def kept_state(scenario: FederatedScenario, where: SealedState | None) -> Server
     """The state with which the study goes on; None before its first round, or if it is kept nowhere.
 
     Raises:
-        UsageError: the file cannot be used.
+        UsageError: the file cannot be used, or another version wrote it.
     """
     content = None if where is None else where.read(_ENTRY)
     if where is None or content is None:
         return None
-    state = read_state(content)
-    if state.weights.shape != (scenario.size,):
-        raise UsageError(f"{where.path} has a model of another size", where.hint, party=scenario.server)
-    return state
+    version = content.partition(b"\n")[0].decode(errors="replace")[:20]
+    if version != VERSION:
+        raise UsageError(
+            f"{where.path} was written by version {version}",
+            "finish the study with that version, at all parties",
+            party=scenario.server,
+        )
+    return read_state(content)
 
 
 def write_state(state: ServerState) -> bytes:
-    """A state in numpy's format of several arrays (.npz); one of them is the rest, as JSON that names the others."""
+    """This version, and a state in numpy's format of several arrays (.npz): one of them is the rest, as JSON that names
+    the others."""
     arrays: list[Array] = []
 
     def plain(value: Any) -> Any:
@@ -68,12 +74,12 @@ def write_state(state: ServerState) -> bytes:
     text = np.frombuffer(json.dumps(fields).encode(), dtype=np.uint8)
     packed = io.BytesIO()
     np.savez(packed, *arrays, allow_pickle=False, fields=text)
-    return packed.getvalue()
+    return VERSION.encode() + b"\n" + packed.getvalue()
 
 
 def read_state(content: bytes) -> ServerState:
-    """The state that `write_state` wrote: nobody else can have, for it was sealed."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as found:
+    """The state that `write_state` of this version wrote: nobody else can have, for it was sealed."""
+    with np.load(io.BytesIO(content.partition(b"\n")[2]), allow_pickle=False) as found:
         arrays: dict[str, Array] = {name: found[name] for name in found.files}
 
     def built(name: str, value: Any) -> Any:

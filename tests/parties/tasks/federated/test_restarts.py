@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_equal
 
-from mpc.errors import TooFewError
+from mpc.errors import TooFewError, UsageError
 from parties.tasks.federated import server as server_module
-from parties.tasks.federated.kept_state import kept_state, read_state, write_state
+from parties.tasks.federated.kept_state import keeper, kept_state, read_state, write_state
 from parties.tasks.federated.rounds import Best, ServerState, first_state
 from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.star import server_state
 from protocols.federated.newton import Pooled, start
 from protocols.federated.optimise import Moments
 from tests.parties.tasks.federated.killed import CLIENTS, Study, study
@@ -199,6 +200,18 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
         back = read_state(write_state(one))
         assert [*vars(back)] == [*vars(one)] and repr(back) == repr(one)
         assert_equal(as_plain(back), as_plain(one))
+
+
+def test_another_versions_state_is_refused(tmp_path: Path) -> None:
+    scenario = study(tmp_path, SGD)
+    where = server_state(scenario, tmp_path, b"s" * 32)
+    assert kept_state(scenario, where) is None is kept_state(scenario, None)
+    keeper(where)(first_state(scenario))
+    found = kept_state(scenario, where)
+    assert found is not None and found.t == 1
+    where.write("server", b"0.0.1\n" + write_state(found).partition(b"\n")[2])
+    with pytest.raises(UsageError, match=r"was written by version 0\.0\.1"):
+        kept_state(scenario, where)
 
 
 def as_plain(value: Any) -> Any:
