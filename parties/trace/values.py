@@ -104,6 +104,7 @@ def values_of(lanes: Sequence[Lane], record: Mapping[str, Any]) -> list[Value]:
         _add_up(value, owners if len(lanes) > 1 else set())
     _check_masks(list(found.values()))
     _refer(list(found.values()), table(record.get("comparison")))
+    _check_recipients(list(found.values()), record)
     order = {"input": 0, "watch": 1, "share": 2, "masked": 3, "opened": 4, "told": 5}
     return sorted(found.values(), key=lambda value: (value.number, order.get(value.what, 9)))
 
@@ -206,6 +207,24 @@ def _refer(values: Sequence[Value], comparison: Mapping[str, Any]) -> None:
             value.wanted = np.asarray(one["values"], dtype=np.float64)
             if tuple(one["shape"]) != value.shape:
                 value.notes.append(f"its shape is {value.shape}, and the reference's {tuple(one['shape'])}")
+
+
+def _check_recipients(values: Sequence[Value], record: Mapping[str, Any]) -> None:
+    """Note every value that one owner was told and that the reference gives another."""
+    comparison = table(record.get("comparison"))
+    results = {
+        one.get("name"): table(one.get("by_owner")) for one in entries(table(record.get("program")).get("results"))
+    }
+    for one in entries(comparison.get("results")):
+        for owner, other in table(one.get("swapped")).items():
+            has = np.asarray(
+                table(results.get(one.get("name"), {}).get(owner)).get("values"), dtype=np.float64
+            ).reshape(-1)
+            for value in values:
+                if value.what == "told" and value.to == owner and value.total is not None:
+                    told = value.total.reshape(-1)
+                    if np.array_equal(told, has[: told.size]):
+                        value.notes.append(f"{owner} was told what {comparison.get('reference')} gives {other}")
 
 
 def first_leaving(values: Sequence[Value]) -> Value | None:

@@ -30,7 +30,8 @@ def beside(
         watches: whether what the reference watches is kept: under a test seed.
 
     Returns:
-        `reference`, its name, and `results`: of each its name and `difference`, or `why` there is none.
+        `reference`, its name, and `results`: of each its name and `difference`, or `why` there is none; and where an
+        owner has what the reference gives another, `swapped`: owner -> that other one.
     """
     watched: list[tuple[str, Any]] = []
     wanted = dict(_leaves(_referred(reference, inputs, watched)))
@@ -74,7 +75,7 @@ def _difference(one: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
     want = wanted[one["name"]]
     by_owner = one.get("by_owner")
     pairs = [(one, want)] if by_owner is None else _each_with(by_owner, want)
-    worst = 0.0
+    found: list[tuple[Any, Any]] = []
     for has, expected in pairs:
         if has.get("values") is None:
             return {"why": "it is too long for the record"}
@@ -85,8 +86,25 @@ def _difference(one: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
         values = np.asarray(has["values"], dtype=np.float64)
         if values.shape != expected.shape:
             return {"why": f"its shape is {values.shape}, the reference's {expected.shape}"}
-        worst = max(worst, float(np.max(np.abs(values - expected), initial=0.0)))
-    return {"difference": worst}
+        found.append((values, expected))
+    swapped = {} if by_owner is None else _swapped(dict(zip(by_owner, found, strict=True)))
+    worst = max((_apart(*pair) for pair in found), default=0.0)
+    return {"difference": worst, **({"swapped": swapped} if swapped else {})}
+
+
+def _apart(values: Any, expected: Any) -> float:
+    return float(np.max(np.abs(values - expected), initial=0.0))
+
+
+def _swapped(found: Mapping[str, tuple[Any, Any]]) -> dict[str, str]:
+    """The owners whose values are another's in the reference: a hundred times nearer to these than to their own."""
+    swapped = {}
+    for owner, (values, expected) in found.items():
+        others = {other: _apart(values, its) for other, (_, its) in found.items() if its.shape == values.shape}
+        nearest = min(others, key=lambda other: others[other], default=owner)
+        if 100 * others.get(nearest, 0.0) < _apart(values, expected):
+            swapped[owner] = nearest
+    return swapped
 
 
 def _each_with(by_owner: Mapping[str, Any], want: Any) -> list[tuple[Mapping[str, Any], Any]]:

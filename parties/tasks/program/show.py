@@ -81,6 +81,9 @@ def comparison_lines(found: Mapping[str, Any]) -> list[Block]:
     if known:
         lines.append(Line(f"Beside {name}, in the clear: the largest difference is {max(known):.2g}."))
     for one in results:
+        for owner, other in table(one.get("swapped")).items():
+            text = f"{owner} has as '{one.get('name')}' what {name} gives {other}: is it told to the wrong owner?"
+            lines.append(Line(text, "bold red"))
         if one.get("why") and one["why"] != "it stays shared":
             lines.append(Line(f"'{one.get('name')}' was not compared with {name}: {one['why']}.", "bold red"))
     return lines

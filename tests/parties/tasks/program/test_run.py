@@ -13,11 +13,15 @@ import pytest
 
 from mpc.errors import BeaverlodgeError, DataError, PeerLostError, UsageError
 from parties.report.plan import plan_json, plan_tables
+from parties.report.record import add_comparison, record_of
 from parties.report.summary import plan_differences, summary_blocks
 from parties.scenario.program import read_program
+from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Line
 from parties.tasks.program.function import authors_error
 from parties.tasks.registry import planned
+from parties.trace.lanes import read_lanes
+from parties.trace.values import amiss, values_of
 from tests.helpers import ROOT
 from tests.parties.tasks.program.own.median import median_reference
 from tests.parties.tasks.program.runs import OWN, line_with, scenario, simulated, values
@@ -152,6 +156,21 @@ def test_what_each_owner_has_for_itself_stands_under_its_name() -> None:
     ]
     assert "the largest difference is 1." in text_of(record)
     assert "'mine' was not compared with mixed_reference: the reference does not give it." in text_of(record)
+
+
+def test_two_recipients_that_are_swapped_are_told_on_every_page(tmp_path: Path) -> None:
+    """No label, sender or size differs from the plan's, which is a run of the same mistake: the reference shows it."""
+    for function, found in (("right", []), ("swapped", [("owner0", "owner1"), ("owner1", "owner0")])):
+        one = scenario(f"recipients.py:{function}", 3, "reals:2")
+        folder = tmp_path / function
+        folder.mkdir()
+        record = add_comparison(one, record_of(one, run_in_one_thread(one, folder)))
+        (result,) = record["comparison"]["results"]
+        assert list(result.get("swapped", {}).items()) == found
+        lines = list(amiss(values_of(read_lanes(folder), record)))
+        said = [f"{owner} was told what right_reference gives {other}." for owner, other in found]
+        assert [line.partition("'rest': ")[2] for line in lines] == said
+        assert all(f"{owner} has as 'result' what" in text_of(record) for owner, _ in found)
 
 
 def test_a_reference_that_fails_is_told_and_the_run_is_done() -> None:
