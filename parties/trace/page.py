@@ -264,8 +264,10 @@ _STYLE: Final = """
   --waiting: #3a434b; --pick: #ff79b0; } }
 @media print { :root { --computing: #1f6fb2; --dealing: #c4681c; --sending: #1a8f5a; --waiting: #d9dfe4; }
   #controls, .screen, button { display: none !important; } * { print-color-adjust: exact; }
+  .lanes { break-inside: avoid; } .lanes svg, .bars svg { height: auto; max-height: 17cm; }
   .scroll { overflow: visible; } table { font-size: .7rem; }
-  th, td { padding-right: .5rem; overflow-wrap: anywhere; white-space: normal; } tbody th { min-width: 0 !important; }
+  th, td, tbody th { padding-right: .5rem; overflow-wrap: break-word; white-space: normal; min-width: 0 !important; }
+  td:last-child { overflow-wrap: anywhere; }
   table.values { table-layout: fixed; width: 100%; font-size: .55rem; } .values td { min-width: 0 !important; } }
 main { max-width: 76rem; }
 .lanes { border: 1px solid var(--line); margin: .5rem 0; }
@@ -285,14 +287,16 @@ button:focus-visible { outline: 3px solid var(--plus); }
 svg .tick { stroke: var(--line); } svg .stage { stroke: var(--soft); stroke-dasharray: 3 3; }
 svg text.small { font-size: 10px; } svg text.soft { fill: var(--soft); } svg text.chosen { font-weight: 700; }
 svg .row { fill: var(--line); opacity: .35; } svg .failed { stroke: var(--alarm); stroke-width: 3; }
-svg .message { stroke: var(--ink); stroke-width: .8; opacity: .6; } svg .arrived { fill: var(--ink); }
+svg text.lane { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
+svg .message { stroke: var(--ink); stroke-width: .8; opacity: .6; } svg .many { opacity: .3; }
+svg .arrived { fill: var(--ink); }
 svg .picked { fill: none; stroke: var(--pick); stroke-width: 2; }
 #seen dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; }
 #seen dd { margin: 0; }
 #seen h3 { margin: .6rem 0 .2rem; }
 tbody th { min-width: 7rem; }
 .values { font-size: .8rem; }
-.values td { font-family: ui-monospace, monospace; overflow-wrap: anywhere; min-width: 7.8rem; }
+.values td { font-family: ui-monospace, monospace; overflow-wrap: anywhere; min-width: 8.4rem; padding-right: .4rem; }
 .amiss th, .amiss td { background: var(--alarm-paper); color: var(--alarm); }
 @media screen and (max-width: 40rem) { td { white-space: nowrap; } .values td { white-space: normal; }
   .bars svg { min-width: 36rem; } }

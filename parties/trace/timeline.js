@@ -138,10 +138,11 @@
       }
     });
     if (shown > 240) return;
+    const name = lines.length > 60 ? "message many" : "message";
     for (const [a, sent, b, at] of lines) {
       const up = b < a;
       const y1 = AXIS + a * LANE + NAME + (up ? 0 : BAR), y2 = AXIS + b * LANE + NAME + (up ? BAR : 0);
-      element("line", { x1: x(sent), y1, x2: x(at), y2, class: "message" }, group);
+      element("line", { x1: x(sent), y1, x2: x(at), y2, class: name }, group);
       element("circle", { cx: x(at), cy: y2, r: 2, class: "arrived" }, group);
     }
   }
@@ -168,13 +169,15 @@
       const y = AXIS + k * LANE;
       if (k === lane) element("rect", { x: 0, y, width, height: LANE - 2, class: "row" }, group);
       bar(one, y + NAME, group);
-      word(one.name, { x: 2, y: y + 12, class: k === lane ? "lane chosen" : "lane" }, group);
       if (one.failed !== null) {
         const at = x(one.failed);
         element("line", { x1: at, x2: at, y1: y, y2: y + LANE - 2, class: "failed" }, group);
       }
     });
     messages(group);
+    data.lanes.forEach((one, k) => { // above the messages' lines
+      word(one.name, { x: 2, y: AXIS + k * LANE + 12, class: k === lane ? "lane chosen" : "lane" }, group);
+    });
     const r = round();
     if (r) {
       const left = x(r[BEGAN]), right = x(r[ENDED]), y = AXIS + lane * LANE + NAME - 1;
