@@ -119,16 +119,9 @@ class Newton:
     reached: bool = False
 
 
-def start(family: Family, columns: int, mean: float | None = None) -> Newton:
-    """The start: scores of 0; for poisson the logarithm of the mean count if that is known, which saves rounds.
-
-    Args:
-        columns: without the intercept.
-    """
-    w = np.zeros(columns + 1)
-    if family == "poisson" and mean is not None and mean > 0:
-        w[-1] = math.log(mean)
-    return Newton(family, w)
+def start(family: Family, columns: int) -> Newton:
+    """The start: scores of 0 of all rows, by so many columns and an intercept."""
+    return Newton(family, np.zeros(columns + 1))
 
 
 def newton_step(fit: Newton, sums: Pooled, *, same: bool) -> Newton:
