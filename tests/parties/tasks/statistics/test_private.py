@@ -160,7 +160,7 @@ def test_an_approval_shows_the_guarantee(tmp_path: Path) -> None:
     assert "noisy counts and sums" in text
 
 
-def test_an_owner_with_fewer_rows_than_min_rows_is_refused_by_itself(tmp_path: Path) -> None:
+def test_an_owner_with_too_few_rows_is_refused_by_itself(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="19 rows of data, but an owner needs at least 20"):
         load_statistics_table(scenario(tmp_path, rows=19), "a")
 
