@@ -28,7 +28,7 @@ _MANY: Final = 200  # clients; of fewer, fine bins would be small, and be withhe
 
 def evaluation_of(scenario: FederatedScenario, *, scores: bool) -> Evaluation:
     """What is evaluated; `scores`: with histograms of scores."""
-    return Evaluation(scenario.classes, scenario.task.most_rows, bins=128 if scores else 0)
+    return Evaluation(scenario.classes, scenario.task.most_rows, bins=128 if scores and scenario.task.auc else 0)
 
 
 def figure_parts(scenario: FederatedScenario, *, scores: bool, bits: int = MOST_BITS - 1) -> tuple[Part, ...]:
@@ -37,7 +37,7 @@ def figure_parts(scenario: FederatedScenario, *, scores: bool, bits: int = MOST_
     Args:
         bits: of the modulus that losses may fill: they are as fine as that allows.
     """
-    if scenario.task.model == "poisson":
+    if not scenario.judges:
         return (Part("rows", 1, 0, scenario.task.most_rows),)
     return evaluation_parts(within(evaluation_of(scenario, scores=scores), scenario.count, bits))
 
@@ -68,9 +68,9 @@ def round_figures(scenario: FederatedScenario, agreed: Round, sums: Mapping[str,
     found: dict[str, Any] = {}
     if agreed.phase == "train":
         found["weight"] = float(sums["weight"][0])
-        if not scenario.task.validation_fraction:
+        if not scenario.judges:
             return found
-    if scenario.task.model == "poisson":
+    elif not scenario.judges:
         return {"rows": round(float(sums["rows"][0]))}
     one = figures(sums, evaluation_of(scenario, scores=agreed.phase == "evaluate"))
     found["rows"] = one.rows

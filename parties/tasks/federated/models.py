@@ -75,6 +75,7 @@ class FederatedTask(StarTask):
         default=None, description=f"a list of the smallest and the largest value, each {A_NUMBER}"
     )
     validation_fraction: Annotated[float, Field(ge=0.0, le=0.9)] = Field(default=0.2, description=_SHARE)
+    auc: bool = Field(default=True, description="true or false")
     early_stop: Count | None = Field(default=None, description=A_COUNT)
     personal: Annotated[tuple[Literal["fine_tune", "ditto"], ...], Field(strict=False)] = Field(
         default=(), description='a list of "fine_tune" and "ditto"'

@@ -205,12 +205,15 @@ def revealed(scenario: FederatedScenario) -> list[dict[str, Any]]:
             f"the model's next step; {over}, and of no one of them",
         )
     tell("the model of each round", everybody, scenario.size, "it is what is trained")
-    if task.validation_fraction or scenario.newton:
+    if scenario.judges:
+        scores = " and, in the last round, histograms of scores by class" if task.auc and scenario.classes > 1 else ""
+        right = "numbers of right answers" if scenario.classes > 1 else "squared errors"
+        on = "rows of the fit" if scenario.newton else "held-out rows"
         tell(
-            "loss, accuracy and histograms of scores of the model",
+            f"sums of losses and {right}{scores}",
             server,
-            1,
-            f"to judge it by; on rows of all clients of a round, {over}",
+            scenario.layout(scenario.phases[-1], np.zeros(scenario.size)).length,
+            f"to judge models by; on {on}, {over}",
         )
     if task.personal:
         tell(

@@ -237,7 +237,7 @@ class FederatedScenario(StarScenario):
             most = task.most_rows if task.weights == "rows" else 1
             update = Part("update", self.size, -task.clip, task.clip, self.update_scale)
             bits = max(_LOSS_BITS, update.coding(self.cohort).bits)
-            figures = figure_parts(self, scores=False, bits=bits) if task.validation_fraction else ()
+            figures = figure_parts(self, scores=False, bits=bits) if self.judges else ()
             return Layout((update, Part("weight", 1, 0, most), *figures), self.cohort)
         return Layout((*figure_parts(self, scores=True), *gain_parts(self)), self.count)
 
@@ -325,19 +325,31 @@ class FederatedScenario(StarScenario):
         return (MODEL, UPDATE) if self.plain else (MODEL, *stages(self.task.server == "malicious"))
 
     @property
+    def judges(self) -> bool:
+        """Whether models are judged by rows of the clients."""
+        return self.task.validation_fraction > 0 and self.task.model != "poisson"
+
+    @property
     def revealed(self) -> list[tuple[str, ...]]:
         """What a policy's `reveals` must list."""
         named = ["model"]
         named += ["standardisation"] if self.task.standardise else []
         named += ["coefficients"] if self.newton else []
-        named += ["metrics"]
+        named += ["metrics"] if self.judges else []
         named += ["gains"] if self.task.personal else []
         named += ["updates"] if self.plain else []
         return [(name,) for name in named]
 
     def small_counts(self, least: int) -> list[str]:
         """Settings that may disclose a count of rows below `least` to the server, and what to do about them."""
-        return [f"min_cell = {self.task.min_cell}"] if self.task.min_cell < least else []
+        task, numbers = self.task, self.classes > 1 and self.judges
+        untested = {
+            f"it has min_cell = {task.min_cell}": task.min_cell < least,
+            "its figures tell how many held-out rows were right and wrong, however few (validation_fraction)": numbers,
+            "histograms of scores tell single rows to the server (auc = true)": numbers and task.auc,
+            'aggregation = "plain" tells each client\'s own numbers': self.plain,
+        }
+        return [text for text, applies in untested.items() if applies]
 
     def agreement(self) -> dict[str, Any]:
         """All that server and clients must agree on; the seed too."""

@@ -91,7 +91,7 @@ def work_of(
     count = train.y.size
     weight, share = (count, count / scenario.task.most_rows) if scenario.task.weights == "rows" else (1, 1.0)
     values: dict[str, Array] = {"update": update * share, "weight": np.array([float(weight)])}
-    if scenario.task.validation_fraction:
+    if scenario.judges:
         values |= evaluation_sums(scenario.model, message.weights, held, evaluation_of(scenario, scores=False))
     return Done(values, was_clipped)
 
@@ -150,9 +150,9 @@ def _scaled(scenario: FederatedScenario, rows: Rows, message: Message) -> Rows:
 
 def _evaluated(scenario: FederatedScenario, number: int, train: Rows, held: Rows, message: Message) -> Done:
     """The figures of the last model on the held-out rows (of Newton's fit on all), and the personal models."""
-    if scenario.task.model == "poisson":
-        alone_rows = {"rows": np.array([float(train.y.size)])}
-        return Done(alone_rows, personal={"global": message.weights}, means=message.means)
+    if not scenario.judges:
+        rows = {"rows": np.array([float(train.y.size)])}
+        return Done(rows, personal={"global": message.weights}, means=message.means, deviations=message.deviations)
     judged = train if scenario.newton else held
     how, w = evaluation_of(scenario, scores=True), message.weights
     values = dict(evaluation_sums(scenario.model, w, judged, how))
