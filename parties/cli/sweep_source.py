@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
+from parties.cli.run_sum import check_program
 from parties.cli.simulation import SCENARIO, Simulation, check_plan, scenario_text
-from parties.scenario.file import read_toml
-from parties.scenario.program import read_program
+from parties.cli.star_simulation import StarSimulation, star_scenario_text
+from parties.scenario.file import Scenario, read_toml
+from parties.scenario.program import ProgramFile, read_program
+from parties.scenario.star import StarScenario
 from parties.scenario.toml_text import parse_toml
 from parties.sweep.settings import apply_settings, value_text
 from parties.sweep.study import Source
 
 OWNERS: Final = "owners"
-"""The setting for the number of owners of a protocol; no scenario has it."""
+CLIENTS: Final = "clients"
+"""The setting for the number of owners of a protocol, and of clients; no scenario has it."""
 
 _MOST_OWNERS: Final = 60
 
@@ -39,11 +43,43 @@ def source_of(named: str, inputs: tuple[str, ...], program: str | None, *, alone
             raise UsageError(
                 "--input is for a protocol, named as FILE:FUNCTION", "a scenario has `inputs` in its [task]"
             )
-        read = None if program is None else read_program(program, alone=alone)
-        return Source(Path(named), partial(apply_settings, read_toml(Path(named))), read, check_plan)
+        read = None if program is None else _program(program, alone=alone)
+        return Source(Path(named), partial(apply_settings, read_toml(Path(named))), read, _check)
     if program is not None:
         raise UsageError(f"--program is for a scenario file, and {named} is a protocol", "leave it out")
-    return Source(Path(SCENARIO), partial(_tables, named, inputs), read_program(named, alone=alone), check_plan)
+    tables = _client_tables if _is_pair(named) else _tables
+    return Source(Path(SCENARIO), partial(tables, named, inputs), _program(named, alone=alone), _check)
+
+
+def _is_pair(named: str) -> bool:
+    """Whether FILE:NAME is a protocol between a server and clients."""
+    try:
+        read_program(named, alone=False, clients=True)
+    except UsageError:
+        return False
+    return True
+
+
+def _program(named: str, *, alone: bool) -> ProgramFile:
+    return read_program(named, alone=alone, clients=_is_pair(named))
+
+
+def _check(scenario: Scenario | StarScenario) -> None:
+    """Make the plan, by which a slip in the protocol is told."""
+    if isinstance(scenario, Scenario):
+        check_plan(scenario)
+    else:
+        check_program(scenario)
+
+
+def _client_tables(named: str, inputs: tuple[str, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    settings = dict(values)
+    clients = settings.pop(CLIENTS, None)
+    if type(clients) is not int or clients < 1:
+        said = "nothing says how many clients there are" if clients is None else f"--set {CLIENTS} is no number of them"
+        raise UsageError(said, f"vary it, or name one number: --set {CLIENTS}=50")
+    own_inputs = inputs or tuple(settings.get("task.inputs", ()))
+    return apply_settings(parse_toml(star_scenario_text(StarSimulation(named, clients, own_inputs))), settings)
 
 
 def _tables(named: str, inputs: tuple[str, ...], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Cell:
         return ", ".join([*words, *([f"seed {self.seed}"] if self.seed is not None else [])])
 
 
-def _check_nothing(scenario: Scenario) -> None:
+def _check_nothing(scenario: Scenario | StarScenario) -> None:
     """The check of a source without a protocol, which is complete once the scenario was read."""
 
 
@@ -68,7 +68,7 @@ class Source:
     path: Path
     tables: Callable[[Mapping[str, Any]], dict[str, Any]]
     program: ProgramFile | None = None
-    check: Callable[[Scenario], None] = _check_nothing
+    check: Callable[[Scenario | StarScenario], None] = _check_nothing
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _combinations(settings: Sequence[Setting]) -> Iterator[dict[str, Any]]:
 def _check(source: Source, tables: Mapping[str, Any], values: Mapping[str, Any]) -> Scenario | StarScenario:
     try:
         scenario = add_program(load_tables(source.path, tables), source.program)
-        if isinstance(scenario, Scenario) and scenario.program is not None:
+        if scenario.program is not None:
             source.check(scenario)
     except UsageError as error:
         text = ", ".join(f"{key} = {value_text(value)}" for key, value in values.items())
@@ -189,7 +189,8 @@ def _make_paths_absolute(tables: Mapping[str, Any], folder: Path) -> dict[str, A
         for name, party in tables["parties"].items()
     }
     if "clients" in tables:
-        changed["clients"] = {**tables["clients"], "data": absolute(tables["clients"]["data"])}
+        clients = tables["clients"]
+        changed["clients"] = {**clients, "data": absolute(clients["data"])} if "data" in clients else clients
     if "roster" in tables:
         changed["roster"] = {**tables["roster"], "file": absolute(tables["roster"]["file"])}
     return changed

@@ -18,6 +18,15 @@ async def same(p, x):
     return opened
 
 
+async def total_client(me, x):
+    await me.send(x, label="numbers")
+
+
+async def total_server(s):
+    got = await s.gather("numbers", size=16, sees="its numbers")
+    return s.reveal(len(got), what="clients", why="a test")
+
+
 async def looks(p, x):
     if x[0] > 0:
         return 1
@@ -42,6 +51,14 @@ def test_each_number_of_owners_is_a_scenario_of_its_own() -> None:
     assert study.processes == 5
 
 
+def test_each_number_of_clients_is_a_scenario_of_its_own() -> None:
+    study = study_of("own.py:total", "clients=3,40", "network.latency_ms=3")
+    assert ["count = 3\n" in cell.text for cell in study.cells] == [True, False]
+    assert all('kind = "star_program"' in cell.text and "latency_ms = 3" in cell.text for cell in study.cells)
+    assert study.program is not None and study.program.function == "total"
+    assert study.processes == 3
+
+
 def test_another_text_of_the_protocol_is_another_study() -> None:
     first = study_of("own.py:same").digest
     Path("own.py").write_text(PROTOCOL + "# changed")
@@ -54,8 +71,10 @@ def test_another_text_of_the_protocol_is_another_study() -> None:
         ("own.py:same", "owners=1", "--set owners = 1 is no number of owners"),
         ("own.py:same", "owners=two", "--set owners = two is no number"),
         ("own.py:same", "task.input=1", "with task.input = 1: .*no setting 'input'"),
+        ("own.py:total", "owners=2", "nothing says how many clients there are"),
+        ("own.py:total", "clients=many", "--set clients is no number of them"),
         ("own.py:sum", "owners=2", "no async function 'sum'"),
-        ("own.py:looks", "owners=2,3", "with owners = 2: own.py, line 8, while it was planned"),
+        ("own.py:looks", "owners=2,3", "with owners = 2: own.py, line 17, while it was planned"),
         ("none.py:same", "owners=2", "no file none.py"),
     ],
 )

@@ -45,7 +45,7 @@ def star_plan(scenario: StarProgramScenario) -> dict[str, Any]:
             "server_receives": played.received,
             "exact": planned.exact,
         },
-        "reveals": revealed(scenario, played),
+        "reveals": revealed(scenario, played.learnt),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -32,7 +32,7 @@ def pair_of(scenario: StarProgramScenario) -> Pair:
     return loaded_pair(scenario.program, len(scenario.task.inputs))
 
 
-async def client_program(pair: Pair, me: Client, given: list[Array], who: str) -> Any:
+async def client_program(pair: Pair, me: Client, given: Sequence[Array], who: str) -> Any:
     """One client's part; returns what its function does.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mpc.errors import InternalError
+from mpc.star.members import Learnt
 from mpc.star.play import Played
 from mpc.star.server import named
 from parties.base.record_files import SCHEMA
@@ -61,15 +62,13 @@ def server_part(
             "results": described(played.result),
             "over": [named(names, one.clients) for one in played.learnt],
         },
-        "revealed": revealed(scenario, played),
+        "revealed": revealed(scenario, played.learnt),
     }
 
 
-def revealed(scenario: StarProgramScenario, played: Played) -> list[dict[str, Any]]:
+def revealed(scenario: StarProgramScenario, declared: Sequence[Learnt]) -> list[dict[str, Any]]:
     """What the server learns of the clients' data, as its author declared it, and what it sees of who takes part."""
-    learnt = [
-        {"what": one.what, "to": [scenario.server], "shape": list(one.shape), "why": one.why} for one in played.learnt
-    ]
+    learnt = [{"what": one.what, "to": [scenario.server], "shape": list(one.shape), "why": one.why} for one in declared]
     present = {
         "what": "who took part, and who dropped out when",
         "to": [scenario.server],
@@ -111,7 +110,7 @@ def star_record(scenario: StarProgramScenario, results: Mapping[str, Mapping[str
 def client_record(scenario: StarProgramScenario, me: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """The record of a client on its own machine: what its own function returned, and no cost of another."""
     pair = pair_of(scenario)
-    planned = planned_run(scenario, pair)
+    declared = Learnt("what the program reveals", "as its author declared: the server's record lists it", (), ())
     told = {"file": pair.file.path.name, **pair.file.facts, "given_to_clients": _given(result["gave"])}
     return {
         **_head(scenario),
@@ -121,7 +120,7 @@ def client_record(scenario: StarProgramScenario, me: str, result: Mapping[str, A
         "model": None,
         "metrics": None,
         "program": {**told, "rounds_done": result["party"]["rounds"], "rounds_due": 1},
-        "revealed": revealed(scenario, planned.played),
+        "revealed": revealed(scenario, [declared]),
         **_testing(scenario),
     }
 

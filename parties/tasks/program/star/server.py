@@ -75,7 +75,6 @@ def serve(
             "peak_memory": peak_memory(),
             "seconds": {"connect": met - started, "online": finished - met, "total": finished - started},
         }
-        return server_part(scenario, pair, Played(tuple(s.stages), tuple(s.learnt), result=result), session, party)
     except TooFewError as error:
         code = error.code
         raise too_few(error, next(iter(server.counts.refused.values()), "")) from None
@@ -84,3 +83,5 @@ def serve(
         raise
     finally:
         server.part(code)
+    # The plan is made once more in there: the clients do not wait for it.
+    return server_part(scenario, pair, Played(tuple(s.stages), tuple(s.learnt), result=result), session, party)

@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 
 from mpc.errors import TooFewError, UsageError
+from mpc.randomness.streams import insecure_entropy
+from mpc.star.members import Client
 from parties.report.star_consent import star_consent_blocks
 from parties.report.summary import summary_blocks
 from parties.scenario.program import read_program
 from parties.show.blocks import Grid, Line
+from parties.tasks.program.function import loaded_pair
+from parties.tasks.program.star.play import client_program
 from parties.tasks.registry import load_tables, request_of, star_of
 from tests.parties.tasks.program.clients.runs import OWN, scenario, simulated, values
 from tests.parties.tasks.program.runs import line_with
@@ -162,6 +166,18 @@ def test_the_approval_shows_the_file_and_runs_nothing_of_it(tmp_path: Path) -> N
     assert not mark.exists()
     other = one.model_copy(update={"program": one.program.model_copy(update={"text": one.program.text + "#\n"})})
     assert other.digest != one.digest and other.meeting != one.meeting
+
+
+def test_beside_real_data_an_errors_text_stays_out_of_logs() -> None:
+    """As `mpc party` runs a client: Python's own texts name the value. The server is told that it leaves."""
+    pair = loaded_pair(read_program(f"{OWN / 'mistakes.py'}:raises", alone=True, clients=True), 1)
+    me = Client(0, 3, b"session", insecure_entropy(1, "north"))
+    program = client_program(pair, me, [np.array([5000.0])], "north")
+    program.send(None)
+    with pytest.raises(UsageError, match="north: ") as caught:
+        program.send(b"")
+    assert caught.value.message.endswith(", after stage 1 ('hello'): ValueError")
+    assert "mpc simulate" in caught.value.hint
 
 
 def test_what_a_policy_is_asked() -> None:
