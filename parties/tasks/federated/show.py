@@ -15,6 +15,7 @@ from parties.show.blocks import (
     count_text,
     entries,
     is_number,
+    plural,
     seconds_text,
     short_bytes,
     table,
@@ -42,8 +43,9 @@ def status(record: Mapping[str, Any]) -> Line:
     rounds = len([one for one in rounds_of(part) if one.get("phase") in ("train", "newton")])
     early = ", stopped early" if part.get("stopped_early") else ""
     return Line(
-        f"{name}: done. {part.get('method')} over {count_text(part.get('clients'))} clients, {rounds} rounds{early}, "
-        f"{seconds_text(seconds.get('total'))} s in all, {seconds_text(seconds.get('online'))} s online.",
+        f"{name}: done. {part.get('method')} over {count_text(part.get('clients'))} clients, "
+        f"{plural(rounds, 'round')}{early}, {seconds_text(seconds.get('total'))} s in all, "
+        f"{seconds_text(seconds.get('online'))} s online.",
         "bold",
     )
 
@@ -82,8 +84,8 @@ def model_blocks(part: Mapping[str, Any]) -> list[Block]:
         found.append(
             Line(
                 f"The maximum-likelihood fit to {count_text(fit.get('rows'))} rows of the clients that took part, as "
-                f"if pooled: deviance {to_digits(fit.get('deviance'))}, {count_text(fit.get('steps'))} steps. Rounding "
-                f"may have moved a coefficient by {error} standard errors."
+                f"if pooled: deviance {to_digits(fit.get('deviance'))}, {plural(fit.get('steps', 0), 'step')}. "
+                f"Rounding may have moved a coefficient by {error} standard errors."
             )
         )
     elif part.get("coefficients"):
@@ -91,8 +93,8 @@ def model_blocks(part: Mapping[str, Any]) -> list[Block]:
         found.append(Grid("Coefficients per unit of the feature", ("feature", "coefficient"), pairs))
     last: Mapping[str, Any] = next((one for one in rounds_of(part) if one.get("phase") == "evaluate"), {})
     if is_number(last.get("loss")):
-        on = "the rows that it was fitted to" if fit else "held-out rows"
-        found.append(Line(f"On {count_text(last.get('rows'))} {on} of the clients: {_figures_text(last)}."))
+        on = "rows of the fit" if fit else "held-out rows"
+        found.append(Line(f"On the clients' {count_text(last.get('rows'))} {on}: {_figures_text(last)}."))
     return found
 
 

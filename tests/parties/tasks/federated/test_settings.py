@@ -91,7 +91,7 @@ def test_small_counts_are_withheld_and_cannot_be_worked_out() -> None:
         assert sum(hidden) == 0 or sum(hidden) >= 5
 
 
-def test_policies_are_told_what_is_revealed_and_which_counts_are_small(tmp_path: Path) -> None:
+def test_policies_are_told_what_is_revealed(tmp_path: Path) -> None:
     one = request_of(scenario(tmp_path, 'standardise = true\npersonal = ["ditto"]\nmin_cell = 4'))
     assert [names[0] for names in one.reveals] == ["model", "standardisation", "metrics", "gains"]
     assert len(one.small_counts(5)) == 3
