@@ -2,8 +2,7 @@
 
 One event loop. A client is gone when it says so, or when its connection has been closed for `patience`; it is slow
 when a stage's deadline passes: in either case the stage goes on without it, and its later messages of that stage are
-discarded. A client may send anything at any time: it is taken for nobody else, and it can make the server keep, log
-and send only a bounded amount.
+discarded. Who is let in, and what of one that sends anything at any time: admission.py.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mpc.errors import AlreadyHereError, BeaverlodgeError, DisagreementError, ProtocolError, TooFewError
-from mpc.links.network import Came, Connected, Disconnected, Network, Overfull, Overlong, Stranger, Unshaken
-from mpc.links.probe import DOCTOR, Doctors
-from mpc.links.refusals import Refusals
+from mpc.errors import ProtocolError, TooFewError
+from mpc.links.network import Network
 from mpc.links.wire import label_code
 from mpc.runtime.round import HEADER_BYTES
 from mpc.runtime.trace import Tracer
-from mpc.star.roll import Roll
+from mpc.star.admission import Admission, Anew, Back, Gone, StarCounts, Word
 from mpc.star.stage import Gather, ServerProgram
 from mpc.star.wire import (
     ABORT,
@@ -27,16 +24,12 @@ from mpc.star.wire import (
     BYE,
     DOWN,
     HERE,
-    JOIN,
     OUT,
     PING,
-    QUIT,
     START,
     UP,
-    WORD_BYTES,
     StarHeader,
     frame,
-    read_header,
 )
 
 _ASK_SECONDS = 0.5  # how often it is asked who is gone, while nothing else happens
@@ -52,17 +45,6 @@ class StarLimits:
     join: float
     stage: float
     patience: float
-
-
-@dataclass
-class StarCounts:
-    """The bytes on the links in one attempt, headers included: by client, and those discarded."""
-
-    received: dict[int, int] = field(default_factory=dict)
-    sent: dict[int, int] = field(default_factory=dict)
-    resent: int = 0
-    discarded: int = 0
-    refused: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -107,7 +89,6 @@ class StarServer:
         tracer: records the stages.
 
     Attributes:
-        counts: the bytes on the links in the latest attempt.
         reached: the stage that the latest attempt got to.
     """
 
@@ -123,31 +104,25 @@ class StarServer:
         about: Mapping[str, Any] | None = None,
         tracer: Tracer | None = None,
     ) -> None:
-        self._network = network
-        self._tracer = tracer or Tracer()
-        self._names = names
-        self._numbers = {name: i for i, name in enumerate(names)}
-        self._digest = digest
+        self._admission = Admission(network, names, digest, say, gone, about or {})
+        self._roll = self._admission.roll
         self._limits = limits
         self._listener = listener
-        self._say = say
-        self._gone = gone
-        self._doctors = Doctors(say, about or {}, "its link")
-        self._refusals = Refusals()
-        self._roll = Roll()
+        self._tracer = tracer or Tracer()
         self._stage: _Stage | None = None
         self._attempt: _Attempt | None = None
-        self._longest = WORD_BYTES
-        self.counts = StarCounts()
         self.reached = ""
-        for name in names:
-            network.allow(name, WORD_BYTES)
+
+    @property
+    def counts(self) -> StarCounts:
+        """The bytes on the links in the latest attempt."""
+        return self._admission.counts
 
     def join(self) -> frozenset[int]:
         """Wait until all clients are there, or as many as come in time."""
-        end = self._network.now() + self._limits.join
-        total = len(self._names)
-        while self._roll.settled < total and (left := end - self._network.now()) > 0:
+        end = self._now() + self._limits.join
+        total = len(self._admission.names)
+        while self._roll.settled < total and (left := end - self._now()) > 0:
             self._pump(left)
             self._listener("joining", len(self._roll.joined), total)
         return frozenset(self._roll.joined)
@@ -170,10 +145,10 @@ class StarServer:
         """
         now = self._attempt = _Attempt(round_, attempt, session)
         self._roll.begin()
-        self.counts, self.reached = StarCounts(), ""
+        self._admission.counts, self.reached = StarCounts(), ""
         self._tracer.started()
         for i in self._roll.joined if members is None else self._roll.joined.intersection(members):
-            self._send(i, frame(START, session, round=round_, attempt=attempt))
+            self._admission.send(i, frame(START, session, round=round_, attempt=attempt))
         try:
             gather = program.send(None)  # type: ignore[arg-type]  # a coroutine is started with None
             while True:
@@ -195,25 +170,27 @@ class StarServer:
     def part(self, error_code: str | None = None) -> None:
         """Tell all who are there that the rounds are done, or that there will be no result."""
         for i in self._roll.joined:
-            self._send(i, frame(ABORT, error_code.encode()) if error_code else frame(BYE))
+            self._admission.send(i, frame(ABORT, error_code.encode()) if error_code else frame(BYE))
 
     def _gather(self, gather: Gather, attempt: _Attempt) -> frozenset[int]:
         expect = (set(gather.expect) & self._roll.joined) - self._roll.out
         self.reached = gather.label
-        self._allow(gather.limit)
-        stage = self._stage = _Stage(gather, attempt, expect, self._network.now() + self._limits.stage)
+        self._admission.allow(gather.limit)
+        stage = self._stage = _Stage(gather, attempt, expect, self._now() + self._limits.stage)
         sent = self.counts.sent
-        self._tracer.begins(gather.label, {self._names[i]: HEADER_BYTES + len(body) for i, body in gather.send.items()})
+        self._tracer.begins(
+            gather.label, {self._admission.names[i]: HEADER_BYTES + len(body) for i, body in gather.send.items()}
+        )
         for i, body in gather.send.items():
             sent[i] = sent.get(i, 0) + HEADER_BYTES + len(body)
             label = attempt.last.get(i, "")
             self._roll.sent(i, (DOWN, (attempt.round, attempt.number, label_code(label))))
-            self._send(i, frame(DOWN, body, round=attempt.round, attempt=attempt.number, label=label))
+            self._admission.send(i, frame(DOWN, body, round=attempt.round, attempt=attempt.number, label=label))
         self._tracer.handed()
         self._tracer.ready()
         total = len(expect)
         while stage.waiting:
-            now = self._network.now()
+            now = self._now()
             until = self._until(stage)
             if now >= until:
                 break
@@ -221,13 +198,6 @@ class StarServer:
             self._listener(gather.label, len(stage.answered), total)
         self._tracer.ended()
         return frozenset(stage.answered)
-
-    def _allow(self, limit: int) -> None:
-        """Take messages as long as this stage's, or an earlier one's, of which some may still be on their way."""
-        if limit > self._longest:
-            self._longest = limit
-            for name in self._names:
-                self._network.allow(name, limit)
 
     def _until(self, stage: _Stage) -> float:
         """The end of a stage's wait for present clients: its deadline, which pauses while a connection is closed."""
@@ -240,111 +210,41 @@ class StarServer:
         return max(until)
 
     def _pump(self, seconds: float) -> None:
-        for i in self._gone():
-            self._stray(i)
-        event = self._network.poll(min(max(0.0, seconds), _ASK_SECONDS))
-        match event:
-            case Came(peer, head, body) if peer.endswith(DOCTOR):
-                waiting = self._attempt is None
-                answer = self._doctors.answer(peer, head, body, self._network.now(), waiting=waiting)
-                if answer is not None:
-                    self._network.send(peer, answer)
-            case Came(peer, head, body, newcomer):
-                self._came(self._numbers[peer], head, body, newcomer=newcomer)
-            case Connected(peer) if peer in self._numbers:  # and not that of a doctor
-                self._roll.connect(self._numbers[peer])
-            case Disconnected(peer) if peer in self._numbers:
-                self._roll.disconnect(self._numbers[peer], self._network.now())
-            case Disconnected(peer):
-                self._doctors.left(peer)
-            case Overlong(peer) if peer in self._numbers:
-                error = ProtocolError(f"it sent a message longer than the {self._longest} bytes that are the most")
-                self._refuse(self._numbers[peer], error)
-            case Overfull(peer) if peer in self._numbers:
-                self._refuse(self._numbers[peer], ProtocolError("it sent more than is taken, and was cut off"))
-            case Stranger(key, address):
-                self._say_if_new(self._refusals.stranger(key, address))
-            case Unshaken(_, address):
-                self._say_if_new(self._refusals.broken(address))
+        """Wait for one event, and see to what it means for the attempt."""
+        for news in self._admission.listen(min(max(0.0, seconds), _ASK_SECONDS), idle=self._attempt is None):
+            match news:
+                case Word(i, header, body):
+                    self._take(i, header, body)
+                case Gone(i):
+                    self._forget(i)
+                case Back(i, since):
+                    self._is_back(i, since)
+                case Anew(i):
+                    if self._attempt is not None and i in self._attempt.last:
+                        # The process before answered in this attempt: this one begins with the next.
+                        self._leave(i)
 
-    def _say_if_new(self, text: str) -> None:
-        if text:
-            self._say(text)
-
-    def _came(self, i: int, head: memoryview, body: memoryview, *, newcomer: bool) -> None:
-        """A frame came under a client's key: by the connection that is heard, or by another one (a newcomer's)."""
-        if i in self._roll.refused:
-            self.counts.discarded += 1
-            return
-        try:
-            header = read_header(head, body, self._names[i])
-        except DisagreementError as error:
-            self._turn_away(i, error, f"{error.message}: it was refused", newcomer=newcomer)
-            return
-        except ProtocolError as error:
-            if not newcomer:
-                self._refuse(i, error)
-            return
-        if self._roll.is_of(i, header.instance):
-            if newcomer:  # its old connection broke unnoticed
-                self._network.adopt(self._names[i])
-            self._is_back(i)
-        elif header.kind != JOIN and (header.kind != QUIT or newcomer or self._roll.is_there(i)):
-            self.counts.discarded += 1
-            return
-        self._take(i, header, body, newcomer=newcomer)
-
-    def _take(self, i: int, header: StarHeader, body: memoryview, *, newcomer: bool) -> None:
-        if header.kind == JOIN:
-            self._join(i, header.instance, bytes(body), newcomer=newcomer)
-        elif header.kind == QUIT:
-            self._stray(i)
-        elif header.kind == OUT:
-            self._leave(i, header)
-        elif header.kind == UP:
+    def _take(self, i: int, header: StarHeader, body: memoryview) -> None:
+        now = self._attempt
+        if header.kind == UP:
             self._up(i, header, body)
         elif header.kind == PING:
             self._ping(i, header)
+        elif header.kind == OUT and now is not None and (header.round, header.attempt) == (now.round, now.number):
+            self._leave(i)  # it had too few; the next attempt starts with it again
 
-    def _is_back(self, i: int) -> None:
-        """The process that takes part is heard: if its connection was closed, the stage's deadline waited for it."""
-        since = self._roll.left.pop(i, None)
+    def _leave(self, i: int) -> None:
+        """Note that a client takes no further part in this attempt."""
+        self._roll.out.add(i)
+        self._forget(i)
+
+    def _is_back(self, i: int, since: float) -> None:
+        """A client is heard again, whose connection was closed since then: the stage's deadline waited for it."""
         stage = self._stage
-        if since is not None and stage is not None:
+        if stage is not None:
             began = stage.end - self._limits.stage
-            paused = stage.paused.get(i, 0.0) + self._network.now() - max(since, began)
+            paused = stage.paused.get(i, 0.0) + self._now() - max(since, began)
             stage.paused[i] = min(paused, self._limits.patience)
-
-    def _join(self, i: int, instance: bytes, digest: bytes, *, newcomer: bool) -> None:
-        name = self._names[i]
-        if digest != self._digest:
-            error: BeaverlodgeError = DisagreementError("")
-            self._turn_away(i, error, f"{name} has another scenario, or version, and was refused", newcomer=newcomer)
-        elif self._roll.is_of(i, instance):
-            self._roll.join(i, instance)
-        elif self._roll.is_there(i):
-            text = f"another process with the key of {name} came, and was turned away: {name} is here already"
-            self._turn_away(i, AlreadyHereError(""), text, newcomer=newcomer)
-        else:
-            if newcomer:
-                self._network.adopt(name)
-            if (
-                self._attempt is not None and i in self._attempt.last
-            ):  # the process before answered in this attempt: this one begins with the next
-                self._roll.out.add(i)
-                self._forget(i)
-            self._roll.join(i, instance)
-
-    def _turn_away(self, i: int, error: BeaverlodgeError, text: str, *, newcomer: bool) -> None:
-        """Tell a process with a client's key that it has no part here, and why; the client's other process goes on."""
-        self._say_if_new(self._refusals.of_client(i, error.code, text))
-        if i not in self._roll.joined:
-            self._roll.astray.add(i)
-        last, now = frame(ABORT, error.code.encode()), self._network.now()
-        if newcomer:  # of which the network takes few messages
-            self._network.turn_away(self._names[i], last)
-        elif self._roll.may_repeat(i, error.code, now):
-            self._send(i, last)
 
     def _up(self, i: int, header: StarHeader, body: memoryview) -> None:
         stage = self._stage
@@ -358,11 +258,12 @@ class StarServer:
                 raise ProtocolError(f"a message of {len(body)} bytes came where {gather.limit} are the most")
             gather.take(i, bytes(body))
         except ProtocolError as error:
-            self._refuse(i, error)
+            self._admission.refuse(i, error)
+            self._forget(i)
             return
         stage.waiting.discard(i)
         stage.answered.add(i)
-        self._tracer.arrived(self._names[i], len(body))
+        self._tracer.arrived(self._admission.names[i], len(body))
         stage.attempt.last[i] = gather.label
 
     def _ping(self, i: int, header: StarHeader) -> None:
@@ -389,40 +290,21 @@ class StarServer:
             self._tell(i, header)
 
     def _tell(self, i: int, header: StarHeader) -> None:
-        if i in self._roll.joined and self._roll.may_tell(i, self._network.now()):
-            self._send(i, frame(HERE, round=header.round, attempt=header.attempt))
+        if i in self._roll.joined and self._roll.may_tell(i, self._now()):
+            self._admission.send(i, frame(HERE, round=header.round, attempt=header.attempt))
 
     def _again(self, i: int, one: Any, kind: int, header: StarHeader) -> None:
-        if self._roll.may_repeat(i, (kind, header.place), self._network.now()):
+        if self._roll.may_repeat(i, (kind, header.place), self._now()):
             self.counts.resent += 1
-            self._send(i, one)
+            self._admission.send(i, one)
 
-    def _leave(self, i: int, header: StarHeader) -> None:
-        """Note that a client left this attempt, which had too few for it; the next one starts with it again."""
-        now = self._attempt
-        if now is not None and (header.round, header.attempt) == (now.round, now.number):
-            self._roll.out.add(i)
-            self._forget(i)
-
-    def _refuse(self, i: int, error: ProtocolError) -> None:
-        if i not in self._roll.refused:
-            self.counts.refused[i] = error.message
-            self._say(f"{self._names[i]} was dropped: {error.message}")
-            self._roll.refuse(i)
-            self._forget(i)
-
-    def _stray(self, i: int) -> None:
-        if i not in self._roll.refused:
-            self._roll.stray(i)
-        self._forget(i)
+    def _now(self) -> float:
+        return self._admission.network.now()
 
     def _forget(self, i: int) -> None:
         """Wait for nothing more of a client in this stage."""
         if self._stage is not None:
             self._stage.waiting.discard(i)
-
-    def _send(self, i: int, one: Any) -> None:
-        self._network.send(self._names[i], one)
 
 
 def named(names: Sequence[str], numbers: Iterable[int]) -> list[str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mpc.errors import InternalError
-from mpc.star.server import StarCounts, named
+from mpc.star.admission import StarCounts
+from mpc.star.server import named
 from parties.base.record_files import SCHEMA
 from parties.show.blocks import join_words
 from parties.tasks.secure_sum.settings import SumScenario

@@ -23,8 +23,8 @@ import numpy as np
 from mpc.errors import BeaverlodgeError, TooFewError
 from mpc.randomness.streams import Entropy, derive
 from mpc.ring.array import Array
+from mpc.star.admission import StarCounts
 from mpc.star.lockstep import StarMessage, run_star
-from mpc.star.server import StarCounts
 from mpc.star.stage import ClientProgram, ServerProgram
 from parties.base.reporter import Reporter
 from parties.tasks.federated import clients as client_side
