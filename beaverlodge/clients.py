@@ -225,7 +225,7 @@ def _run(
         for name, tracer in tracers.items():
             stack.enter_context(closing(tracer))
             if name in ends:
-                ends[name].tracer = tracer
+                ends[name].trace.tracer = tracer
         network = MemoryNetwork(LocalClients(ends, {name: i for i, name in enumerate(names)}), names)
         links = StarServer(
             network, names, b"", _PATIENCE, lambda *of: None, lambda text: None, tracer=tracers.get(SERVER)

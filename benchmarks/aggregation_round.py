@@ -71,7 +71,7 @@ def host(
     run.run()
     run.close(1)
     through = {i: run.hosted[f"c{i}"] for i in numbers if run.hosted[f"c{i}"].client.rounds}
-    pipe.send({i: (one.seconds, one.client.sent, one.client.received) for i, one in through.items()})
+    pipe.send({i: (one.seconds, one.client.counts.sent, one.client.counts.received) for i, one in through.items()})
 
 
 def measure(clients: int, values: int, dropping: float, processes: int, *, lying: bool, level_bits: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from mpc.errors import (
@@ -58,6 +58,56 @@ def _no_fault(round_: int) -> None:
     """Nothing goes wrong."""
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What a client is made of: see StarClient."""
+
+    make: Program
+    digest: bytes
+    fault: FaultOf
+    due: int
+    instance: bytes
+    enters: Callable[[str], None]
+
+
+@dataclass
+class Contact:
+    """A client's contact with its server, for who carries its frames.
+
+    Args:
+        met: whether the server has answered.
+        unheard: whether the server takes nothing more of this client.
+        late: seconds by which the message that it sends now is delayed.
+    """
+
+    met: bool = False
+    unheard: bool = False
+    late: float = 0.0
+
+
+@dataclass
+class ClientCounts:
+    """A client's messages.
+
+    Args:
+        steps: the number of the server's messages that took it further, or told it that nothing is due of it; others do
+            not prolong its wait.
+        sent, received: bytes of its messages in rounds, headers included.
+    """
+
+    steps: int = 0
+    sent: int = 0
+    received: int = 0
+
+
+@dataclass
+class ClientTrace:
+    """What records a client's stages, and how its server is called there."""
+
+    tracer: Tracer = field(default_factory=Tracer)
+    server: str = "server"
+
+
 @dataclass
 class _Turn:
     """A program that waits for the server's answer to its latest message.
@@ -101,17 +151,11 @@ class StarClient:
     Attributes:
         done: whether all rounds are done.
         vanished: whether its fault made it vanish.
-        late: seconds by which the message that it sends now is delayed.
         failure: its error, if it failed.
         fell_short: the error of an attempt that it left because there were too few; it waits for the next.
-        met: whether the server has answered.
-        unheard: whether the server takes nothing more of this client.
         rounds: the number of rounds that it finished.
-        steps: the number of the server's messages that took it further, or told it that nothing is due of it; others do
-            not prolong its wait.
-        sent, received: bytes of its messages in rounds, headers included.
         stage: where it is, for logs.
-        tracer, server: what records its stages, and how its peer is called there.
+        contact, counts, trace: of its server; of messages; of its stages.
     """
 
     def __init__(
@@ -123,24 +167,18 @@ class StarClient:
         instance: bytes | None = None,
         enters: Callable[[str], None] = _nobody,
     ) -> None:
-        self._make = make
-        self._digest = digest
-        self._fault = fault
-        self._enters = enters
-        self._due = due
-        self._instance = instance or os.urandom(INSTANCE_BYTES)
+        self._facts = _Facts(make, digest, fault, due, instance or os.urandom(INSTANCE_BYTES), enters)
         self._at = (0, 0)
         self._turn: _Turn | None = None
         self.done = False
         self.vanished = False
-        self.late = 0.0
         self.failure: BeaverlodgeError | None = None
         self.fell_short: TooFewError | None = None
-        self.met = self.unheard = False
-        self.rounds = self.steps = 0
-        self.sent = self.received = 0
+        self.rounds = 0
         self.stage = "joining"
-        self.tracer, self.server = Tracer(), "server"
+        self.contact = Contact()
+        self.counts = ClientCounts()
+        self.trace = ClientTrace()
 
     @property
     def over(self) -> bool:
@@ -156,14 +194,14 @@ class StarClient:
         """The first frame: that it joins, or why it cannot."""
         if self.failure is not None:
             return [self._frame(QUIT, self.failure.code.encode())]
-        return [self._frame(JOIN, self._digest)]
+        return [self._frame(JOIN, self._facts.digest)]
 
     def ping(self) -> list[Frame]:
         """The frames after a long silence: the server answers with what was lost, or that nothing is due.
 
         It may be another process than before, which knows of no client yet.
         """
-        join, turn = self._frame(JOIN, self._digest), self._turn
+        join, turn = self._frame(JOIN, self._facts.digest), self._turn
         if turn is None:
             return [join, self._frame(PING)]
         turn.asked = True
@@ -174,7 +212,7 @@ class StarClient:
 
         Where there are too few for an attempt, nothing was released: this client waits for another one.
         """
-        self.met = True
+        self.contact.met = True
         try:
             return self._take(head, body)
         except TooFewError as error:
@@ -194,12 +232,12 @@ class StarClient:
     def lost(self, seconds: float) -> None:
         """Stop after so long a silence of the server."""
         self.close()
-        self.unheard = True
-        if self.rounds >= self._due:
+        self.contact.unheard = True
+        if self.rounds >= self._facts.due:
             self.done = True
             return
         message, hint = f"the server was silent for {seconds:g} s in stage '{self.stage}'", "see whether it runs"
-        if self.met:  # a round without its server is one with too few
+        if self.contact.met:  # a round without its server is one with too few
             self.failure = TooFewError(message, f"there is no result; {hint}, and its log", party="server")
         else:
             self.failure = PeerLostError(message, f"{hint}, and whether its address is right", party="server")
@@ -207,7 +245,7 @@ class StarClient:
     def refused(self) -> None:
         """The server turned this client's key away."""
         self.close()
-        self.unheard = True
+        self.contact.unheard = True
         self.failure = DisagreementError(
             "the server refuses this client's key", "it has another public key of this client: compare", party="server"
         )
@@ -219,7 +257,7 @@ class StarClient:
         self._turn = None
 
     def _frame(self, kind: int, body: bytes = b"", *, at: tuple[int, int] = (0, 0), label: str = "") -> Frame:
-        return frame(kind, body, round=at[0], attempt=at[1], label=label, instance=self._instance)
+        return frame(kind, body, round=at[0], attempt=at[1], label=label, instance=self._facts.instance)
 
     def _out(self) -> list[Frame]:
         """Take no further part in this attempt."""
@@ -228,7 +266,7 @@ class StarClient:
 
     def _fail(self, error: BeaverlodgeError) -> list[Frame]:
         self.failure = error.with_traceback(None)
-        self.tracer.failed(error)
+        self.trace.tracer.failed(error)
         self.close()
         return [self._frame(QUIT, error.code.encode())]
 
@@ -242,22 +280,22 @@ class StarClient:
         elif header.kind == START and (header.round, header.attempt) > self._at:
             self.close()
             self._at = header.round, header.attempt
-            self.steps += 1
-            self.tracer.started()
-            return self._go_on(self._make(body, header.round, header.attempt), None)
+            self.counts.steps += 1
+            self.trace.tracer.started()
+            return self._go_on(self._facts.make(body, header.round, header.attempt), None)
         elif header.kind == HERE and (turn is None or (header.round, header.attempt) == self._at):
             self.stage = "waiting" if turn is not None else self.stage
             self.close()
-            self.steps += 1
+            self.counts.steps += 1
         elif header.kind == AGAIN and turn is not None:
             return turn.again()
         elif header.kind == DOWN and turn is not None and header.place == (*self._at, label_code(turn.exchange.label)):
             if len(body) > turn.exchange.limit:
                 raise ProtocolError("the server's message is longer than it can be", party="server")
-            self.received += HEADER_BYTES + len(body)
-            self.tracer.arrived(self.server, len(body))
-            self.tracer.ended()
-            self.steps += 1
+            self.counts.received += HEADER_BYTES + len(body)
+            self.trace.tracer.arrived(self.trace.server, len(body))
+            self.trace.tracer.ended()
+            self.counts.steps += 1
             return self._go_on(turn.program, body)
         return []
 
@@ -266,28 +304,28 @@ class StarClient:
             exchange = program.send(body)  # type: ignore[arg-type]  # None starts a coroutine
         except StopIteration:
             self._turn = None
-            self.tracer.finished()
+            self.trace.tracer.finished()
             self.rounds += 1
             self.stage = "waiting"
             return []
         self.stage = exchange.label
         self._turn = _Turn(program, exchange, self._frame(UP, exchange.send, at=self._at, label=self.stage))
-        self._enters(self.stage)
-        fault = self._fault(self._at[0])
+        self._facts.enters(self.stage)
+        fault = self._facts.fault(self._at[0])
         struck = fault if fault is not None and fault.stage == self.stage else None
-        self.late = struck.seconds if struck is not None and struck.kind == "delay" else 0.0
+        self.contact.late = struck.seconds if struck is not None and struck.kind == "delay" else 0.0
         if struck is not None and struck.kind == "leave":
             self.close()
             return self._out()
         if struck is not None and struck.kind == "vanish":
-            self.vanished = self.unheard = True
+            self.vanished = self.contact.unheard = True
             self.close()
             return []
         size = self._turn.message.size
-        self.sent += size
-        self.tracer.begins(self.stage, {self.server: size})
-        self.tracer.handed()
-        self.tracer.ready()
+        self.counts.sent += size
+        self.trace.tracer.begins(self.stage, {self.trace.server: size})
+        self.trace.tracer.handed()
+        self.trace.tracer.ready()
         return [self._turn.message]
 
 

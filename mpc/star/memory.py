@@ -97,7 +97,7 @@ class LocalClients:
             started = time.thread_time()
             answer = tuple(one.client.came(head, body))
             one.seconds += time.thread_time() - started
-            late, one.client.late = one.client.late, 0.0
+            late, one.client.contact.late = one.client.contact.late, 0.0
             if answer or one.client.vanished:
                 yield Reply(i, answer, late, one.client.vanished)
 

@@ -69,9 +69,9 @@ class Hosted:
             elif event == zmq.EVENT_CONNECTED:
                 self.account = meter.watch(value, HELD_BYTES)
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                if self.client.met:  # a new connection, perhaps with a new process: it is asked at once
+                if self.client.contact.met:  # a new connection, perhaps with a new process: it is asked at once
                     self.pinged = -math.inf
-                self.client.met = True
+                self.client.contact.met = True
             elif self.account is not None and meter.forget(self.account):
                 self.client.offended("the server sends more than is taken, and its connection was shut")
 
@@ -168,9 +168,9 @@ class ClientHost:
             if one.account is not None:
                 one.account.took(len(message.buffer))
             frames = self._taken(one, message)
-            if frames and one.client.late:
-                one.held, one.held_until = frames, time.monotonic() + one.client.late
-                one.client.late = 0.0
+            if frames and one.client.contact.late:
+                one.held, one.held_until = frames, time.monotonic() + one.client.contact.late
+                one.client.contact.late = 0.0
             else:
                 self._send(one, frames)
 
@@ -186,10 +186,10 @@ class ClientHost:
             return client.offended("the server's message is longer than it can be")
         if whole is None:
             return []
-        steps, started = client.steps, time.thread_time()
+        steps, started = client.counts.steps, time.thread_time()
         answer = client.came(*map(bytes, whole))
         one.seconds += time.thread_time() - started
-        if client.steps > steps:
+        if client.counts.steps > steps:
             one.heard = one.pinged = time.monotonic()
         return answer
 
@@ -202,7 +202,7 @@ class ClientHost:
                     self._send(one, one.held)
                     one.held = []
                 continue
-            if self._meet_within is not None and not one.client.met and now - self._began > self._meet_within:
+            if self._meet_within is not None and not one.client.contact.met and now - self._began > self._meet_within:
                 one.client.lost(self._meet_within)
             elif now - one.heard > self._silence:
                 one.client.lost(self._silence)
@@ -214,7 +214,7 @@ class ClientHost:
         self._poller.unregister(one.socket)
         del self._by_socket[one.socket]
         # What a client that fails still has to say is one small frame; one that vanishes says nothing.
-        self._hang_up(one, 0 if one.client.unheard else _LAST_WORDS_MS)
+        self._hang_up(one, 0 if one.client.contact.unheard else _LAST_WORDS_MS)
 
     def _hang_up(self, one: Hosted, linger_ms: int) -> None:
         if one.monitor is not None:

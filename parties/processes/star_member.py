@@ -111,7 +111,7 @@ def _host(
 
     def close_traces() -> None:
         for one in clients.values():
-            one.tracer.close()
+            one.trace.tracer.close()
 
     lifeline.before_end(close_traces)
     pairs = {name: (one, read_identity(order["clients"][name])) for name, one in clients.items()}

@@ -38,16 +38,17 @@ def traced_clients(clients: Mapping[str, StarClient], server: str, path: Path | 
     if path is None or not clients:
         yield
         return
+    from mpc.star.client import ClientTrace
     from parties.base.trace_file import TraceFile
 
     write = TraceFile(path)
     for name, one in clients.items():
-        one.tracer, one.server = RoundTracer(name, write, most=MOST_BYTES // len(clients)), server
+        one.trace = ClientTrace(RoundTracer(name, write, most=MOST_BYTES // len(clients)), server)
     try:
         yield
     finally:
         for one in clients.values():
-            one.tracer.close()
+            one.trace.tracer.close()
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def test_a_round_over_links_costs_what_the_plan_says() -> None:
     planned = replayed(SETTINGS, done)
     for i, client in enumerate(network.clients):
         assert (planned[i].up, planned[i].down) == (server.counts.received[i], server.counts.sent[i])
-        assert planned[i].up == client.sent
+        assert planned[i].up == client.counts.sent
     assert server.counts.resent == server.counts.discarded == 0
     assert network.time < 1  # nobody waited for a deadline
 
@@ -277,7 +277,7 @@ def test_a_client_with_too_few_others_waits_for_the_next_attempt() -> None:
 
 def test_a_client_of_another_scenario_is_refused_and_told() -> None:
     clients = star_clients()
-    clients[1] = StarClient(clients[1]._make, b"x" * 32)
+    clients[1] = StarClient(clients[1]._facts.make, b"x" * 32)
     network = FakeNetwork([f"c{i}" for i in range(N)], clients)
     server = served(network)
     network.begin()
@@ -352,7 +352,7 @@ def _dying(stage: str, settings: Settings) -> ServerProgram:
 def test_a_server_that_is_silent_for_too_long_is_given_up() -> None:
     """One that was never met is out of reach (4); without one that was, there are too few (7); unless all is over."""
     never, met, through = star_clients()[:3]
-    met.met = through.met = True
+    met.contact.met = through.contact.met = True
     through.rounds = 1
     for client in (never, met, through):
         client.lost(90.0)
@@ -419,6 +419,6 @@ def test_the_same_over_sockets_with_drops_in_every_stage(malicious: bool) -> Non
     assert set(done.survivors) == set(range(14)) - set(drops)
     planned = replayed(settings, done)
     for i in done.answered[m.UNMASK]:
-        assert (planned[i].up, planned[i].down) == (clients[i].sent, clients[i].received)
+        assert (planned[i].up, planned[i].down) == (clients[i].counts.sent, clients[i].counts.received)
     assert sum(one.up for one in planned.values()) == sum(server.counts.received.values())
     assert sum(one.down for one in planned.values()) == sum(server.counts.sent.values())

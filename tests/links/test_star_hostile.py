@@ -50,7 +50,7 @@ class Scene:
     def __init__(self, *, alone: bool = False) -> None:
         clients = star_clients()
         if alone:  # M sends what the test says, and nothing else
-            clients[M] = StarClient(clients[M]._make, DIGEST)
+            clients[M] = StarClient(clients[M]._facts.make, DIGEST)
             clients[M].vanished = True
         self.said: list[str] = []
         self.network = FakeNetwork([f"c{i}" for i in range(N)], clients)
@@ -285,7 +285,7 @@ def test_whatever_a_client_sends_the_sum_is_exact(data: st.DataObject) -> None:
             round=data.draw(st.sampled_from([0, 1, 2, 2**32 - 1])),
             attempt=data.draw(st.sampled_from([0, 1, 2])),
             label=data.draw(labels),
-            instance=data.draw(st.sampled_from([client._instance, OTHER, bytes(INSTANCE_BYTES)])),
+            instance=data.draw(st.sampled_from([client._facts.instance, OTHER, bytes(INSTANCE_BYTES)])),
         )
         if data.draw(st.integers(0, 9)) == 0:
             one = Frame(data.draw(st.binary(max_size=48)), one.body)
@@ -341,13 +341,13 @@ def test_whatever_a_server_sends_a_client_keeps_little(data: st.DataObject) -> N
 
 def test_a_server_that_only_talks_is_not_waited_for() -> None:
     client = begun()
-    steps = client.steps
+    steps = client.counts.steps
     for kind in (JOIN, START, UP, PING, AGAIN, QUIT, OUT):
         one = frame(kind, b"s" * 32, round=1, attempt=1, label=m.KEYS)
         client.came(one.head, one.body)
     late = frame(DOWN, b"", round=1, attempt=1, label=m.UNMASK)
     client.came(late.head, late.body)
-    assert client.steps == steps and not client.over
+    assert client.counts.steps == steps and not client.over
 
 
 def test_a_second_process_is_told_that_the_first_is_there() -> None:

@@ -100,12 +100,12 @@ def test_a_client_that_asks_is_told_that_nothing_is_due_of_it() -> None:
 
     scene = Scene(slow)
     scene.server.join()
-    steps = [client.steps for client in scene.clients]
+    steps = [client.counts.steps for client in scene.clients]
     assert scene.round(1, (1, 3))["third"] == {1, 3}
     assert scene.network.time > 70
     assert {0, 2, 4, 5} == set(heard)
     assert heard.count(0) == 7  # it asks every 10 s
-    taken = [client.steps - before for client, before in zip(scene.clients, steps, strict=True)]
+    taken = [client.counts.steps - before for client, before in zip(scene.clients, steps, strict=True)]
     assert taken == [7, 4, 7, 4, 7, 7]
     before, told = len(heard), list[int]()
     scene.network.at(20.0, lambda: told.append(len(heard)))
@@ -168,10 +168,10 @@ def test_an_old_answer_does_not_end_a_later_attempt() -> None:
     for number in (1, 2):
         start = frame(START, b"s" * 32, round=number, attempt=1)
         client.came(start.head, start.body)
-    steps = client.steps
+    steps = client.counts.steps
     old = frame(HERE, round=1, attempt=1)
     assert client.came(old.head, old.body) == []
-    assert (client.stage, client.steps) == ("first", steps)
+    assert (client.stage, client.counts.steps) == ("first", steps)
     assert read_header(*client.ping()[-1], "").kind == PING
 
 

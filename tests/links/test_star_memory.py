@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ LIMITS = StarLimits(join=300.0, stage=3600.0, patience=600.0)
 def with_faults(faults: dict[int, Fault], settings: Settings = SETTINGS) -> list[StarClient]:
     clients = star_clients(settings)
     for i, fault in faults.items():
-        clients[i]._fault = always(fault)
+        clients[i]._facts = replace(clients[i]._facts, fault=always(fault))
     return clients
 
 
@@ -174,7 +175,7 @@ def test_nothing_of_a_round_is_kept_by_who_left_it() -> None:
         await Exchange((b"\x09" + bytes(31)) * 2, m.KEYS, 1 << 20)
         raise TooFewError("there are too few neighbours")
 
-    clients[3]._make = lambda session, round_, attempt: leaving()
+    clients[3]._facts = replace(clients[3]._facts, make=lambda session, round_, attempt: leaving())
     server = served(MemoryNetwork(local(clients), NAMES))
     server.join()
     check_exact(one_round(server))
@@ -189,7 +190,7 @@ class _Vector:
 
 def test_a_client_that_cannot_join_is_not_waited_for() -> None:
     clients = star_clients()
-    clients[6] = StarClient(clients[6]._make, b"x" * 32)
+    clients[6] = StarClient(clients[6]._facts.make, b"x" * 32)
     network = MemoryNetwork(local(clients), NAMES)
     server = served(network)
     assert server.join() == frozenset(range(N)) - {6}

@@ -106,7 +106,7 @@ def test_rounds_over_one_set_of_connections(tmp_path: Path) -> None:
     assert result["sums"]["columns"] == sums[-1]["columns"]
     assert all(client.done and client.rounds == 3 for client in clients)
     assert (result["party"]["bytes_sent"], result["party"]["bytes_received"]) == tuple(result["plan"]["bytes"].values())
-    assert result["party"]["bytes_received"] == sum(client.sent for client in clients)
+    assert result["party"]["bytes_received"] == sum(client.counts.sent for client in clients)
     rounds = [json.loads(line)["round"] for line in (tmp_path / "c1.rounds").read_text().splitlines()]
     assert rounds == used
 
@@ -148,7 +148,7 @@ def test_cells_out_of_range_are_told_to_their_client_alone(
     said = [one.getMessage() for one in caplog.records]
     sums = served()["sums"]
     assert (sums["clients"], sums["left_out"]) == ((12, []) if ends else (11, ["c2"]))
-    assert clients[1].sent > 0 if ends else clients[1].failure is not None
+    assert clients[1].counts.sent > 0 if ends else clients[1].failure is not None
     if ends:
         assert "c2: 1 cells were outside the agreed range, and were clipped" in said
         assert sums["columns"]["stay"]["sum"] == 120 + 1 + expected(2)["stay"]["count"]
@@ -209,7 +209,7 @@ def test_with_a_helper_small_cells_are_withheld_in_every_round(tmp_path: Path) -
     assert all(client.done and client.rounds == 2 for client in clients)
     party = result["party"]
     assert (party["bytes_sent"], party["bytes_received"]) == tuple(result["plan"]["bytes"].values())
-    assert party["bytes_received"] == sum(client.sent for client in clients)
+    assert party["bytes_received"] == sum(client.counts.sent for client in clients)
     assert result["plan"]["rounds"] == 12
 
 
