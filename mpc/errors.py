@@ -101,6 +101,12 @@ class AlreadyHereError(DisagreementError):
     code = "already-here"
 
 
+class BudgetError(DisagreementError):
+    """A run would release more of an owner's data than its budget of epsilon has left."""
+
+    code = "budget"
+
+
 class ProtocolError(BeaverlodgeError):
     """A protocol's check failed: a malformed or tampered message, or a value out of range."""
 
@@ -149,6 +155,7 @@ ERRORS: tuple[type[BeaverlodgeError], ...] = (
     PeerLostError,
     DisagreementError,
     AlreadyHereError,
+    BudgetError,
     ProtocolError,
     TooFewError,
     RecordError,

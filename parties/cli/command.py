@@ -11,6 +11,7 @@ import click
 from parties.base.ending import end_process
 from parties.base.version import VERSION
 from parties.cli.approve import approve
+from parties.cli.budget import budget
 from parties.cli.doctor import doctor
 from parties.cli.guard import guarded
 from parties.cli.keygen import keygen
@@ -27,7 +28,7 @@ from parties.cli.trace import trace
 
 
 @click.group(
-    commands=[approve, doctor, keygen, new, party, plan, report, revoke, roster, run, simulate, sweep, trace],
+    commands=[approve, budget, doctor, keygen, new, party, plan, report, revoke, roster, run, simulate, sweep, trace],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(VERSION, prog_name="mpc")

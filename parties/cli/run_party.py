@@ -8,13 +8,14 @@ from logging import Logger
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.errors import DataError
+from mpc.errors import BudgetError, DataError
 from parties.base.logs import open_log
 from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
 from parties.cli.output import Output
 from parties.data.own_table import OwnTable
 from parties.report.about import Approved
+from parties.report.budget import budget_text
 from parties.report.consent import consent_blocks, read_blocks
 from parties.report.record import record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
@@ -25,7 +26,9 @@ from parties.session.secrets import seed_for_tests
 from parties.session.separate import place, vault_of
 from parties.session.take_part import Prepared, take_part
 from parties.session.traced import tracer_to
+from parties.show.blocks import Line
 from parties.tasks.registry import Plans, job_of, request_of
+from parties.trust.budget import Ledger
 from parties.trust.consent import Terms, obtain
 from parties.trust.policy import Policy, load_policy
 from parties.trust.releases import Releases
@@ -160,10 +163,19 @@ def _admit(scenario: Scenario, me: str, keys: Path, options: ApprovalOptions, ou
     if spec.role != "owner":
         return Prepared(plans=plans)
     releases = Releases(keys) if pools else None
+    ledger = Ledger(keys) if pools else None
+    charge = job.notice.charge(scenario)
+    if charge is not None and ledger is not None:
+        try:
+            account = ledger.check(me, charge, () if releases is None else releases.past)
+        except BudgetError as error:  # raised once the peers have connected, so that they are told
+            return Prepared(None, releases, problem=error, plans=plans)
+        if new:
+            output.blocks([Line(""), Line(budget_text(account, charge))])
     # Stated rows are compared with the data in every run; other data are read after the peers have connected.
     must_count = rules.rules.minimum_rows is not None and pools and spec.rows is None
     if not (new or must_count):
-        return Prepared(None, releases, plans=plans)
+        return Prepared(None, releases, plans=plans, ledger=ledger)
     try:
         table: OwnTable = job.data.load(scenario, me)
     except DataError as error:  # raised once the peers have connected, so that they are told
@@ -173,4 +185,4 @@ def _admit(scenario: Scenario, me: str, keys: Path, options: ApprovalOptions, ou
     if new:
         repeats = [] if releases is None else releases.warnings(releases.entry(scenario, table, table.columns))
         output.blocks(read_blocks(scenario, me, table, repeats))
-    return Prepared(table, releases, plans=plans)
+    return Prepared(table, releases, plans=plans, ledger=ledger)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from logging import Logger
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mpc.errors import BeaverlodgeError, DataError, InternalError, InterruptedRun, RecordError, UsageError
+from mpc.errors import BeaverlodgeError, BudgetError, DataError, InternalError, InterruptedRun, RecordError, UsageError
 from mpc.links.channel import Channel, Limits
 from mpc.links.meeting.handshake import Agreement, meet
 from mpc.links.meeting.offer import Offer, Table
@@ -39,6 +39,7 @@ from parties.session.traced import plan_facts
 from parties.tasks.base import Rows
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.registry import Plans, job_of
+from parties.trust.budget import Ledger
 from parties.trust.releases import Releases
 from parties.trust.share_file import Vault
 
@@ -84,7 +85,8 @@ class Prepared:
         releases: an owner's list of releases.
         vault: what seals an owner's shares.
         plans: the plans that were made already.
-        problem: why the table could not be read; its peers are told.
+        problem: why the table could not be read, or its budget is spent; its peers are told.
+        ledger: an owner's ledger of epsilon.
         tracer: records its rounds; None where they are not.
     """
 
@@ -92,7 +94,8 @@ class Prepared:
     releases: Releases | None = None
     vault: Vault | None = None
     plans: Plans = field(default_factory=Plans)
-    problem: DataError | None = None
+    problem: DataError | BudgetError | None = None
+    ledger: Ledger | None = None
     tracer: Tracer | None = None
 
 
@@ -169,7 +172,7 @@ def _play(
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
     result: Any = None
     say = _make_say(reporter, log)
-    noting = _note_release(own.releases, scenario, table, agreement, trace, say)
+    noting = _note_release(own, scenario, table, agreement, trace, say)
     program = job.run.program(scenario, agreement, table) if table is not None else None
     excluded = {} if table is None or table.excluded is None else {"rows_excluded": table.excluded}
     del table  # it may be large; the program has its own copy of the rows
@@ -269,19 +272,30 @@ def _freeze_imports() -> Iterator[None]:
 
 
 def _note_release(
-    releases: Releases | None,
+    own: Prepared,
     scenario: Scenario,
     table: OwnTable | None,
     agreement: Agreement,
     trace: Trace,
     say: Callable[[str], None],
 ) -> AbstractContextManager[object]:
-    """A context manager around all openings that keeps this owner's list of releases, if it has one."""
+    """A context manager around all openings that keeps this owner's list of releases, if it has one.
+
+    With [privacy] its ledger is charged before the first opening, and before the list has the run.
+    """
+    releases, ledger = own.releases, own.ledger
     if releases is None or table is None:
         return nullcontext()
     run = releases.entry(scenario, table, agreement.columns, agreement.session.hex(), agreement.plan.reveals)
     noting = releases.noting(run, trace.reveals, say)
-    trace.opening = noting.opening
+    charge = job_of(scenario).notice.charge(scenario)
+
+    def opening() -> None:
+        if charge is not None and ledger is not None:
+            ledger.charge(run, charge, releases.past)
+        noting.opening()
+
+    trace.opening = opening
     return noting
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from parties.show.blocks import Block, Line
     from parties.tasks.extent import Extent
     from parties.tasks.star import Star
+    from parties.trust.budget import Charge
     from parties.trust.share_file import Vault
 
 Rows = Mapping[str, tuple[int, int]]
@@ -75,6 +76,11 @@ def _no_target(scenario: Scenario, table: OwnTable) -> bool | None:
 def _no_warnings(*of: object) -> list[str]:
     """`before` or `after` of a kind that warns of nothing."""
     return []
+
+
+def _no_charge(scenario: Scenario) -> Charge | None:
+    """`charge` of a kind without [privacy]."""
+    return None
 
 
 def _own_rows_only(scenario: Scenario, rows: Rows, columns: int) -> int:
@@ -218,6 +224,7 @@ class Notice(Generic[Tab, Set]):
         reveals: what a policy's `reveals` must list: the names that let each through, its own first.
         small_counts: what may tell a count of rows below a given one, and what to do, for a policy's `minimum_cell`;
             nothing where each count that is told was tested, or is of all rows.
+        charge: what a run with [privacy] costs an owner's budget; None where nothing has noise.
     """
 
     plan: Callable[[Set, Scenario], PlanText]
@@ -226,6 +233,7 @@ class Notice(Generic[Tab, Set]):
     outcome: Callable[[Scenario], str]
     reveals: Callable[[Scenario], list[tuple[str, ...]]]
     small_counts: Callable[[Scenario, int], list[str]]
+    charge: Callable[[Scenario], Charge | None] = _no_charge
 
 
 @dataclass(frozen=True)
@@ -247,6 +255,7 @@ def owners_request(scenario: Scenario, job: Job[Any, Any, Any]) -> Request:
         f"there are {len(scenario.owners)}",
         {key: value for key, value in scenario.task if value is not None},
         scenario.testing is not None and scenario.testing.insecure_seed is not None,
+        epsilon=None if scenario.privacy is None else scenario.privacy.epsilon,
     )
 
 

@@ -39,6 +39,8 @@ class Rules(BaseModel):
     )
     minimum_owners: Count | None = Field(default=None, description=A_COUNT)
     minimum_cell: Count | None = Field(default=None, description=A_COUNT)
+    require_privacy: bool = Field(default=False, description="true or false")
+    largest_epsilon: Annotated[float, Field(gt=0.0)] | None = Field(default=None, description="a number above 0")
     peers: Names | None = Field(default=None, description="a list of public keys or parties' names")
     insecure_seed: bool = Field(default=False, description="true or false")
     plain_updates: bool = Field(default=False, description="true or false")
@@ -68,6 +70,7 @@ class Policy:
             self._kind(request),
             self._reveals(request),
             self._owners(request),
+            self._privacy(request),
             self._cells(request),
             self._few_rows(request),
             self._peers(me, publics),
@@ -127,9 +130,20 @@ class Policy:
         enough = least is None or request.owners >= least
         return "" if enough else f"minimum_owners = {least}, but {request.owners_text}"
 
+    def _privacy(self, request: Request) -> str:
+        """[privacy] that is lacking, or too weak: a largest epsilon asks for it, too."""
+        largest, epsilon = self.rules.largest_epsilon, request.epsilon
+        if epsilon is None:
+            rule = "" if largest is None else f"largest_epsilon = {largest:g}"
+            rule = rule or ("require_privacy = true" if self.rules.require_privacy else "")
+            return f"{rule}, but the scenario has no [privacy]" if rule else ""
+        if largest is not None and epsilon > largest:
+            return f"largest_epsilon = {largest:g}, but [privacy] has epsilon = {epsilon:g}"
+        return ""
+
     def _cells(self, request: Request) -> str:
         least = self.rules.minimum_cell
-        if least is None:
+        if least is None or (request.epsilon is not None and self.rules.largest_epsilon is not None):
             return ""
         reasons = request.small_counts(least)
         return f"minimum_cell = {least}, but {'; '.join(reasons)}" if reasons else ""

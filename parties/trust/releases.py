@@ -33,7 +33,8 @@ class Release:
 
     `data` is a digest of the rows with the columns that were used, in the order of their names.
     `status` is "started", "done" or "failed". `sketch` gives an estimate of how many rows two runs differ by
-    (row_sketch.py), and `near` is the number from which they are far apart; a list of an earlier version lacks both.
+    (row_sketch.py), and `near` is the number from which they are far apart; `epsilon` is that of [privacy], or 0. A
+    list of an earlier version lacks them.
     """
 
     time: str
@@ -49,6 +50,7 @@ class Release:
     status: str = "started"
     sketch: str = ""
     near: int = NEAR
+    epsilon: float = 0.0
 
 
 def release_of(
@@ -68,6 +70,7 @@ def release_of(
         columns=names,
         revealed=_names(revealed),
         near=max(NEAR, dict(scenario.task).get("min_cell", 0)),
+        epsilon=0.0 if scenario.privacy is None else scenario.privacy.epsilon,
     )
 
 
@@ -85,6 +88,11 @@ class Releases:
         # A line that a crash cut off is ended here. An error shows now, not while peers wait.
         append_private(self.path, b"\n" if content and not content.endswith(b"\n") else b"")
         self._key = sketch_key(folder)
+
+    @property
+    def past(self) -> Sequence[Release]:
+        """The earlier runs that released something."""
+        return tuple(self._past)
 
     def entry(
         self,
@@ -227,6 +235,7 @@ def _release(fields: Any) -> Release:
     if (
         type(run.rows) is not int
         or type(run.near) is not int
+        or type(run.epsilon) not in (int, float)
         or not all(isinstance(text, str) for text in (*texts, *names))
     ):
         raise ValueError("not a release")

@@ -21,6 +21,7 @@ class Request:
         task: its settings, of which a policy checks the minimums of rows.
         insecure: whether a test seed makes all secrets known.
         plain: whether the server sees each client's own numbers.
+        epsilon: of all that is disclosed; None without [privacy].
     """
 
     kind: str
@@ -31,3 +32,4 @@ class Request:
     task: Mapping[str, Any]
     insecure: bool = False
     plain: bool = False
+    epsilon: float | None = None

@@ -13,6 +13,7 @@ CONTRACT = {
     "peer-lost": 4,
     "disagreement": 5,
     "already-here": 5,
+    "budget": 5,
     "protocol": 6,
     "too-few": 7,
     "record": 8,

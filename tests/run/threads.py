@@ -20,9 +20,12 @@ QUICK = 10.0
 
 
 def run_in_threads(
-    scenario: Scenario, folder: Path, scenarios: Mapping[str, Scenario] | None = None
+    scenario: Scenario,
+    folder: Path,
+    scenarios: Mapping[str, Scenario] | None = None,
+    prepared: Mapping[str, take_part.Prepared] | None = None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, BeaverlodgeError]]:
-    """Every party's result, or how it failed. Some parties may have a scenario file of their own."""
+    """Every party's result, or how it failed. Some may have a scenario file of their own, or have prepared more."""
     names = list(scenario.parties)
     endpoints: dict[str, str | None] = {}
     all_listen = threading.Barrier(len(names), timeout=QUICK)
@@ -41,7 +44,7 @@ def run_in_threads(
         peers = {peer: key.encode() for peer, key in keys["peers"].items()}
         where = take_part.Place(mine, peers, "tcp://127.0.0.1:*", find, local=True)
         log = open_log(folder, name)
-        own = take_part.Prepared(vault=Vault(name, folder))
+        own = (prepared or {}).get(name, take_part.Prepared(vault=Vault(name, folder)))
         try:
             run = (scenarios or {}).get(name, scenario)
             results[name] = take_part.take_part(run, name, where, Reporter(lambda event: None), log, own)

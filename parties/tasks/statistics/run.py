@@ -20,6 +20,7 @@ from parties.tasks.statistics.private_record import privacy_facts, private_stati
 from parties.tasks.statistics.private_settings import own_stream, with_noise
 from parties.tasks.statistics.record import statistics_facts
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
+from parties.trust.budget import Charge
 from protocols.statistics.job import MOST_ROWS, statistics_job
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.private import PrivateSettings, private_statistics_job
@@ -168,6 +169,15 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
     return ['missing_cells = "told"'] if task.missing_cells == "told" else []
 
 
+def _charge(scenario: Scenario) -> Charge | None:
+    privacy = scenario.privacy
+    if privacy is None:
+        return None
+    settings = _settings(scenario, dict.fromkeys(scenario.owners, _counts(scenario, 0)), _width(scenario))
+    assert isinstance(settings, PrivateSettings)
+    return Charge(privacy.epsilon, privacy.delta, settings.mechanism)
+
+
 def reveal_names(scenario: Scenario) -> list[str]:
     """What is opened, as a policy's `reveals` names it: statistics of columns, the other kinds by their settings."""
     task = scenario.task_as(StatisticsTask)
@@ -197,5 +207,6 @@ STATISTICS: Job[PlainTable, StatisticsSettings | PrivateSettings, Any] = Job(
         outcome=_outcome,
         reveals=_reveals,
         small_counts=_small_counts,
+        charge=_charge,
     ),
 )

@@ -1,0 +1,67 @@
+"""An owner's budget of epsilon as text: what was spent on what, and what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parties.show.blocks import Block, Grid, Line, plural
+from parties.trust.budget import DELTA, Account, Budget, Charge, Charged
+from parties.trust.releases import Release
+
+
+def budget_blocks(account: Account, released: Sequence[Release]) -> list[Block]:
+    """The whole account.
+
+    Args:
+        released: this owner's list of releases.
+    """
+    known = {one.session for one in account.charges}
+    exact = sum(not one.epsilon for one in released)
+    lost = sum(one.epsilon > 0 and one.session not in known for one in released)
+    blocks: list[Block] = [Line(_limit_text(account.budget)), Line(_spent_text(account))]
+    if lost:
+        text = f"{plural(lost, 'run')} with [privacy] in releases.jsonl, but not here: an older ledger was put back."
+        blocks.append(Line(text, "bold red"))
+    if exact:
+        text = f"releases.jsonl has {plural(exact, 'run')} besides without [privacy]: no epsilon bounds what they told."
+        blocks.append(Line(text))
+    if account.charges:
+        blocks.append(_charges_grid(account.charges))
+    return blocks
+
+
+def budget_text(account: Account, charge: Charge) -> str:
+    """What a run leaves of the budget, for whoever approves it."""
+    budget = account.budget
+    if budget is None:
+        spent = account.spent(DELTA, [charge])
+        return f"{_limit_text(None)} With this run epsilon = {spent:.3g} will have been spent, at delta = {DELTA:g}."
+    before, after = account.spent(budget.delta), account.spent(budget.delta, [charge])
+    return (
+        f"Your budget is epsilon = {budget.epsilon:g} at delta = {budget.delta:g}. Spent so far: {before:.3g}; with "
+        f"this run: {after:.3g}."
+    )
+
+
+def _limit_text(budget: Budget | None) -> str:
+    if budget is None:
+        return "No budget of epsilon is set: runs are noted, and none is refused. `mpc budget --epsilon 5` sets one."
+    when = f"set on {budget.time[:10]} by {budget.by}"
+    return f"The budget is epsilon = {budget.epsilon:g} at delta = {budget.delta:g}, {when}."
+
+
+def _spent_text(account: Account) -> str:
+    delta = DELTA if account.budget is None else account.budget.delta
+    count = len(account.charges)
+    if not count:
+        return "Nothing was spent."
+    return f"Spent: epsilon = {account.spent(delta):.3g} at delta = {delta:g}, by {plural(count, 'run')} together."
+
+
+def _charges_grid(charges: Sequence[Charged]) -> Grid:
+    rows = tuple(
+        (one.time[:16].replace("T", " "), one.scenario, one.party, one.data[:12], f"{one.epsilon:g}", f"{one.delta:g}")
+        for one in charges
+    )
+    heads = ("when", "scenario", "party", "rows' digest", "epsilon", "delta")
+    return Grid("What was charged (UTC)", heads, rows, frozenset(range(4)))

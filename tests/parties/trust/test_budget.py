@@ -1,0 +1,225 @@
+"""The ledger of epsilon: what it refuses, and that no charge is lost, whatever happens to a process or the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mpc.errors import BudgetError, UsageError
+from parties.report.budget import budget_blocks, budget_text
+from parties.show.blocks import Grid, Line
+from parties.trust.budget import DELTA, FILE, Account, Charge, Ledger
+from parties.trust.releases import Release
+from protocols.privacy.accounting import calibrated
+from tests.helpers import ROOT
+
+RUN = Release(
+    time="2026-05-10T12:00:00+00:00",
+    scenario="small",
+    digest="d",
+    session="s1",
+    party="a",
+    owners=("a", "b"),
+    data="x" * 64,
+    rows=60,
+    columns=("dose",),
+    revealed=("noisy counts and sums",),
+    epsilon=1.0,
+)
+
+
+def charge_of(epsilon: float, delta: float = 1e-6, releases: int = 3) -> Charge:
+    return Charge(epsilon, delta, calibrated(epsilon, delta, releases, 2).mechanism(releases))
+
+
+ONE = charge_of(1.0)
+
+
+def nth(k: int) -> Release:
+    return replace(RUN, session=f"s{k}")
+
+
+def charges(folder: Path) -> list[str]:
+    return [one.session for one in Ledger(folder).read().charges]
+
+
+def test_a_run_that_fits_is_charged_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.set_budget(1.0, 1e-6)
+    ledger.charge(RUN, ONE)
+    ledger.charge(RUN, ONE)
+    account = ledger.read()
+    assert charges(tmp_path) == ["s1"]
+    assert 0.99 < account.spent(1e-6) <= 1.0
+    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_run_over_budget_is_refused_and_charges_nothing(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.set_budget(1.5, 1e-6)
+    ledger.charge(RUN, ONE)
+    before = (tmp_path / FILE).read_bytes()
+    for _ in range(2):
+        with pytest.raises(BudgetError, match=r"a's budget is epsilon = 1.5 at delta = 1e-06: 1 was spent by 1 runs"):
+            ledger.charge(nth(2), charge_of(1.2))
+    assert (tmp_path / FILE).read_bytes() == before
+    assert Ledger(tmp_path).check("a", charge_of(0.3)).charges[0].session == "s1"
+
+
+def test_charges_compose_to_less_than_their_sum_and_more_than_each(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for k in range(6):
+        ledger.charge(nth(k), ONE)
+    spent = ledger.read().spent(1e-5)
+    assert 2.0 < spent < 3.5  # sqrt(6) is 2.45; each is of delta 1e-6 and so cheaper at 1e-5
+
+
+def test_without_a_budget_all_is_noted_and_none_refused(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for k in range(3):
+        ledger.charge(nth(k), charge_of(20.0))
+    assert len(charges(tmp_path)) == 3
+
+
+def test_a_budget_can_be_changed_and_the_charges_stay(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.set_budget(0.5, 1e-6)
+    with pytest.raises(BudgetError):
+        ledger.charge(RUN, ONE)
+    account = ledger.set_budget(1.0, 1e-6)
+    assert account.budget is not None and account.budget.epsilon == 1.0
+    ledger.charge(RUN, ONE)
+    assert charges(tmp_path) == ["s1"]
+
+
+def test_a_line_that_a_crash_cut_off_is_no_charge(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.charge(RUN, ONE)
+    whole = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole + whole[: len(whole) // 2])
+    assert charges(tmp_path) == ["s1"]
+    ledger.charge(nth(2), ONE)
+    assert charges(tmp_path) == ["s1", "s2"]
+
+
+@pytest.mark.parametrize("line", [b"{}", b"[]", b"nothing", b'{"entry": "charge"}', b'{"entry": "gift"}'])
+def test_a_changed_ledger_refuses_every_run(line: bytes, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.charge(RUN, ONE)
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(line + b"\n")
+    with pytest.raises(UsageError, match="line 2: this is no line of a ledger"):
+        ledger.charge(nth(2), ONE)
+
+
+def test_a_ledger_that_was_put_back_is_seen_by_the_list(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.charge(RUN, ONE)
+    old = (tmp_path / FILE).read_bytes()
+    ledger.charge(nth(2), ONE)
+    listed = [RUN, nth(2), replace(RUN, session="s3", epsilon=0.0)]
+    ledger.check("a", ONE, listed)
+    (tmp_path / FILE).write_bytes(old)
+    for refused in (lambda: ledger.check("a", ONE, listed), lambda: ledger.charge(nth(4), ONE, listed)):
+        with pytest.raises(BudgetError, match="lacks the run 'small' of 2026-05-10"):
+            refused()
+    text = shown(ledger.read(), listed)
+    assert "1 run with [privacy] in releases.jsonl, but not here" in text
+    assert "1 run besides without [privacy]" in text
+
+
+def shown(account: Account, listed: list[Release]) -> str:
+    return "\n".join(b.text if isinstance(b, Line) else str(b.rows) for b in budget_blocks(account, listed))
+
+
+def test_text_of_an_account(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    assert "No budget of epsilon is set" in budget_text(ledger.read(), ONE)
+    assert "Nothing was spent." in shown(ledger.read(), [])
+    ledger.set_budget(5, DELTA)
+    ledger.charge(RUN, ONE)
+    assert "Spent: epsilon = 0.8" in shown(ledger.read(), [])
+    assert "with this run: 1." in budget_text(ledger.read(), ONE)
+    (grid,) = [block for block in budget_blocks(ledger.read(), []) if isinstance(block, Grid)]
+    assert grid.rows[0][1:] == ("small", "a", "x" * 12, "1", "1e-06")
+
+
+def test_two_runs_at_once_do_not_both_take_the_rest(tmp_path: Path) -> None:
+    """The budget is for four such runs; each of two charges as many as it can. A lock is one of open files."""
+    most = Account(None, ()).spent(1e-6, [ONE] * 4)
+    Ledger(tmp_path).set_budget(most * 1.001, 1e-6)
+    told: list[str] = []
+    refused: list[str] = []
+
+    def take(who: str) -> None:
+        for k in range(9):
+            run = replace(RUN, session=f"{who}-{k}")
+            try:
+                Ledger(tmp_path).charge(run, ONE)
+            except BudgetError:
+                refused.append(who)
+                return
+            told.append(run.session)
+
+    threads = [threading.Thread(target=take, args=(who,)) for who in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(told) == sorted(charges(tmp_path)) and len(told) == 4
+    assert sorted(refused) == ["a", "b"]
+
+
+CHARGE_MANY = """
+import sys, pathlib
+from parties.trust.budget import Charge, Ledger
+from parties.trust.releases import Release
+from protocols.privacy.accounting import Mechanism
+ledger, who = Ledger(pathlib.Path(sys.argv[1])), sys.argv[2]
+charge = Charge(1.0, 1e-6, Mechanism(1000, 16, 3))
+for k in range(10_000):
+    ledger.charge(Release("", "small", "d", f"{who}-{k}", "a", (), "x", 60, (), ()), charge)
+    print("charged", f"{who}-{k}", flush=True)
+"""
+
+
+def process(folder: Path, who: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CHARGE_MANY, str(folder), who], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def killed_at_random_moments(folder: Path, times: int) -> tuple[list[str], list[str]]:
+    """Kill a process that charges, so many times; what it was told was charged, and what the ledger has."""
+    told = []
+    for k in range(times):
+        with process(folder, f"p{k}") as run:
+            assert run.stdout is not None
+            first = run.stdout.readline()
+            time.sleep(0.001 * (k * 37 % 50))
+            os.kill(run.pid, signal.SIGKILL)
+            lines = [first, *run.stdout.read().split("\n")]
+        told += [line.split()[1] for line in lines if line.startswith("charged ") and len(line.split()) == 2]
+    return told, charges(folder)
+
+
+def test_what_was_told_as_charged_survives_a_kill(tmp_path: Path) -> None:
+    told, found = killed_at_random_moments(tmp_path, 2)
+    assert told and set(told) <= set(found)
+    for line in (tmp_path / FILE).read_text().splitlines()[:-1]:
+        json.loads(line)
+
+
+@pytest.mark.soak
+def test_two_hundred_kills_lose_no_charge(tmp_path: Path) -> None:
+    told, found = killed_at_random_moments(tmp_path, 200)
+    assert len(told) > 200 and set(told) <= set(found)

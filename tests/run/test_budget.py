@@ -1,0 +1,103 @@
+"""`mpc budget`, and parties of which one has spent its budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mpc.errors import BudgetError
+from parties.session.take_part import Prepared
+from parties.trust.budget import Ledger
+from parties.trust.releases import Releases
+from tests.parties.asked import check_policy
+from tests.parties.tasks.statistics.test_private import PRIVACY, scenario
+from tests.run.command import Running, approving, mpc
+from tests.run.test_party import with_keys
+from tests.run.threads import run_in_threads
+
+PARTIES = ("a", "b", "helper")
+
+
+def test_a_run_is_charged_before_its_first_opening(tmp_path: Path) -> None:
+    """And a second one, for which there is nothing left, opens nothing: at the owner that refuses, nor elsewhere."""
+    one = scenario(tmp_path)
+    folders = {name: tmp_path / name for name in "ab"}
+    for name, folder in folders.items():
+        folder.mkdir(mode=0o700)
+        Ledger(folder).set_budget(4.0 if name == "b" else 100.0, 1e-6)
+
+    def prepared() -> dict[str, Prepared]:
+        return {name: Prepared(releases=Releases(f), ledger=Ledger(f)) for name, f in folders.items()}
+
+    results, errors = run_in_threads(one, tmp_path, prepared=prepared())
+    assert not errors
+    (charged,) = Ledger(folders["a"]).read().charges
+    (listed,) = Releases(folders["a"]).past
+    assert (charged.session, charged.data, charged.epsilon) == (listed.session, listed.data, 3.0)
+    assert charged.session == results["a"]["session"] and charged.times == len(results["a"]["privacy"]["releases"])
+    _, errors = run_in_threads(one, tmp_path, prepared=prepared())
+    assert isinstance(errors["b"], BudgetError) and "b's budget is epsilon = 4" in errors["b"].message
+    assert isinstance(errors["a"], BudgetError) and "spent" not in errors["a"].message
+    assert len(Ledger(folders["b"]).read().charges) == 1
+
+
+def test_a_spent_budget_ends_the_run_before_anything_is_sent(tmp_path: Path) -> None:
+    path = scenario(tmp_path).path
+    path.write_text(with_keys(path.read_text(), tmp_path / "keys", ("a", "b")))
+    keys = tmp_path / "keys"
+    assert mpc("budget", "--keys", keys, "--epsilon", "2", "--delta", "1e-6").code == 0
+    runs = {name: Running("party", path, "--as", name, "--keys", keys, *approving(path, name)) for name in PARTIES}
+    ends = {name: run.end() for name, run in runs.items()}
+    assert {name: ran.code for name, ran in ends.items()} == dict.fromkeys(PARTIES, 5), ends
+    assert "a's budget is epsilon = 2 at delta = 1e-06: 0 was spent by 0 runs" in ends["a"].err
+    assert "stopped the run" in ends["helper"].err and "(budget)" in ends["helper"].err
+    assert "epsilon" not in ends["helper"].err
+    assert "Nothing was spent." in mpc("budget", "--keys", keys).out
+
+
+@pytest.mark.parametrize(
+    ("policy", "refused"),
+    [
+        ("require_privacy = true\n", None),
+        ("largest_epsilon = 3.0\n", None),
+        ("largest_epsilon = 2.5\n", "largest_epsilon = 2.5, but [privacy] has epsilon = 3"),
+        (
+            "minimum_cell = 5\n",
+            "tells small counts, with noise, which a largest_epsilon in the policy allows",
+        ),
+        ("minimum_cell = 5\nlargest_epsilon = 3\n", None),
+    ],
+)
+def test_a_policy_on_privacy(policy: str, refused: str | None, tmp_path: Path) -> None:
+    check_policy(scenario(tmp_path), "a", tmp_path, policy, refused)
+
+
+@pytest.mark.parametrize("rule", ["require_privacy = true", "largest_epsilon = 9"])
+def test_a_policy_that_demands_privacy_refuses_exact_results(rule: str, tmp_path: Path) -> None:
+    exact = scenario(tmp_path, privacy="")
+    check_policy(exact, "a", tmp_path, rule, f"{rule}, but the scenario has no [privacy]")
+    check_policy(exact, "a", tmp_path, "require_privacy = false", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--epsilon", "0"), "are no budget"),
+        (("--epsilon", "nan"), "are no budget"),
+        (("--epsilon", "1", "--delta", "0.5"), "are no budget"),
+        (("--delta", "1e-6"), "--delta goes with --epsilon"),
+    ],
+)
+def test_a_mistake_in_a_budget(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    ran = mpc("budget", "--keys", tmp_path, *words)
+    assert ran.code == 2 and message in ran.err
+    assert not (tmp_path / "budget.jsonl").exists()
+
+
+def test_a_budget_without_a_folder(tmp_path: Path) -> None:
+    ran = mpc("budget", "--keys", tmp_path / "none")
+    assert ran.code == 2 and "there is no folder" in ran.err
+
+
+assert PRIVACY.count("epsilon = 3") == 1, "the tests here are of epsilon = 3"
