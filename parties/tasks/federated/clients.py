@@ -134,7 +134,7 @@ class FederatedPart:
         self._number = number
         self._member = member
         self._log = log
-        self.rows: OwnRows = own_rows(scenario, name, rows.of(name, 1))
+        self.rows: OwnRows = own_rows(scenario, name, rows.of(name, 1), number)
         check_cells(scenario, name, self.rows)
         self.last: Done | None = None
         self.spent = Spent()

@@ -42,13 +42,16 @@ def rows_of(scenario: FederatedScenario) -> ClientRows:
     return ClientRows(scenario, scenario.read_columns)
 
 
-def own_rows(scenario: FederatedScenario, client: str, values: Values) -> OwnRows:
+def own_rows(scenario: FederatedScenario, client: str, values: Values, number: int | None = None) -> OwnRows:
     """A client's rows (rows, columns), NaN where a cell is empty, as it uses them.
+
+    Args:
+        number: the client's, where it is known; to find it takes time where there are many.
 
     Raises:
         DataError: cells are missing where the scenario refuses that; labels are none; rows are too many or too few.
     """
-    task, number = scenario.task, scenario.client_names.index(client)
+    task, number = scenario.task, scenario.client_names.index(client) if number is None else number
     digest = hashlib.sha256("\0".join(scenario.read_columns).encode() + b"\0" + values.tobytes()).hexdigest()
     missing = np.isnan(values)
     if missing.any() and task.missing == "refuse":

@@ -97,7 +97,7 @@ class _Links:
         self._wasted = 0
         self._began = time.perf_counter()
         self._started: float | None = None  # of the first round that it plays
-        self._played = 0
+        self._asked = 0  # clients, in the rounds that it played
         self._shown: str | None = None
         self.session = new_session(seat.first)
         session = scenario.session
@@ -119,15 +119,16 @@ class _Links:
         self._number += 1
         self._seat.use(self._number)
         self._wasted, self._began = 0, time.perf_counter()
-        rounds = self._scenario.star_rounds
+        one, rounds = self._scenario, self._scenario.star_rounds
         self._shown = f"round {state.t} of {rounds} ({state.phase})"
         if self._started is None:
             self._started = self._began
         else:
-            self._played += 1
-            left = (self._began - self._started) / self._played * (rounds - state.t + 1)
-            most = "at most " if self._scenario.newton or self._scenario.task.early_stop is not None else ""
+            due = one.count + (rounds - state.t) * one.cohort if state.phase != "evaluate" else one.count
+            left = (self._began - self._started) / self._asked * due
+            most = "at most " if one.newton or one.task.early_stop is not None else ""
             self._shown += f", {most}{duration_text(left)} left"
+        self._asked += len(one.members(state.phase, state.t)) if state.phase != "done" else 0
 
     def attempt(
         self,
@@ -163,7 +164,8 @@ class _Links:
 
     def account(self, agreed: Round, message: bytes, done: Aggregated) -> dict[str, Any]:
         """The bytes, seconds and clients of a round. See `Link`."""
-        names = [self._scenario.client_names[i] for i in agreed.members]
+        everyone = self._scenario.client_names
+        names = [everyone[i] for i in agreed.members]
         planned = replayed(agreed.settings, done, len(message)).values()
         counts = self.server.counts
         dropped, before = {}, set(range(len(names)))
