@@ -164,7 +164,7 @@ def test_a_round_with_too_few_is_repeated(tmp_path: Path) -> None:
 def test_after_release_was_asked_for_the_same_clients_come_again(tmp_path: Path) -> None:
     """One is late with its vector, so seven are in the sum; the other is late with its shares in the first attempt."""
     one = scenario(tmp_path, "rounds = 1", "[session]\ndeadline = 30.0")
-    first, again = late({7}, m.MASKED, range(1, 2)), late(set(range(6)), m.UNMASK, range(1, 2), attempts=1)
+    first, again = late({7}, m.MASKED, range(1, 2), attempts=1), late(set(range(6)), m.UNMASK, range(1, 2), attempts=1)
 
     def both(clients: list[Any]) -> Any:
         faults = first(clients), again(clients)
