@@ -116,7 +116,7 @@ SUMS: Final = (
     task("attempts without end", "attempts = 1000000", "attempts must be a whole number from 1 to 10"),
     task("cells of one", "min_cell = 1", "min_cell must be"),
     client("clients without end", hosted(f'count = {2**62}\ndata = "{{client}}.csv"'), (2, "from 1 to 1000000")),
-    client("processes without end", hosted('count = 9\nprocesses = 10000\ndata = "{client}.csv"'), (2, "from 1 to 64")),
+    client("processes without end", hosted('count = 9\nprocesses = 10000\ndata = "{client}.csv"'), (2, "from 0 to 64")),
     client("a wait of a sum for ever", ((SESSION, f"{SESSION}deadline_ = 1\n"),), (2, "did you mean 'deadline'")),
     client("a deadline of a sum for ever", (("deadline = 20.0", "deadline = 1e300"),), (2, "up to 1000000")),
     # What would have somebody else listen, or act, or know.

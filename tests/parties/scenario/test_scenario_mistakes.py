@@ -210,8 +210,8 @@ TRAINING: Rows = [
         [('solver = "sgd"', 'solver = "newton"'), ("standardise = true", "standardise = false")],
         ["2 problems", "epochs and batch_size belong", "needs standardised features"],
     ),
-    (('role = "helper"', 'role = "server"'), ['role = "server" is for kind = "secure_sum"']),
-    (('role = "helper"', 'role = "client"'), ['role = "client" is for kind = "secure_sum"']),
+    (('role = "helper"', 'role = "server"'), ['role = "server" is for kind = "', '"secure_sum"']),
+    (('role = "helper"', 'role = "client"'), ['role = "client" is for kind = "', '"secure_sum"']),
     (("[parties.helper]", MANY + "[parties.helper]"), ["65 parties", "64"]),
     (
         [("learning_rate = 1", 'learning_rate = "auto"'), ("standardise = true", "standardise = false")],
