@@ -154,8 +154,8 @@ def test_text_of_an_account(tmp_path: Path) -> None:
 
 
 def test_two_runs_at_once_do_not_both_take_the_rest(tmp_path: Path) -> None:
-    """The budget is for four such runs; each of two charges as many as it can. A lock is one of open files."""
-    most = Account(None, ()).spent(1e-6, [ONE] * 4)
+    """The budget is for three such runs; each of two charges as many as it can. A lock is one of open files."""
+    most = Account(None, ()).spent(1e-6, [ONE] * 3)
     Ledger(tmp_path).set_budget(most * 1.001, 1e-6)
     told: list[str] = []
     refused: list[str] = []
@@ -175,7 +175,7 @@ def test_two_runs_at_once_do_not_both_take_the_rest(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert sorted(told) == sorted(charges(tmp_path)) and len(told) == 4
+    assert sorted(told) == sorted(charges(tmp_path)) and len(told) == 3
     assert sorted(refused) == ["a", "b"]
 
 
