@@ -24,6 +24,7 @@ from parties.scenario.star import StarScenario
 from parties.show.blocks import count_text, plural
 from parties.tasks.registry import job_of, request_of
 from parties.trust.consent import Approvable
+from parties.trust.releases import Release
 from parties.trust.roster import Keyed
 from parties.trust.share_file import Vault
 
@@ -134,6 +135,20 @@ def check_releases(scenario: Scenario, me: str, keys: Path, table: OwnTable) -> 
     else:
         for text in repeats:
             yield warning(text, "whether to go on is yours to judge: docs/keys.md, releases")
+        yield from _check_budget(scenario, me, keys, releases.past)
+
+
+def _check_budget(scenario: Scenario, me: str, keys: Path, released: Sequence[Release]) -> Iterator[Finding]:
+    """Report what a run with [privacy] leaves of this party's budget."""
+    from parties.report.budget import budget_text
+    from parties.trust.budget import Ledger
+
+    try:
+        charge = job_of(scenario).notice.charge(scenario)
+        if charge is not None:
+            yield ok(budget_text(Ledger(keys).check(me, charge, released), charge))
+    except BeaverlodgeError as error:  # the budget is spent, or nothing here can add it up
+        yield finding_of(error)
 
 
 def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Finding]]:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import BudgetError
+from parties.doctor.checks import check_releases
 from parties.session.take_part import Prepared
+from parties.tasks.statistics.data import load_statistics_table
 from parties.trust.budget import Ledger
 from parties.trust.releases import Releases
 from tests.parties.asked import check_policy
@@ -54,6 +56,19 @@ def test_a_spent_budget_ends_the_run_before_anything_is_sent(tmp_path: Path) -> 
     assert "stopped the run" in ends["helper"].err and "(budget)" in ends["helper"].err
     assert "epsilon" not in ends["helper"].err
     assert "Nothing was spent." in mpc("budget", "--keys", keys).out
+
+
+def test_a_doctor_says_what_a_run_would_leave(tmp_path: Path) -> None:
+    one = scenario(tmp_path)
+    table = load_statistics_table(one, "a")
+    for epsilon, level, words in (
+        (3.5, "ok", "Spent so far: 0; with this run: 3."),
+        (2.0, "problem", "a's budget is epsilon = 2"),
+    ):
+        Ledger(tmp_path).set_budget(epsilon, 1e-6)
+        (found,) = check_releases(one, "a", tmp_path, table)
+        assert found.level == level and words in found.text
+    assert not Ledger(tmp_path).read().charges
 
 
 @pytest.mark.parametrize(
