@@ -23,7 +23,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks import aggregation, machine
+from benchmarks import aggregation, federated, federated_scale, machine
 from benchmarks.environments import ENVIRONMENTS, python_of, set_up
 from benchmarks.jobs import JOBS, OPERATIONS, Arrays, Job, Operation, arrays_of
 from benchmarks.report import WAN, report
@@ -44,6 +44,8 @@ class Effort:
     jobs: Sequence[Job]
     operations: Sequence[Operation]
     scenarios: Sequence[Path]
+    studies: Sequence[federated.Study]
+    sizes: Sequence[int]
 
 
 def main() -> None:
@@ -57,8 +59,10 @@ def main() -> None:
     results = read() if given.only and KEPT.exists() else Results()
     if given.only != "report":
         scenarios = sorted((ROOT / "scenarios").glob("*.toml"))
-        full = Effort(3, JOBS, OPERATIONS, scenarios)
-        quick = Effort(1, JOBS[:1], OPERATIONS[-1:], scenarios[:1])
+        full = Effort(
+            3, JOBS, OPERATIONS, scenarios, federated.STUDIES, (*federated_scale.SIZES, *federated_scale.PLANNED)
+        )
+        quick = Effort(1, JOBS[:1], OPERATIONS[-1:], scenarios[:1], federated.STUDIES[:1], federated_scale.SIZES[:1])
         _measure(results, quick if given.quick else full, given.only)
     given.out.write_text(report(results), encoding="utf-8")
     say(f"wrote {given.out}")
@@ -167,11 +171,21 @@ def _sums(results: Results, effort: Effort) -> None:
         results.take("sums", name, lambda work=work, name=name: replace(work(), who=name))  # type: ignore[misc]
 
 
+def _federated(results: Results, effort: Effort) -> None:
+    """Federated averaging, beside Flower's."""
+    for study, who, work in federated.cases(python_of(FOLDER, "flower"), effort.runs, effort.studies):
+        results.take(study.table, who, lambda work=work, who=who: replace(work(), who=who))  # type: ignore[misc]
+    for clients in effort.sizes:
+        work = federated_scale.only_planned if clients > federated_scale.SIZES[-1] else federated_scale.measured
+        results.take(federated_scale.TABLE, f"{clients:,} clients", partial(work, clients))
+
+
 _MEASURED: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Results, Effort], None]]]] = {
     "training": ((WAN, *(job.key for job in JOBS)), _trainings),
     "operations": (tuple(operation.key for operation in OPERATIONS), _operations),
     "kinds": (("kinds",), _kinds),
     "sums": (("sums",), _sums),
+    "federated": ((*(study.table for study in federated.STUDIES), federated_scale.TABLE), _federated),
 }
 """The parts in their order: which tables each fills, and how."""
 

@@ -45,7 +45,7 @@ ENVIRONMENTS = (
         ("crypten", "torch", "numpy"),
         "import torch.distributed, omegaconf, yaml",
     ),
-    Environment("flower", "Flower", (("flwr==1.41.0",),), ("flwr", "numpy"), "import flwr"),
+    Environment("flower", "Flower", (("flwr[simulation]==1.41.0",),), ("flwr", "ray", "numpy"), "import flwr, ray"),
     Environment("mpyc", "MPyC", (("mpyc==0.11", "numpy", "gmpy2"),), ("mpyc", "numpy", "gmpy2"), "import mpyc"),
 )
 

@@ -89,7 +89,7 @@ def arrays_of(job: Job) -> Arrays:
     """The job's rows, standardised before anybody gets them, its batches and its plain training."""
     folder = FOLDER / "data"
     folder.mkdir(parents=True, exist_ok=True)
-    parts = _standardised(*_demo_rows()) if job.shape is None else _standardised(*_example_rows(*job.shape))
+    parts = _standardised(*demo_rows()) if job.shape is None else _standardised(*_example_rows(*job.shape))
     paths = _write_scenario(job, folder, parts, None), _write_scenario(job, folder, parts, LATENCY)
     scenario = load_scenario(paths[0])
     tables = {owner: load_owner_table(scenario, owner) for owner in OWNERS}
@@ -138,7 +138,8 @@ def _write_scenario(job: Job, folder: Path, parts: list[tuple[Array, Array]], la
     return path
 
 
-def _demo_rows() -> tuple[Array, Array, int]:
+def demo_rows() -> tuple[Array, Array, int]:
+    """The demo's features and classes, and how many rows are the first hospital's."""
     import pandas as pd
 
     tables = [pd.read_csv(ROOT / "scenarios" / "data" / f"{owner}.csv") for owner in OWNERS]

@@ -10,6 +10,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from benchmarks import federated_scale
+from benchmarks.federated import SHOWN, STUDIES
 from benchmarks.jobs import JOBS, OPERATIONS
 from benchmarks.results import Line, Results
 
@@ -69,6 +71,29 @@ _KIND = (
     Column("online, s", "online", digits),
     Column("rounds", "rounds", digits),
 )
+_FEDERATED = (
+    Column("all in, s", "all_in", digits),
+    Column("a round, s", "round", digits),
+    Column("processor, s", "processor", digits),
+    Column("a client sends a round, kB", "up", _kilobytes),
+    Column("receives, kB", "down", _kilobytes),
+    Column("memory, MB", "memory", _megabytes),
+    *(Column(f"accuracy after {t}", f"accuracy {t}", digits) for t in SHOWN),
+    Column("weights off by", "error", _small),
+)
+_SCALE = (
+    Column("neighbours", "neighbours", digits),
+    Column("a client, ms", "client", _ms),
+    Column("planned", "planned_client", _ms),
+    Column("the server, s", "server", digits),
+    Column("planned", "planned_server", digits),
+    Column("a client sends, kB", "up", _kilobytes),
+    Column("planned", "planned_up", _kilobytes),
+    Column("receives, kB", "down", _kilobytes),
+    Column("planned", "planned_down", _kilobytes),
+    Column("memory, MB", "memory", _megabytes),
+    Column("all in, s", "all_in", digits),
+)
 _SUM = (
     Column("seconds", "seconds", digits),
     Column("a client sends, kB", "up", _kilobytes),
@@ -97,6 +122,10 @@ def report(results: Results) -> str:
         operations="\n".join(operations).rstrip(),
         kinds=_table(results, "kinds", _KIND).rstrip(),
         sums=_table(results, "sums", _SUM).rstrip(),
+        scale=_table(results, federated_scale.TABLE, _SCALE).rstrip(),
+        federated="\n".join(
+            f"### {study.title}\n\n{_table(results, study.table, _FEDERATED)}" for study in STUDIES
+        ).rstrip(),
     )
 
 
@@ -126,7 +155,7 @@ def _cell(column: Column, value: Any) -> str:
         return "-"
     if column.key == "error" and middle(value) > RIGHT:
         return f"{column.write(middle(value))}, wrong"
-    if isinstance(value, list) and column.key in ("all_in", "step", "command", "online") and len(value) > 1:
+    if isinstance(value, list) and column.key in ("all_in", "step", "command", "online", "round") and len(value) > 1:
         return f"{column.write(middle(value))} ({column.write(min(value))}-{column.write(max(value))})"
     return column.write(middle(value))
 

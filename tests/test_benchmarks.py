@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import aggregation
+from benchmarks import aggregation, federated
 from benchmarks import results as kept
 from benchmarks.by_turns import Times, by_turns
 from benchmarks.environments import ENVIRONMENTS
@@ -18,6 +18,7 @@ from benchmarks.jobs import Job, Operation, arrays_of
 from benchmarks.report import OURS, fastest, report
 from benchmarks.results import Line, Results, read
 from benchmarks.running import CONTENDERS, PROGRAMS, PeerFailure, free_ports, run
+from benchmarks.watching import watch
 from mpc.errors import InterruptedRun
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.settings import settings_of
@@ -27,7 +28,7 @@ PYTHON = Path(sys.executable)
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for module in ("results", "running", "jobs"):
+    for module in ("results", "running", "jobs", "federated"):
         monkeypatch.setattr(f"benchmarks.{module}.FOLDER", tmp_path)
     monkeypatch.setattr(kept, "KEPT", tmp_path / "results.json")
     return tmp_path
@@ -107,8 +108,8 @@ def test_our_operations_are_right(folder: Path, key: str) -> None:
 
 
 def test_every_program_is_here_and_ports_differ() -> None:
-    for one in CONTENDERS:
-        path = PROGRAMS / f"{one.program}_party.py"
+    assert all((PROGRAMS / f"{one.program}_party.py").is_file() for one in CONTENDERS)
+    for path in PROGRAMS.glob("*.py"):
         compile(path.read_text(encoding="utf-8"), path.name, "exec")
     assert {one.program for one in CONTENDERS} == {"ours", *(one.key for one in ENVIRONMENTS)} - {"flower"}
     assert len(set(free_ports(5))) == 5
@@ -139,3 +140,39 @@ def test_checkouts_run_in_turns_and_the_first_runs_do_not_count() -> None:
 def test_bare_rounds_are_timed() -> None:
     ran = subprocess.run([PYTHON, "-m", "benchmarks.bare_rounds"], capture_output=True, text=True, timeout=60)
     assert re.fullmatch(r"\d+ us a step, \d+ to \d+ in 21 series\n", ran.stdout), ran.stderr
+
+
+def test_all_processes_of_a_command_are_watched(folder: Path) -> None:
+    """The memory and time of a child's child count; a command that fails says why."""
+    work = "x = bytearray(64_000_000); import time; end = time.time() + 1\nwhile time.time() < end: pass"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}]); print('done')"
+    done = watch([sys.executable, "-c", start], folder, {}, 30.0)
+    assert done.out == "done\n"
+    assert done.memory > 64e6
+    assert 0.3 < done.processor <= done.seconds
+    with pytest.raises(PeerFailure, match="no such thing"):
+        watch([sys.executable, "-c", "raise SystemExit('no such thing')"], folder, {}, 30.0)
+    with pytest.raises(PeerFailure, match="not done"):
+        watch([sys.executable, "-c", "import time; time.sleep(60)"], folder, {}, 0.5)
+
+
+def test_our_federated_study_is_that_of_everybodys_rows(folder: Path) -> None:
+    """Flower's rows are those that our clients train on, and ours end where plain float64 does on them."""
+    ready = federated.prepare(federated.Study("breast cancer", 5, 0.05, rounds=2))
+    files = [np.load(ready.folder / "flower" / f"{name}.npz") for name in (*range(5), "held_out")]
+    assert sum(one["y"].size for one in files) == 569 and max(one["y"].size for one in files[:5]) == ready.most_rows
+    assert np.unique(np.concatenate([one["x"] for one in files]), axis=0).shape == (569, 30)
+    w, sizes = np.zeros((31, 1)), [one["y"].size for one in files[:5]]
+    for _ in range(2):
+        after = []
+        for one in files[:5]:
+            x, y, mine = np.c_[one["x"], np.ones(one["y"].size)], one["y"][:, None], w.copy()
+            for _ in range(5):
+                mine -= 0.05 * x.T @ (1 / (1 + np.exp(-x @ mine)) - y) / y.size
+            after.append(mine)
+        w = np.average(after, axis=0, weights=sizes)
+    assert np.abs(ready.weights - w).max() < 1e-12
+    values = federated.ours(ready, 1, "secure", 0).values
+    assert values["error"] < 1e-4 and len(values["by_round"]) == 3
+    assert values["by_round"][0] == np.mean(files[5]["y"] == 1) < values["by_round"][2]
+    assert values["up"] > 31 * 2 and values["processor"][0] > 0.1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from statistics import median
 from typing import Any
@@ -45,6 +45,12 @@ def client_faults(scenario: StarScenario, stages: Sequence[str]) -> dict[str, Fa
 def trust_of(signing: bytes, public: list[bytes]) -> Trust:
     """A client's keys against a lying server: its signing key, and everybody's public one in the clients' order."""
     return Trust(Signer(signing), public)
+
+
+def client_seconds(hosts: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+    """The median and the most of the clients' own computation in a round, from the reports of all their processes."""
+    seconds = sorted(one for host in hosts for one in host["client_seconds"])
+    return {"median": seconds[len(seconds) // 2] if seconds else None, "most": seconds[-1] if seconds else None}
 
 
 def hosts_result(host: Host) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from parties.base.record_files import SCHEMA
 from parties.tasks.federated.leaks import intermediate_facts
 from parties.tasks.federated.rounds import ServerState
 from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.star_clients import client_seconds
 from protocols.rows.results import INTERCEPT
 
 
@@ -121,6 +122,7 @@ def federated_record(scenario: FederatedScenario, results: Mapping[str, Mapping[
     hosts = {name: result for name, result in results.items() if name != scenario.server}
     part = dict(server["federated"])
     part["client_work"] = merged_work([host["work"] for host in hosts.values()])
+    part["client_seconds"] = client_seconds(hosts.values())
     parties = {scenario.server: server["party"], **{name: host["party"] for name, host in hosts.items()}}
     return _record(scenario, server["session"], server["plan"], parties, part)
 

@@ -14,6 +14,7 @@ from parties.base.record_files import SCHEMA
 from parties.show.blocks import join_words
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import helper_view, small_cells_facts
+from parties.tasks.star_clients import client_seconds
 from protocols.aggregation.cost import replayed
 from protocols.aggregation.quantise import decode
 from protocols.aggregation.server import Aggregated
@@ -79,12 +80,7 @@ def sum_record(scenario: SumScenario, results: Mapping[str, Mapping[str, Any]]) 
     if server is None:
         raise InternalError(f"{scenario.server} ended without a result")
     hosts = {name: result for name, result in results.items() if name != scenario.server}
-    clients = sorted(seconds for host in hosts.values() for seconds in host["client_seconds"])
-    sums = dict(server["sums"])
-    sums["client_seconds"] = {
-        "median": clients[len(clients) // 2] if clients else None,
-        "most": clients[-1] if clients else None,
-    }
+    sums = {**server["sums"], "client_seconds": client_seconds(hosts.values())}
     return {
         "schema": SCHEMA,
         "kind": "secure_sum",

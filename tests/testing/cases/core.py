@@ -351,7 +351,7 @@ CASES = {
     "ranks": Case(
         ranks,
         _ranks_reference,
-        [reals((3, "m"), scale=SCALE, largest=2.0**40)],
+        [reals((3, "m"), scale=SCALE, largest=2.0**39)],
         2.0**-40,
         Cost(8, 6 * COMPARED + 1, 6 * (COMPARED_DEALT + WORD), FEW),
         View(soak_from=2, sizes={"m": 12}, words=1000, structure_sizes={"m": 1}),

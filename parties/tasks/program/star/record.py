@@ -15,6 +15,7 @@ from parties.tasks.program.results import described
 from parties.tasks.program.star.data import shapes_of
 from parties.tasks.program.star.play import gone_in, pair_of, planned_run
 from parties.tasks.program.star.settings import StarProgramScenario
+from parties.tasks.star_clients import client_seconds
 
 MOST_CLIENTS_TOLD: Final = 100
 """A record has what the functions of so many clients returned, where they differ."""
@@ -84,15 +85,11 @@ def star_record(scenario: StarProgramScenario, results: Mapping[str, Mapping[str
     if server is None:
         raise InternalError(f"{scenario.server} ended without a result")
     hosts = {name: result for name, result in results.items() if name != scenario.server}
-    seconds = sorted(one for host in hosts.values() for one in host["client_seconds"])
     gave = {name: given for host in hosts.values() for name, given in host["gave"].items()}
     program = {
         **server["program"],
         "given_to_clients": _given(gave),
-        "client_seconds": {
-            "median": seconds[len(seconds) // 2] if seconds else None,
-            "most": seconds[-1] if seconds else None,
-        },
+        "client_seconds": client_seconds(hosts.values()),
     }
     return {
         **_head(scenario),
