@@ -78,7 +78,7 @@ def planned(path: Path, slow: float) -> dict[str, Any]:
     rounds = {phase: one["times"] for phase, one in facts["rounds"].items()}
 
     def middle(of: Mapping[str, float]) -> float:
-        return sum(rounds[phase] * of[phase] for phase in rounds) / sum(rounds.values())
+        return float(np.average([of[phase] for phase in rounds], weights=[*rounds.values()]))
 
     def each(key: str) -> dict[str, float]:
         return {phase: one[key] for phase, one in facts["rounds"].items()}

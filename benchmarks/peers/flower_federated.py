@@ -39,23 +39,9 @@ from flwr.simulation import run_simulation
 logging.getLogger("flwr").setLevel(logging.ERROR)
 
 
-def scores(w: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The classes' log odds (n, classes); the weights' last row holds the intercepts."""
-    return x @ w[:-1] + w[-1]
-
-
 def probabilities(w: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """What the model predicts (n, classes): of two classes, which have one score, that of class 1 alone (n, 1)."""
-    z = scores(w, x)
-    if z.shape[1] == 1:
-        return 1 / (1 + np.exp(-z))
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def targets(y: np.ndarray, width: int) -> np.ndarray:
-    """The labels in the shape of the probabilities."""
-    return y[:, None].astype(np.float64) if width == 1 else np.eye(width)[y]
+    """Of class 1 (n,); the last weight is the intercept."""
+    return 1 / (1 + np.exp(-(x @ w[:-1] + w[-1])))
 
 
 class Client(NumPyClient):
@@ -71,7 +57,7 @@ class Client(NumPyClient):
         w = parameters[0].astype(np.float64)
         ones = np.concatenate((self.x, np.ones((len(self.x), 1))), axis=1)
         for _ in range(self.epochs):
-            w -= self.rate * ones.T @ (probabilities(w, self.x) - targets(self.y, w.shape[1])) / len(self.y)
+            w -= self.rate * ones.T @ (probabilities(w, self.x) - self.y) / len(self.y)
         return [w.astype(np.float32)], len(self.y), {}
 
 
@@ -123,11 +109,8 @@ class Study:
     ) -> tuple[float, dict[str, Any]]:
         """The figures of a round's model on the held-out rows; here alone, which costs Flower no message."""
         p = probabilities(parameters[0].astype(np.float64), self.x)
-        truth = targets(self.y, p.shape[1])
-        of_class = np.abs(1 - truth - p) if p.shape[1] == 1 else p[truth == 1]  # the probability of the true class
-        best = p[:, 0] >= 0.5 if p.shape[1] == 1 else p.argmax(axis=1)
-        self.loss.append(float(-np.mean(np.log(of_class))))
-        self.correct.append(int(np.sum(best == self.y)))
+        self.loss.append(float(-np.mean(np.log(np.abs(1 - self.y - p)))))  # of the true class's probability
+        self.correct.append(int(np.sum((p >= 0.5) == (self.y == 1))))
         self.weights = parameters[0].tolist()
         self.marks.append(time.perf_counter())
         return self.loss[-1], {}
