@@ -104,15 +104,19 @@ def _cost(record: Mapping[str, Any], *, ok: bool, trains: bool) -> str:
 
 
 def _reveals_section(record: Mapping[str, Any]) -> str:
+    complete = (
+        "This list is complete for parties that follow the protocol, as long as the helper sides with no owner; any "
+        "owners may put what they know together. "
+    )
+    if kind_of_record(record).show().declared:
+        complete = "This list is its author's: nothing checks that it is complete. "
     return section(
         "What was revealed",
         grid_table(reveals_grid(record, "Opened on purpose")),
         paragraph(nothing_else(record)),
         paragraph(
-            "This list is complete for parties that follow the protocol, as long as the helper sides with no owner; "
-            "any owners may put what they know together. A party that alters its own numbers is not detected. Results "
-            "say something about the patients they come from: two runs that differ by a few patients reveal their "
-            "difference.",
+            f"{complete}A party that alters its own numbers is not detected. Results say something about the patients "
+            "they come from: two runs that differ by a few patients reveal their difference.",
             "note",
         ),
     )

@@ -133,6 +133,7 @@ class Show:
         trains: whether a part of the online time is a training.
         side_facts: what owners learn of each other beside what is opened.
         figures: the numbers by which runs of this kind are compared, by name; None where a record lacks one.
+        declared: whether its reveals are as somebody declared them, and nothing checks that they are all.
     """
 
     title: str
@@ -145,6 +146,7 @@ class Show:
     trains: bool = False
     side_facts: Callable[..., str] = side_facts
     figures: Callable[[Mapping[str, Any]], dict[str, Any]] = no_figures
+    declared: bool = False
 
 
 Tab = TypeVar("Tab", bound=OwnTable)

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from parties.base.logs import open_log
+from parties.cli.run_sum import fault_log
+from parties.processes.one_thread import star_in_one_thread
 from parties.report.record import record_of
 from parties.scenario.file import Scenario
+from parties.scenario.star import StarScenario
 from parties.session.lockstep import run_in_one_thread
-from parties.tasks.registry import load_scenario, with_program
+from parties.tasks.registry import load_any, load_scenario, with_program
 from parties.trust.consent import consent_digest
 from tests.hosts.study import PARTIES, PORT, SCENARIO, SEED, Study, done
+from tests.parties.tasks.program.clients.runs import OWN as CLIENTS
 from tests.parties.tasks.program.runs import OWN
 
 BASE = 'schema = 1\nname = "own"\nseed = 2\n' + "".join(
@@ -50,3 +55,44 @@ def test_a_program_on_three_hosts(study: Study, tmp_path: Path, named: str, give
     for name in ("hospital_a", "hospital_b"):
         assert study.record(name)["program"] == wanted["program"]
         assert study.record(name)["session"] == wanted["session"]
+
+
+STAR = """schema = 1
+name = "sums"
+seed = 2
+[parties.hospital_a]
+role = "server"
+[parties.hospital_b]
+role = "client"
+[parties.helper]
+role = "client"
+[task]
+kind = "star_program"
+inputs = ["reals:3"]
+"""
+
+
+@pytest.mark.soak
+def test_a_server_and_its_clients_on_three_hosts(study: Study, tmp_path: Path) -> None:
+    base = tmp_path / SCENARIO
+    base.write_text(STAR + SEED)
+    study.copy(base, study.text(base, {"hospital_a": f"{study.world['hospital_a'].ipv4}:{PORT}"}))
+    for host in study.world.hosts.values():
+        shutil.copy(CLIENTS / "masked_sum.py", host.folder)
+        shutil.rmtree(host.folder / "record", ignore_errors=True)
+    program = "masked_sum.py:masked_sum"
+    one = with_program(load_any(study.world["helper"].folder / SCENARIO), f"{CLIENTS / program}", alone=True)
+    assert isinstance(one, StarScenario)
+    for name in PARTIES:
+        digest = consent_digest(one, name)
+        ran = study.world[name].mpc("approve", SCENARIO, "--as", name, "--program", program, "--digest", digest)
+        assert ran.code == 0, ran.err
+    words = ("party", SCENARIO, "--program", program, "--out", "record")
+    runs = {name: study.world[name].start(*words, "--as", name) for name in PARTIES}
+    done({name: run.end() for name, run in runs.items()})
+    wanted = star_in_one_thread(one, tmp_path, fault_log(one), open_log(tmp_path, "hospital_a"), trace=False)
+    found = study.record("hospital_a")
+    assert found["program"]["results"] == wanted["hospital_a"]["program"]["results"]
+    assert found["program"]["stages"] == wanted["hospital_a"]["program"]["stages"]
+    assert found["session"] == wanted["hospital_a"]["session"]
+    assert study.record("hospital_b")["program"]["rounds_done"] == 1

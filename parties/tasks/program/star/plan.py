@@ -85,7 +85,7 @@ def protection_blocks(scenario: StarProgramScenario) -> list[Block]:
     return [
         Line(
             f"{count_text(scenario.count)} clients and {scenario.server} run the program below. Whether it protects "
-            "anybody is its author's word: each party reads it, and tests it (docs/testing.md)."
+            "anybody is its author's word: each party reads it, and tests it (docs/clients.md)."
         )
     ]
 

@@ -184,9 +184,10 @@ SHOW: Final = Show(
     status=status,
     note="The protocol is its author's own, and so is the choice of what it reveals.",
     nothing_else=(
-        "The server saw the messages above, and what they show it is their author's word: docs/testing.md says how a "
+        "The server saw the messages above, and what they show it is their author's word: docs/clients.md says how a "
         "test looks for more. The clients saw its answers."
     ),
     costs=True,
     figures=figures,
+    declared=True,
 )
