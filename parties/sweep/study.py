@@ -18,7 +18,7 @@ from parties.scenario.program import ProgramFile
 from parties.scenario.star import ROUND, StarScenario
 from parties.scenario.toml_write import toml_text
 from parties.sweep.settings import Setting, value_text
-from parties.tasks.registry import add_program, load_tables
+from parties.tasks.registry import add_program, load_tables, request_of
 
 MOST_CELLS: Final = 10_000
 _MOST_FILES: Final = 10_000
@@ -142,7 +142,7 @@ def read_study(source: Source, settings: Sequence[Setting], repeats: int, *, com
         program=source.program,
         data=data,
         compare=compare,
-        insecure=any(isinstance(one, Scenario) and _is_insecure(one) for one in scenarios),
+        insecure=any(request_of(one).insecure for one in scenarios),
         digest=hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest(),
     )
 
@@ -194,10 +194,6 @@ def _make_paths_absolute(tables: Mapping[str, Any], folder: Path) -> dict[str, A
     if "roster" in tables:
         changed["roster"] = {**tables["roster"], "file": absolute(tables["roster"]["file"])}
     return changed
-
-
-def _is_insecure(scenario: Scenario) -> bool:
-    return scenario.testing is not None and scenario.testing.insecure_seed is not None
 
 
 def _processes(scenario: Scenario | StarScenario) -> int:

@@ -56,7 +56,8 @@ def test_each_number_of_clients_is_a_scenario_of_its_own() -> None:
     assert ["count = 3\n" in cell.text for cell in study.cells] == [True, False]
     assert all('kind = "star_program"' in cell.text and "latency_ms = 3" in cell.text for cell in study.cells)
     assert study.program is not None and study.program.function == "total"
-    assert study.processes == 3
+    assert study.processes == 3 and not study.insecure
+    assert study_of("own.py:total", "clients=3", "testing.insecure_seed=1").insecure
 
 
 def test_another_text_of_the_protocol_is_another_study() -> None:
