@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from parties.trace.lanes import read_lanes
 from tests.run.command import mpc, record
 from tests.run.sums import expected, with_helper, write_sums
 
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 FAULTS = '\n[faults.clients]\nvanish = 0.12\nstraggle = 0.12\nstage = "masked"\nseconds = 5000.0\n'
 
 
@@ -96,6 +98,22 @@ def test_an_unfit_client_inside_is_left_out_and_logged(tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     assert record(tmp_path / "record")["sums"]["left_out"] == ["client_4"]
     assert "client_4: " in (tmp_path / "record" / "server.log").read_text()
+
+
+def test_a_killed_server_begins_anew_with_its_clients(tmp_path: Path) -> None:
+    """They are of its process, and begin anew with it; the model is the one of a run without a kill."""
+    text = (SCENARIOS / "federated.toml").read_text().replace("processes = 1", "processes = 0")
+    text = text.replace("rounds = 5", "rounds = 2").replace("data/masses.csv", "masses.csv")
+    shutil.copy(SCENARIOS / "data" / "masses.csv", tmp_path)
+    models = []
+    for name, faults in (("calm", ""), ("killed", '\n[[faults.restart]]\nparty = "server"\nstage = "unmask"\n')):
+        path = tmp_path / f"{name}.toml"
+        path.write_text(text + faults)
+        ran = mpc("run", path, "--out", tmp_path / name)
+        assert ran.code == 0, ran.err
+        assert ("was started again" in ran.err) == bool(faults)
+        models.append(record(tmp_path / name)["federated"]["coefficients"])
+    assert models[0] == models[1] and len(models[0]) == 7
 
 
 def test_links_of_clients_that_have_none_are_refused(tmp_path: Path) -> None:
