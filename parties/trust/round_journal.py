@@ -1,11 +1,15 @@
-"""A client's file of the survivors for which it released shares, round by round, so that a restart forgets nothing."""
+"""A client's file of the survivors for which it released shares, round by round, so that a restart forgets nothing.
+
+Where all rounds are of the same rows, it has their digest, too: two sums over the same clients, of rows that one of
+them changed in between, would show what it changed.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from mpc.errors import ProtocolError, UsageError
+from mpc.errors import DataError, ProtocolError, UsageError
 from parties.base.private_files import append_line, read_lines
 
 
@@ -25,11 +29,15 @@ class RoundJournal:
         self._path = path
         self._sync = sync
         self._kept: dict[int, bytes] = {}
+        self._rows: str | None = None
         if path is None:
             return
         try:
             for line in read_lines(path):
                 entry = json.loads(line)
+                if "rows" in entry:
+                    self._rows = str(entry["rows"])
+                    continue
                 number, survivors = int(entry["round"]), bytes.fromhex(entry["survivors"])
                 if self._kept.setdefault(number, survivors) != survivors:
                     raise ValueError(f"it has two sets of survivors of round {number}")
@@ -55,12 +63,30 @@ class RoundJournal:
                 f"shares were released for other survivors of round {number}",
                 "two sums of one round would show their difference: start a new round",
             )
-        line = json.dumps({"round": number, "survivors": survivors.hex()}).encode()
+        self._write({"round": number, "survivors": survivors.hex()})
+        self._kept[number] = survivors
+
+    def bind(self, rows: str) -> None:
+        """Record the digest of the rows that this client takes part with, in all rounds.
+
+        Raises:
+            DataError: it took part with others.
+            ProtocolError: the file cannot be written to.
+        """
+        if self._rows is None:
+            self._write({"rows": rows})
+            self._rows = rows
+        elif self._rows != rows:
+            raise DataError(
+                "this client's rows are others than those that it took part in the study with",
+                "put those back; or have everybody begin a study of another name and seed with the new ones",
+            )
+
+    def _write(self, entry: dict[str, int | str]) -> None:
         try:
             if self._path is not None:
-                append_line(self._path, line, sync=self._sync)
+                append_line(self._path, json.dumps(entry).encode(), sync=self._sync)
         except UsageError as error:
             raise ProtocolError(
                 f"the journal of released shares: {error.message}; nothing was released", f"make room for {self._path}"
             ) from None
-        self._kept[number] = survivors

@@ -180,6 +180,7 @@ class FederatedPart:
     def _work(self, message: Message, agreed: Round) -> Contribution:
         scenario = self._scenario
         check_message(scenario, message, agreed)
+        self._member.journal.bind(self.rows.digest)
         key = release_key(message)
         if self._asked.setdefault(agreed.t, key) != key:
             raise ProtocolError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -117,6 +117,7 @@ class Study:
     Args:
         kills: event -> the clients that are killed before it; None among them is the server.
         away: clients that are not there after the server's first start.
+        between: what happens when the server was killed.
 
     Attributes:
         events: what happened, in words.
@@ -128,6 +129,7 @@ class Study:
     folder: Path
     kills: dict[int, Collection[int | None]] = field(default_factory=dict)
     away: frozenset[int] = frozenset()
+    between: Callable[[], object] = lambda: None
     events: list[str] = field(default_factory=list)
     starts: int = 0
     uses: Uses = field(default_factory=Uses)
@@ -162,6 +164,7 @@ class Study:
                 self.starts += 1
                 with suppress(Killed):
                     return server_side.serve(self.scenario, self._seat(), Reporter(_nothing), getLogger("test"), _meet)
+                self.between()
 
     def _seat(self) -> Seat:
         numbers = RoundNumbers(self.folder / "server.rounds", self.scenario.digest)

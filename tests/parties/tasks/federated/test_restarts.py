@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_equal
 
-from mpc.errors import TooFewError, UsageError
+from mpc.errors import DataError, TooFewError, UsageError
 from parties.tasks.federated import server as server_module
 from parties.tasks.federated.kept_state import keeper, kept_state, read_state, write_state
 from parties.tasks.federated.rounds import Best, ServerState, first_state
@@ -136,6 +136,27 @@ def test_clients_take_one_model_a_round(tmp_path: Path, t: int) -> None:
     lying = Study(scenario, tmp_path, kills={place: {None}})
     refused = refusals(lying, lambda state: replace(state, weights=state.weights + 2.0**-20))
     assert refused == {f"the server asks for round {t} with another model than before"}
+
+
+def test_a_client_takes_part_with_the_same_rows_alone(tmp_path: Path) -> None:
+    """Its file is changed while its process and the server are not there: the second sum would show what was."""
+    scenario = study(tmp_path, SGD)
+    rows = tmp_path / "rows.csv"
+
+    def edit() -> None:
+        lines = rows.read_text().splitlines()
+        place = next(k for k, line in enumerate(lines) if line.startswith("client_3,"))
+        rows.write_text("\n".join([*lines[:place], "client_3,0.123,1", *lines[place + 1 :]]) + "\n")
+
+    whole, _ = run(tmp_path / "whole", scenario)
+    place = [one for one, what in enumerate(whole.events) if what == f"from {CLIENTS - 1} unmask"][1]
+    found = Study(scenario, tmp_path, kills={place: {None, 2}}, between=edit)
+    rounds = found.run()["federated"]["rounds"]
+    found.uses.check()
+    assert {(type(error), error.message.split(" that it")[0]) for error in found.failed} == {
+        (DataError, "this client's rows are others than those")
+    }
+    assert [one["clients"] for one in rounds] == [CLIENTS, 0, *[CLIENTS - 1] * 3]
 
 
 def refusals(found: Study, changed: Callable[[ServerState], ServerState]) -> set[str]:
