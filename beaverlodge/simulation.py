@@ -23,7 +23,8 @@ from mpc.runtime.round import Round
 from mpc.runtime.round_tracer import RoundTracer
 from mpc.runtime.watched import Watched
 from parties.session.traced import plan_facts
-from parties.tasks.program.function import LOOKS_HINT, loaded
+from parties.tasks.own_code import LOOKS_HINT
+from parties.tasks.program.function import loaded
 from parties.tasks.program.reference import beside
 from parties.tasks.program.results import described, merged
 from parties.trace.lanes import Lane, lanes_in

@@ -86,7 +86,7 @@ MAY_IMPORT_ZMQ = {
 }
 DYNAMIC_CALLS = {"getattr", "eval", "exec", "__import__"}
 # What its user named on the command line, to be run.
-MAY_EXECUTE = "parties/tasks/program/function.py"
+MAY_EXECUTE = "parties/tasks/own_code.py"
 DYNAMIC_METHODS = {"import_module", "__getattribute__"}
 
 

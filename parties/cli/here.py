@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Own:
+    """What a party of federated learning brings to it beside data: see parties/scenario/step.py."""
+
+    step: str | None
+    start: Path | None
+
+
+@dataclass(frozen=True)
 class Here:
     """A scenario's file, which party this is, and where its keys and its own data are."""
 
@@ -27,6 +35,7 @@ class Here:
     data: Path | None
     sql: Path | None
     program: str | None = None
+    own: Own | None = None
 
     def load(self) -> Scenario | StarScenario:
         """The scenario as this party takes part in it.
@@ -34,10 +43,13 @@ class Here:
         Raises:
             UsageError: it cannot be read, says what this party has not, or has things go wrong on purpose.
         """
+        from parties.scenario.step import with_own
         from parties.session.own_data import apply_own_data
         from parties.tasks.registry import load_any, with_program
 
         scenario = with_program(load_any(self.scenario), self.program, alone=True)
+        if self.own is not None:
+            scenario = with_own(scenario, self.own.step, self.own.start, me=self.name)
         if scenario.faults is not None:
             raise UsageError(
                 f"{self.scenario}: [faults] has things go wrong on purpose, which is for `mpc run` alone",

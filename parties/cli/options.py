@@ -34,6 +34,16 @@ PROGRAM = click.option(
     metavar="PROGRAM",
     help='The protocol of a kind = "program" as FILE:FUNCTION, such as median.py:median: no scenario names one.',
 )
+STEP = click.option(
+    "--step",
+    metavar="STEP",
+    help="The clients' own learner in federated learning as FILE:NAME, such as boosted.py:learner.",
+)
+START = click.option(
+    "--start",
+    type=click.Path(path_type=Path),
+    help="The weights that the server starts federated learning from: a file of numpy's (.npy).",
+)
 TRACE = click.option(
     "--trace", is_flag=True, help="Record every round in the run's folder: `mpc trace` makes a page of it."
 )

@@ -8,8 +8,8 @@ from typing import Literal
 import click
 
 from parties.cli.guard import guarded
-from parties.cli.here import Here, asker
-from parties.cli.options import AS, DATA, KEYS, OUT, POLICY, PROGRAM, QUIET, SCENARIO, SQL, TRACE
+from parties.cli.here import Here, Own, asker
+from parties.cli.options import AS, DATA, KEYS, OUT, POLICY, PROGRAM, QUIET, SCENARIO, SQL, START, STEP, TRACE
 from parties.cli.output import Output
 
 
@@ -21,6 +21,8 @@ from parties.cli.output import Output
 @DATA
 @SQL
 @PROGRAM
+@STEP
+@START
 @click.option("--approve", metavar="DIGEST", help="Approve what has this digest: the last that is shown.")
 @POLICY
 @click.option(
@@ -40,6 +42,8 @@ def party(
     data: Path | None,
     sql: Path | None,
     program: str | None,
+    step: str | None,
+    start: Path | None,
     approve: str | None,
     policy: Path | None,
     log_format: Literal["text", "json"],
@@ -52,7 +56,7 @@ def party(
     for one side of each pair. Before the first run of a scenario, what it asks for is shown and has to be approved.
     """
     output = Output(name, log_format, quiet)
-    here = Here(scenario, name, keys, data, sql, program)
+    here = Here(scenario, name, keys, data, sql, program, Own(step, start))
     return guarded(lambda: _take_part(here, out, approve, policy, output, trace=trace), output)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from parties.cli.options import NETWORK, OUT, PROGRAM, QUIET, SCENARIO, TRACE
+from parties.cli.options import NETWORK, OUT, PROGRAM, QUIET, SCENARIO, START, STEP, TRACE
 from parties.cli.output import Output
 
 
@@ -16,6 +16,8 @@ from parties.cli.output import Output
 @click.option("--no-compare", is_flag=True, help="Skip the comparison with training alone and in the clear.")
 @NETWORK
 @PROGRAM
+@STEP
+@START
 @TRACE
 @QUIET
 def run(
@@ -24,6 +26,8 @@ def run(
     no_compare: bool,
     network: str | None,
     program: str | None,
+    step: str | None,
+    start: Path | None,
     trace: bool,
     quiet: bool,
 ) -> None:
@@ -38,10 +42,12 @@ def run(
     from parties.report.record import check_out
     from parties.scenario.file import Scenario
     from parties.scenario.network import on_preset
+    from parties.scenario.step import with_own
     from parties.tasks.registry import load_any, with_program
 
     check_out(out)
-    loaded = on_preset(with_program(load_any(scenario), program, alone=False), network)
+    loaded = with_program(load_any(scenario), program, alone=False)
+    loaded = on_preset(with_own(loaded, step, start), network)
     output = Output(quiet=quiet)
     if not isinstance(loaded, Scenario):
         from parties.cli.run_sum import run_sum

@@ -22,6 +22,7 @@ from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.faults import check_words
 from parties.scenario.problems import Problem, Reading, read_or_refuse
 from parties.scenario.star import HOSTED, StarScenario
+from parties.scenario.step import write_order
 from parties.tasks.registry import star_of
 from parties.tasks.star import server_state
 
@@ -136,7 +137,7 @@ def _essential(scenario: StarScenario) -> list[str]:
 def _chosen(scenario: StarScenario, process: str) -> dict[str, Any]:
     """What was named or given to a process beside the scenario's file."""
     if scenario.program is None:
-        return {}
+        return write_order(scenario)
     mine = scenario.processes.get(process, scenario.inside)
     given = {name: scenario.given[name] for name in mine if name in scenario.given}
     return {"program": scenario.program.model_dump(mode="json"), "given": given}

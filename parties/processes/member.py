@@ -61,7 +61,9 @@ def _apply_order(scenario: Scenario | StarScenario, order: Mapping[str, Any]) ->
     said = order.get("network")
     network = None if said is None else NetworkSpec.model_validate(said)
     if "program" not in order:
-        return scenario.model_copy(update={"network": network})
+        from parties.scenario.step import read_order
+
+        return scenario.model_copy(update={"network": network, **read_order(order)})
     from parties.scenario.program import ProgramFile
 
     program = ProgramFile.model_validate(order["program"])

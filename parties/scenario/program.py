@@ -60,6 +60,11 @@ class ProgramFile(BaseModel):
         return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
     @property
+    def quiet(self) -> str:
+        """Where errors in it are told by their kind and line alone, for their text may hold data: what to do then."""
+        return "try the file with `mpc simulate`" if self.alone else ""
+
+    @property
     def facts(self) -> dict[str, str]:
         """What the parties compare."""
         return {"function": self.function, "sha256": self.sha256}
@@ -85,23 +90,7 @@ def read_program(named: str, *, alone: bool, clients: bool = False) -> ProgramFi
     Raises:
         UsageError: there is no such file or function, it is no Python, or it imports something else.
     """
-    file, colon, function = named.rpartition(":")
-    if not colon or not file or not function.isidentifier():
-        raise UsageError(f"'{named}' names no function of a file", HINT)
-    path = Path(file)
-    if path.suffix != ".py":
-        raise UsageError(f"{path} is not called like a Python file", HINT)
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{path} is larger than {MOST_BYTES} bytes: it is no protocol's text", HINT)
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"there is no file {path}", "check the path; `mpc new --protocol NAME` writes one") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text", "save it as UTF-8") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {(error.strerror or 'unknown reason').lower()}", HINT) from None
-    tree = _parsed(path, text)
+    path, function, text, tree = read_file(named, HINT, "check the path; `mpc new --protocol NAME` writes one")
     if clients:
         _check_pair(path, tree, function)
     else:
@@ -109,6 +98,34 @@ def read_program(named: str, *, alone: bool, clients: bool = False) -> ProgramFi
     if alone:
         _check_alone(path, tree)
     return ProgramFile(path=path, function=function, text=text, alone=alone)
+
+
+def read_file(named: str, hint: str, absent: str = "check the path") -> tuple[Path, str, str, ast.Module]:
+    """The path, the name, the text and the tree of a Python file that FILE:NAME names.
+
+    Args:
+        hint: how it should be named; `absent` what to do if it is not there.
+
+    Raises:
+        UsageError: there is no such file, or it is no Python.
+    """
+    file, colon, name = named.rpartition(":")
+    if not colon or not file or not name.isidentifier():
+        raise UsageError(f"'{named}' names no function of a file", hint)
+    path = Path(file)
+    if path.suffix != ".py":
+        raise UsageError(f"{path} is not called like a Python file", hint)
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise UsageError(f"{path} is larger than {MOST_BYTES} bytes: it is no such file", hint)
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}", absent) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text", "save it as UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {(error.strerror or 'unknown reason').lower()}", hint) from None
+    return path, name, text, _parsed(path, text)
 
 
 def _parsed(path: Path, text: str) -> ast.Module:

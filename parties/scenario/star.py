@@ -17,6 +17,7 @@ from parties.scenario.file import SCHEMA
 from parties.scenario.models import RosterSpec, SessionSpec, Table, Task, Text, check_address
 from parties.scenario.network import NetworkSpec
 from parties.scenario.program import ProgramFile
+from parties.scenario.step import StepFile
 
 ROUND: Final = "{round}"
 """In a path of data, the place of the round's number."""
@@ -96,6 +97,20 @@ class StarScenario(BaseModel):
     data_from: str | None = None
     program: ProgramFile | None = None
     given: Mapping[str, Any] = {}  # client -> the arrays that the caller of `beaverlodge.simulate` has for it
+    step: StepFile | None = None
+    """The learner that a client's owner named on the command line; no fact that others agree on, as `start`."""
+    start: Path | None = None
+    """A file of the weights that the server starts from."""
+
+    @property
+    def takes_step(self) -> bool:
+        """Whether clients may train by learners of their own."""
+        return False
+
+    @property
+    def needs_step(self) -> bool:
+        """Whether clients can train by nothing else."""
+        return False
 
     @property
     def star_rounds(self) -> int:

@@ -50,5 +50,10 @@ def effort(model: Network, rows: int, how: Local, numbers: int) -> Effort:
     seconds += how.epochs * rows * (_ROW_WIDTH * widths + _ROW_WEIGHT * model.size)
     order = _REAL * rows + max(_REAL * rows, min(_DRAWN_AHEAD, 4 * _REAL * rows))
     step = _REAL * (_MODELS * model.size + batch * (model.widths[0] + 1 + _OUTPUTS * outputs)) + order
-    coded = _REAL * (_CODED * numbers + 2 * model.size)
-    return Effort(seconds + numbers * _CODED_NUMBER, _REAL * rows * (model.widths[0] + 1) + max(step, coded))
+    coded = coding(model.size, numbers)
+    return Effort(seconds + coded.seconds, _REAL * rows * (model.widths[0] + 1) + max(step, coded.bytes))
+
+
+def coding(weights: int, numbers: int) -> Effort:
+    """The coding of a vector of so many numbers with an update of so many weights, alone."""
+    return Effort(numbers * _CODED_NUMBER, _REAL * (_CODED * numbers + 2 * weights))

@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -28,11 +29,21 @@ from mpc.ring.array import Array
 from protocols.evaluation.auc_interval import auc_interval
 from protocols.evaluation.auc_pairs import pair_counts
 from protocols.federated.coding import Part, scale_within
-from protocols.federated.models import Model, Rows
+from protocols.federated.models import Rows
 
 LARGEST_SCORE = 8.0
 LOSS_SCALE = 2.0**20
 """A client's sum of losses is then off by at most 2^-21. It may take more bits than all else: see `within`."""
+
+
+class Judge(Protocol):
+    """What judges a model's weights: every `Model` does."""
+
+    def losses(self, w: Array, rows: Rows) -> Array:
+        """Each row's loss: float64 (n,)."""
+
+    def scores(self, w: Array, x: Array) -> Array:
+        """Each row's scores: (n,) of numbers or log odds, or (n, classes) of log odds."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ def evaluation_parts(how: Evaluation, prefix: str = "") -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def evaluation_sums(model: Model, w: Array, rows: Rows, how: Evaluation, prefix: str = "") -> dict[str, Array]:
+def evaluation_sums(model: Judge, w: Array, rows: Rows, how: Evaluation, prefix: str = "") -> dict[str, Array]:
     """A client's addends to these parts, from its held-out rows; 0 of none."""
     if not rows.y.size:
         return {part.name: np.zeros(part.length) for part in evaluation_parts(how, prefix)}

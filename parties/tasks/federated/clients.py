@@ -22,6 +22,7 @@ from parties.tasks.client_rows import ClientRows
 from parties.tasks.federated.costs import MB
 from parties.tasks.federated.data import OwnRows, own_rows, rows_of
 from parties.tasks.federated.faults import Draw, draw_of
+from parties.tasks.federated.learner import Learner, learners_of
 from parties.tasks.federated.settings import FederatedScenario, Round
 from parties.tasks.federated.work import Done, check_cells, check_message, work_of
 from parties.tasks.star import NO_TRIALS, Membership, Trials
@@ -45,10 +46,11 @@ def clients_of(
     """The clients of this process, ready to join; a client with unfit data reports only that to the server."""
     numbers = {name: number for number, name in enumerate(scenario.client_names)}
     rows, draw, rounds = rows_of(scenario), draw_of(scenario), _rounds_of(scenario)
+    learner = learners_of(scenario)
     clients: dict[str, StarClient] = {}
     for name, member in members.items():
         try:
-            part = FederatedPart(scenario, name, numbers[name], member, rows, log, trials, draw, rounds)
+            part = FederatedPart(scenario, name, numbers[name], member, rows, log, trials, draw, rounds, learner(name))
         except DataError as error:
             log.error("%s: %s", name, error)
             clients[name] = unfit(error)
@@ -123,11 +125,13 @@ class FederatedPart:
         trials: Trials,
         draw: Draw,
         rounds: RoundOf,
+        learner: Learner | None = None,
     ) -> None:
         self._scenario = scenario
         self._trials = trials
         self._draw = draw
         self._rounds = rounds
+        self._learner = learner
         self._fault: Fault | None = None
         self._asked: dict[int, int] = {}  # of each round, the key of its message: a server has no second try
         self.name = name
@@ -191,7 +195,7 @@ class FederatedPart:
         most_mb, most_seconds = scenario.task.most_memory_mb, scenario.task.most_seconds
         began = time.thread_time()
         with measured(most_mb is not None) as peak:
-            done = work_of(scenario, self._number, self.rows, message)
+            done = work_of(scenario, self._number, self.rows, message, self._learner)
         layout = scenario.layout(message.phase, message.weights)
         vector: Array
         if scenario.plain:

@@ -9,7 +9,7 @@ from typing import Final
 from parties.scenario.problems import Problem
 from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.aggregation.cost import client_seconds
-from protocols.federated.effort import Effort, effort
+from protocols.federated.effort import Effort, coding, effort
 from protocols.federated.programs import expected_traffic, largest_traffic
 
 MB: Final = 1_000_000
@@ -59,6 +59,8 @@ def work_of_round(scenario: FederatedScenario, agreed: Round, rows: int) -> Effo
     if agreed.phase == "scale" or scenario.newton:
         products = rows * (p + 1) * (1 if agreed.phase == "scale" else p + 1)
         return Effort(products * _PRODUCT, _REAL * (4 * rows * (p + 2) + 5 * numbers))
+    if scenario.own:  # what its own learner takes is not known
+        return coding(scenario.size, numbers)
     if agreed.phase == "train":
         return effort(scenario.model, rows, scenario.local, numbers)
     if not task.personal:

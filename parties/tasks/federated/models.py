@@ -14,7 +14,7 @@ MOST_MINIMUM: Final = 100
 MOST_ROUNDS: Final = 10_000
 
 Method = Literal["fedavg", "fedprox", "fedadam", "newton"]
-ModelName = Literal["linear", "logistic", "multinomial", "mlp", "poisson"]
+ModelName = Literal["linear", "logistic", "multinomial", "mlp", "poisson", "own"]
 
 _POSITIVE = "a number above 0, up to 1000000"
 _NOT_NEGATIVE = "a number from 0 to 1000000"
@@ -33,7 +33,12 @@ class FederatedTask(StarTask):
     kind: Literal["federated"] = Field(description='"federated"')
     target: Text = Field(description="the name of the column to predict")
     features: Annotated[Names, Field(min_length=1)] = Field(description="a list of one or more column names")
-    model: ModelName = Field(default="logistic", description='"linear", "logistic", "multinomial", "mlp" or "poisson"')
+    model: ModelName = Field(
+        default="logistic", description='"linear", "logistic", "multinomial", "mlp", "poisson" or "own"'
+    )
+    size: Annotated[int, Field(ge=1, le=100_000_000)] | None = Field(
+        default=None, description="a whole number from 1 to 100000000"
+    )
     classes: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="a whole number from 1 to 1000"
     )

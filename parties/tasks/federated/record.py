@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -77,6 +78,8 @@ def federated_part(scenario: FederatedScenario, state: ServerState) -> dict[str,
         "seed": scenario.seed,
         "intermediate_models": intermediate_facts(scenario),
         "split": split_record(scenario),
+        "learner": learner_record(scenario),
+        "start": hashlib.sha256(scenario.start.read_bytes()).hexdigest() if scenario.start is not None else None,
     }
     if scenario.newton:
         from parties.tasks.federated.newton_rounds import fit_record
@@ -92,6 +95,11 @@ def split_record(scenario: FederatedScenario) -> dict[str, Any] | None:
         return None
     column = scenario.split_labels if spec.split == "labels" else None
     return {"by": spec.split, "column": column, "alpha": spec.alpha, "clients": spec.count}
+
+
+def learner_record(scenario: FederatedScenario) -> dict[str, str] | None:
+    """The learner of the clients of this process's user, if it is not the built-in one."""
+    return scenario.step.facts if scenario.step is not None else None
 
 
 def own_units(scenario: FederatedScenario, w: Array, means: Array, deviations: Array) -> dict[str, float] | None:
@@ -135,6 +143,7 @@ def client_record(scenario: FederatedScenario, me: str, result: Mapping[str, Any
         "model": scenario.task.model,
         "aggregation": scenario.task.aggregation,
         "client_work": result["work"],
+        "learner": learner_record(scenario),
         "own": result.get("own"),
         "kept": result.get("kept"),
         "rounds_due": scenario.star_rounds,

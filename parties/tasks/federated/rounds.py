@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
-from mpc.errors import DataError, ProtocolError, TooFewError
+from mpc.errors import DataError, ProtocolError, TooFewError, UsageError
 from mpc.ring.array import Array
 from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.aggregation.server import Aggregated, BeforeRelease
@@ -100,15 +101,37 @@ class Link(Protocol):
 
 
 def first_state(scenario: FederatedScenario) -> ServerState:
-    """The state before the first round: the model that everybody starts from, drawn from the public seed."""
+    """The state before the first round: the model that everybody starts from.
+
+    It is what the server's user gave, else drawn from the public seed; an own model's weights are 0.
+
+    Raises:
+        UsageError: what was given is no such model.
+    """
     from mpc.randomness.streams import Stream, derive
 
-    if scenario.newton:
+    if scenario.start is not None:
+        weights = as_sent(scenario, _given(scenario.start, scenario.size))
+    elif scenario.newton or scenario.own:
         weights = np.zeros(scenario.size)
     else:
         weights = as_sent(scenario, scenario.model.start(Stream(derive(scenario.public_seed, "federated start"))))
     moments = no_moments(scenario.size, scenario.task.tau if scenario.task.method == "fedadam" else 0.0)
     return ServerState(1, scenario.phases[0], weights, moments)
+
+
+def _given(file: Path, size: int) -> Array:
+    """The weights in a file of numpy's."""
+    try:
+        found = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise UsageError(f"{file} cannot be read as weights", "write it with numpy.save") from None
+    if not isinstance(found, np.ndarray) or found.shape != (size,) or found.dtype.kind not in "fiu":
+        raise UsageError(f"{file} does not hold {size} weights", "give one flat array of as many as the model has")
+    if not np.isfinite(found).all():
+        raise UsageError(f"{file} holds weights that are no numbers", "give finite ones")
+    weights: Array = found.astype(np.float64)
+    return weights
 
 
 def message_of(scenario: FederatedScenario, state: ServerState) -> Message:

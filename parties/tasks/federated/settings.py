@@ -79,6 +79,21 @@ class FederatedScenario(StarScenario):
         return self.seed.to_bytes(32, "little")
 
     @property
+    def own(self) -> bool:
+        """Whether the clients train a model that their own learners alone know."""
+        return self.task.model == "own"
+
+    @property
+    def takes_step(self) -> bool:
+        """Whether clients may train by learners of their own."""
+        return not self.newton
+
+    @property
+    def needs_step(self) -> bool:
+        """Whether they can train by nothing else."""
+        return self.own
+
+    @property
     def split_seed(self) -> bytes:
         """The public seed: rows of one file may be dealt out."""
         return self.public_seed
@@ -161,22 +176,25 @@ class FederatedScenario(StarScenario):
     def classes(self) -> int:
         """Of the target; 1 stands for a number."""
         model = self.task.model
-        return self.task.classes or (2 if model in ("logistic", "mlp", "multinomial") else 1)
+        return self.task.classes or (2 if model in ("logistic", "mlp", "multinomial", "own") else 1)
 
     @cached_property
     def model(self) -> Network:
-        """What is learnt.
+        """What is learnt, unless the clients' own learners alone know.
 
         Raises:
             UsageError: the settings fit no model.
         """
         task = self.task
         assert task.model != "poisson"
+        assert task.model != "own"
         return model_of(task.model, len(task.features), self.classes, task.hidden)
 
     @property
     def size(self) -> int:
         """How many weights the model has."""
+        if self.own:
+            return self.task.size or 0
         return len(self.task.features) + 1 if self.newton else self.model.size
 
     @property
@@ -391,7 +409,13 @@ def _check(scenario: FederatedScenario) -> Iterator[Problem]:
         yield Problem('[task] hidden is for model = "mlp" alone, which needs it', "such as hidden = [16]")
     if task.model == "poisson" and not scenario.newton:
         yield Problem('[task] model = "poisson" is for method = "newton" alone', "choose that method")
-    if scenario.newton and task.model in ("multinomial", "mlp"):
+    if scenario.own != (task.size is not None):
+        yield Problem('[task] size is for model = "own" alone, which needs it', "the number of all weights")
+    if scenario.own and (task.personal or task.method == "fedprox"):
+        yield Problem(
+            '[task] model = "own" is trained by the clients\' own learners alone', "leave out personal, and FedProx"
+        )
+    if scenario.newton and task.model in ("multinomial", "mlp", "own"):
         yield Problem(f'[task] method = "newton" is not for model = "{task.model}"', "choose fedavg")
     if scenario.newton and task.cohort not in (None, scenario.count):
         yield Problem('[task] method = "newton" asks all clients in every round', "leave out cohort")

@@ -17,9 +17,10 @@ from parties.scenario.problems import quote
 from parties.tasks.federated.costs import alone_epochs
 from parties.tasks.federated.data import OwnRows
 from parties.tasks.federated.figures import comparison_of, evaluation_of
+from parties.tasks.federated.learner import Learner
 from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.federated.coding import clip
-from protocols.federated.evaluate import evaluation_sums
+from protocols.federated.evaluate import Judge, evaluation_sums
 from protocols.federated.glm_sums import fitting, glm_sums, small_cells
 from protocols.federated.local import Step, Training, update_of
 from protocols.federated.messages import Message
@@ -67,7 +68,7 @@ def check_message(scenario: FederatedScenario, message: Message, agreed: Round) 
 
 
 def work_of(
-    scenario: FederatedScenario, number: int, rows: OwnRows, message: Message, learner: Step | None = None
+    scenario: FederatedScenario, number: int, rows: OwnRows, message: Message, learner: Learner | None = None
 ) -> Done:
     """What a client adds in a round.
 
@@ -84,15 +85,18 @@ def work_of(
         return Done(_newton(scenario, rows.train, message))
     train, held = (_scaled(scenario, one, message) for one in (rows.train, rows.held))
     if message.phase == "evaluate":
-        return _evaluated(scenario, number, train, held, message)
-    stream = Stream(derive(scenario.public_seed, f"federated batches/{message.t}/{number}"))
-    step = learner or Training(scenario.model, scenario.local, stream)
+        return _evaluated(scenario, number, train, held, message, learner)
+    step: Step | None = learner
+    if step is None:
+        stream = Stream(derive(scenario.public_seed, f"federated batches/{message.t}/{number}"))
+        step = Training(scenario.model, scenario.local, stream)
     update, was_clipped = clip(update_of(step, message.weights, train), scenario.task.clip)
     count = train.y.size
     weight, share = (count, count / scenario.task.most_rows) if scenario.task.weights == "rows" else (1, 1.0)
     values: dict[str, Array] = {"update": update * share, "weight": np.array([float(weight)])}
     if scenario.judges:
-        values |= evaluation_sums(scenario.model, message.weights, held, evaluation_of(scenario, scores=False))
+        judge = _judge(scenario, learner)
+        values |= evaluation_sums(judge, message.weights, held, evaluation_of(scenario, scores=False))
     return Done(values, was_clipped)
 
 
@@ -148,14 +152,21 @@ def _scaled(scenario: FederatedScenario, rows: Rows, message: Message) -> Rows:
     return Rows((rows.x - message.means) / message.deviations, rows.y)
 
 
-def _evaluated(scenario: FederatedScenario, number: int, train: Rows, held: Rows, message: Message) -> Done:
+def _judge(scenario: FederatedScenario, learner: Learner | None) -> Judge:
+    """What judges the received model on held-out rows: the agreed one, or an own model's own."""
+    return learner if learner is not None and scenario.own else scenario.model
+
+
+def _evaluated(
+    scenario: FederatedScenario, number: int, train: Rows, held: Rows, message: Message, learner: Learner | None
+) -> Done:
     """The figures of the last model on the held-out rows (of Newton's fit on all), and the personal models."""
     if not scenario.judges:
         rows = {"rows": np.array([float(train.y.size)])}
         return Done(rows, personal={"global": message.weights}, means=message.means, deviations=message.deviations)
     judged = train if scenario.newton else held
     how, w = evaluation_of(scenario, scores=True), message.weights
-    values = dict(evaluation_sums(scenario.model, w, judged, how))
+    values = dict(evaluation_sums(_judge(scenario, learner), w, judged, how))
     compared = comparison_of(scenario)
     if compared is None:
         return Done(values, personal={"global": w}, means=message.means, deviations=message.deviations)

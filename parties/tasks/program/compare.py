@@ -8,8 +8,9 @@ from typing import Any
 from parties.data.own_table import shared_columns
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
+from parties.tasks.own_code import line_of
 from parties.tasks.program.data import inputs_of, load, own_words
-from parties.tasks.program.function import line_of, loaded
+from parties.tasks.program.function import loaded
 from parties.tasks.program.reference import beside
 from parties.tasks.program.settings import ProgramTask
 

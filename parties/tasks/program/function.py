@@ -1,31 +1,23 @@
-"""What runs of a file with a protocol: it is executed here, and what goes wrong in it is told by its own lines."""
+"""What runs of a file with a protocol; what goes wrong in it is told by its own lines."""
 
 from __future__ import annotations
 
 import inspect
-import linecache
-import sys
-import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from types import CoroutineType, FrameType, ModuleType
+from types import CoroutineType, FrameType
 from typing import Any, Final
 
-from mpc.errors import BeaverlodgeError, InternalError, UsageError
+from mpc.errors import UsageError
 from mpc.runtime.party import Party
 from mpc.runtime.round import Round
 from mpc.runtime.watched import Watched
 from parties.scenario.program import CLIENT_ENDING, SERVER_ENDING, ProgramFile
+from parties.tasks.own_code import authors_error, executed
 
 Function = Callable[..., Coroutine[Any, Any, Any]]
 REFERENCE_ENDING: Final = "_reference"
 
-_LONGEST: Final = 300
-_LOOKS: Final = ("control flow depends on data", "a dry run cannot do", "has no truth value", "cannot be iterated")
-LOOKS_HINT: Final = (
-    "the plan is a run on shapes alone: use p.compute where numpy needs numbers, and p.insist or p.fork where an "
-    "opened value decides (docs/protocols.md, Rules)"
-)
 _MISSING: Final = "name a file and its function with --program FILE:FUNCTION: a scenario never names code"
 
 
@@ -63,7 +55,7 @@ def loaded(program: ProgramFile | None, inputs: int) -> Loaded:
     """
     if program is None:
         raise UsageError('kind = "program" runs a protocol that whoever takes part names', _MISSING)
-    names = vars(_executed(program))
+    names = vars(executed(program))
     run = _function(program, names, program.function, inputs + 1, "the party and one parameter for each input")
     return Loaded(program, run, _reference(program, names, inputs))
 
@@ -79,7 +71,7 @@ def loaded_pair(program: ProgramFile | None, inputs: int | None) -> Pair:
     """
     if program is None:
         raise UsageError('kind = "star_program" runs a protocol that whoever takes part names', _MISSING)
-    names = vars(_executed(program))
+    names = vars(executed(program))
     what = "the client and one parameter for each input"
     count = None if inputs is None else inputs + 1
     client = _function(program, names, program.function + CLIENT_ENDING, count, what)
@@ -105,21 +97,6 @@ def _reference(program: ProgramFile, names: Mapping[str, Any], inputs: int | Non
             _check_parameters(program, reference, inputs, "one parameter for each input")
     found: Reference | None = reference
     return found
-
-
-def _executed(program: ProgramFile) -> ModuleType:
-    name, text = f"beaverlodge_program_{program.sha256[:16]}", program.text
-    linecache.cache[str(program.path)] = (len(text), None, text.splitlines(keepends=True), str(program.path))
-    if not program.alone and (folder := str(program.path.absolute().parent)) not in sys.path:
-        sys.path.insert(0, folder)  # what it imports may lie beside it
-    module = ModuleType(name)
-    module.__file__ = str(program.path)
-    sys.modules[name] = module  # a dataclass looks for the names in its annotations there
-    try:
-        exec(compile(text, str(program.path), "exec"), vars(module))  # noqa: S102  what its user named, to be run
-    except (Exception, SystemExit) as problem:
-        raise authors_error(program, problem, "as the file was loaded", "") from None
-    return module
 
 
 def _check_parameters(program: ProgramFile, function: Callable[..., Any], count: int, what: str) -> None:
@@ -188,39 +165,3 @@ async def watched(
     except (Exception, SystemExit) as problem:
         when = f"{progress}" if who else f"while it was planned{planned and f' for {planned}'}, {progress}"
         raise authors_error(file, problem, when, who, progress.at) from None
-
-
-def authors_error(
-    program: ProgramFile, problem: BaseException, when: str, who: str, at: FrameType | None = None
-) -> BeaverlodgeError:
-    """What went wrong in the author's file, by its line. What a peer is told of it is its kind alone."""
-    line, text = line_of(program, problem)
-    if line is None and at is not None:
-        line = at.f_lineno
-        text = linecache.getline(str(program.path), line).strip()
-    where = f"{program.path}" + (f", line {line}" if line else "")
-    spot = f"{where}, {when}"
-    party = who or None
-    if isinstance(problem, BeaverlodgeError) and not isinstance(problem, InternalError):
-        hint = "; ".join(one for one in (problem.hint, f"raised in {spot}") if one)
-        kind = type(problem)
-        return kind(problem.message, hint, party=problem.party, told_by=problem.told_by, joint=problem.joint)
-    said = str(problem) if isinstance(problem, InternalError) else f"{type(problem).__name__}: {problem}"
-    said = said[:_LONGEST]
-    hint = f"the line is: {text}" if text else ""
-    if program.alone and who and not isinstance(problem, InternalError):
-        # What Python or numpy says of a value names it, and this party's log keeps what is said here.
-        said = type(problem).__name__
-        hint = "; ".join(one for one in (hint, "its text may hold data: try the file with `mpc simulate`") if one)
-    if any(mark in said for mark in _LOOKS):
-        said = f"a protocol cannot look at a value: {said}"
-        hint = "; ".join(one for one in (hint, LOOKS_HINT) if one)
-    return UsageError(f"{who + ': ' if who else ''}{spot}: {said}", hint, party=party, joint=not who)
-
-
-def line_of(program: ProgramFile, problem: BaseException) -> tuple[int | None, str]:
-    """The last line of the file that led to an error, and its text."""
-    if isinstance(problem, SyntaxError) and problem.filename == str(program.path):
-        return problem.lineno, (problem.text or "").strip()
-    mine = [one for one in traceback.extract_tb(problem.__traceback__) if one.filename == str(program.path)]
-    return (mine[-1].lineno, (mine[-1].line or "").strip()) if mine else (None, "")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from parties.show.blocks import entries, table
-from parties.tasks.program.function import line_of
+from parties.tasks.own_code import line_of
 from parties.tasks.program.reference import beside
 from parties.tasks.program.star.data import ClientInputs
 from parties.tasks.program.star.play import pair_of

@@ -18,7 +18,7 @@ from parties.report.summary import plan_differences, summary_blocks
 from parties.scenario.program import read_program
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Line
-from parties.tasks.program.function import authors_error
+from parties.tasks.own_code import authors_error
 from parties.tasks.registry import planned
 from parties.trace.lanes import read_lanes
 from parties.trace.values import amiss, values_of
