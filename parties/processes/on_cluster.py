@@ -18,6 +18,7 @@ from parties.base.reporter import Reporter
 from parties.processes.cluster import connect
 from parties.processes.inside import clients_of, numbers_of
 from parties.scenario.star import HOSTED, StarScenario
+from parties.scenario.step import read_order
 from parties.tasks.registry import load_any, star_of
 
 _BATCH: Final = 64
@@ -32,6 +33,7 @@ class ClientActor:
 
         found = load_any(Path(scenario))
         assert not isinstance(found, Scenario)
+        found = found.model_copy(update=read_order(order))
         self._star = star_of(found)
         self._struck: list[int] = []
         clients = clients_of(found, order, names, lambda number, _: self._struck.append(number), getLogger(__name__))
@@ -140,7 +142,7 @@ def clients_on_cluster(
         made = {}
         for (part, mine), worker in zip(parts.items(), workers, strict=False):
             of_these = {**order, "signing": {name: signing[name] for name in mine if name in signing}}
-            sent = {key: of_these[key] for key in ("signing", "verifying", "faults") if key in of_these}
+            sent = {key: of_these[key] for key in ("signing", "verifying", "faults", "step") if key in of_these}
             args = (str(scenario.path.absolute()), sent, mine)
             made[part] = client.submit(ClientActor, *args, actor=True, workers=[worker], pure=False)
         actors = {part: future.result() for part, future in made.items()}
