@@ -122,7 +122,7 @@ def learners_of(scenario: FederatedScenario) -> Callable[[str], Learner | None]:
             raise authors_error(file, problem, "as the learner was made", client) from None
         if not isinstance(made, Step):
             raise _unfit(file, f"a {type(made).__name__} that has no step(weights, rows)")
-        if scenario.own and scenario.task.validation_fraction and not isinstance(made, _Judging):
+        if scenario.own and scenario.judges and not isinstance(made, _Judging):
             raise _unfit(file, "no losses(weights, rows) and scores(weights, x), by which held-out rows judge it")
         return Learner(file, client, made)
 
