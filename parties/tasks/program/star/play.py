@@ -72,21 +72,24 @@ class Planned:
     exact: bool
 
 
-def planned_run(scenario: StarProgramScenario, pair: Pair, gone: Mapping[int, str] | None = None) -> Planned:
-    """The stages and bytes of a run.
-
-    Args:
-        gone: client -> the first stage in which it did not answer.
+def planned_run(scenario: StarProgramScenario, pair: Pair) -> Planned:
+    """The stages and bytes of a run in which nobody drops out.
 
     Raises:
         BeaverlodgeError: the author's code fails, or the server does.
     """
-    faults = {i: Fault("vanish", stage=stage) for i, stage in (gone or {}).items()}
-    found = [_dry(scenario, pair, which, faults) for which in range(STAND_INS)]
-    first = found[0]
-    if not faults:
-        first.check_whole()
-    return Planned(first, all(one.stages == first.stages for one in found[1:]))
+    first, *others = (_dry(scenario, pair, which, {}) for which in range(STAND_INS))
+    first.check_whole()
+    return Planned(first, all(one.stages == first.stages for one in others))
+
+
+def replayed(scenario: StarProgramScenario, pair: Pair, gone: Mapping[int, str]) -> Played:
+    """The plan of a run, given who answered.
+
+    Args:
+        gone: client -> the first stage in which it did not answer.
+    """
+    return _dry(scenario, pair, 0, {i: Fault("vanish", stage=stage) for i, stage in gone.items()})
 
 
 def _dry(scenario: StarProgramScenario, pair: Pair, which: int, faults: Mapping[int, Fault]) -> Played:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mpc.errors import InternalError
+from mpc.errors import BeaverlodgeError, InternalError
 from mpc.star.members import Learnt
 from mpc.star.play import Played
 from mpc.star.server import named
@@ -13,7 +13,7 @@ from parties.base.record_files import SCHEMA
 from parties.tasks.program.function import Pair
 from parties.tasks.program.results import described
 from parties.tasks.program.star.data import shapes_of
-from parties.tasks.program.star.play import gone_in, pair_of, planned_run
+from parties.tasks.program.star.play import gone_in, pair_of, replayed
 from parties.tasks.program.star.settings import StarProgramScenario
 from parties.tasks.star_clients import client_seconds
 
@@ -43,17 +43,11 @@ def server_part(
             }
         )
         before &= set(one.answered)
-    planned = planned_run(scenario, pair, gone_in(played.stages, scenario.count))
     inputs = zip(scenario.task.inputs, shapes_of(scenario), strict=True)
     return {
         "party": dict(party),
         "session": session.hex(),
-        "plan": {
-            "rounds": len(planned.played.stages),
-            "bytes": {"server": planned.played.sent, "clients": planned.played.received},
-            "correlations": {},
-            "exact": planned.exact,
-        },
+        "plan": {"rounds": len(played.stages), "correlations": {}, **_planned(scenario, pair, played)},
         "program": {
             "file": pair.file.path.name,
             **pair.file.facts,
@@ -65,6 +59,15 @@ def server_part(
         },
         "revealed": revealed(scenario, played.learnt),
     }
+
+
+def _planned(scenario: StarProgramScenario, pair: Pair, played: Played) -> dict[str, Any]:
+    """The bytes that were planned, given who answered. The run is done by now: a plan that fails does not undo it."""
+    try:
+        planned = replayed(scenario, pair, gone_in(played.stages, scenario.count))
+    except BeaverlodgeError as error:
+        return {"bytes": {}, "failed": error.message}
+    return {"bytes": {"server": planned.sent, "clients": planned.received}}
 
 
 def revealed(scenario: StarProgramScenario, declared: Sequence[Learnt]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from parties.show.blocks import (
@@ -115,26 +115,26 @@ def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
     part, server, plan = _part(record), _server(record), table(record.get("plan"))
     if "rounds_due" in part:
         return [grid]
-    planned = table(plan.get("bytes"))
     both = (server.get("bytes_sent"), server.get("bytes_received"))
-    same = both == (planned.get("server"), planned.get("clients"))
     median: Any = table(part.get("client_seconds")).get("median")
     each = f", a client {1000 * median:.1f} ms (median)" if is_number(median) else ""
     return [
         grid,
         Line(""),
-        _plan_line(both, planned, same=same, exact=plan.get("exact") is True),
+        _plan_line(both, plan),
         Line(f"Computation: the server {seconds_text(server.get('computation'))} s{each}."),
     ]
 
 
-def _plan_line(both: Sequence[Any], planned: Mapping[str, Any], *, same: bool, exact: bool) -> Line:
-    if same:
+def _plan_line(both: tuple[Any, Any], plan: Mapping[str, Any]) -> Line:
+    if plan.get("failed"):
+        return Line(f"Traffic of the server: there is no plan to compare it with. {plan['failed']}", "bold red")
+    planned = table(plan.get("bytes"))
+    if both == (planned.get("server"), planned.get("clients")):
         return Line("Traffic of the server, given who answered: as planned, to the byte.")
-    why = "" if exact else " The sizes of messages depend on data."
     text = f"sent {bytes_text(both[0])}, planned {bytes_text(planned.get('server'))}; "
     text += f"received {bytes_text(both[1])}, planned {bytes_text(planned.get('clients'))}"
-    return Line(f"NOT AS PLANNED: the server {text}.{why}", "bold red")
+    return Line(f"NOT AS PLANNED: the server {text}. The sizes of messages depend on data.", "bold red")
 
 
 def _client_rows(given: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:

@@ -83,3 +83,14 @@ def tells_reference(x: tuple[np.ndarray, ...]) -> dict[str, Any]:
 
 async def alone_client(me: Client, x: np.ndarray) -> None:
     await me.send(b"", label="hello")
+
+
+async def only_large_client(me: Client, x: np.ndarray) -> None:
+    await me.send(np.max(x, keepdims=True).reshape(-1), label="largest")
+
+
+async def only_large_server(s: Server) -> Any:
+    got = await s.gather("largest", size=8, sees="its largest number")
+    if min(float(np.frombuffer(one)[0]) for one in got.values()) < 50:
+        raise ValueError("too small")
+    return s.reveal(len(got), what="clients", why="agreed")
