@@ -75,7 +75,7 @@ def test_a_run_over_budget_is_refused_and_charges_nothing(tmp_path: Path) -> Non
     assert Ledger(tmp_path).check("a", charge_of(0.3)).charges[0].session == "s1"
 
 
-def test_charges_compose_to_less_than_their_sum_and_more_than_each(tmp_path: Path) -> None:
+def test_charges_add_up_to_less_than_their_sum(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     for k in range(6):
         ledger.charge(nth(k), ONE)
