@@ -51,6 +51,8 @@ def test_machines_of_their_own_keep_their_own_models(tmp_path: Path) -> None:
         assert set(mine["own"]["gains"]) == {"alone", "fine-tuned", "ditto"}
         assert mine["own"]["models"]["global"]["loss"] > 0
         assert "over all" in ends[name].out
+        logs = "".join(one.read_text() for one in (tmp_path / "out" / name).glob("*.log"))
+        assert f"its own model (ditto) gains {mine['own']['gains']['ditto']:+.4f}" in logs
         gains.append(mine["own"]["gains"]["alone"])
     noted = [json.loads(line) for line in (tmp_path / "keys" / "releases.jsonl").read_text().splitlines()]
     of_c1 = [one for one in noted if one["party"] == "c1" and one["status"] == "done"]
