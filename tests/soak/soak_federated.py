@@ -68,8 +68,10 @@ def killed_at(path: Path, victim: str, moment: Moment) -> tuple[dict[str, Ran], 
     return {name: one.end(PATIENT) for name, one in running.items()}, struck
 
 
-def study(folder: Path) -> Path:
-    return write_federated(folder, clients=len(CLIENTS), rounds=ROUNDS)
+def study(folder: Path, number: int) -> Path:
+    """A study; against a server that may lie, if its number is odd: it has the same model."""
+    task = 'server = "malicious"\n' if number % 2 else ""
+    return write_federated(folder, clients=len(CLIENTS), rounds=ROUNDS, task=task)
 
 
 def result(path: Path, *, struck: bool) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def check_numbers(path: Path) -> None:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The result of a study in which nobody is killed."""
-    path = study(tmp_path_factory.mktemp("whole"))
+    path = study(tmp_path_factory.mktemp("whole"), 0)
     ends = {name: one.end(PATIENT) for name, one in begun(path).items()}
     assert {ran.code for ran in ends.values()} == {0}, ends
     return result(path, struck=False)
@@ -97,7 +99,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.parametrize("number", SOAK.chosen("federated server", range(MOMENTS)))
 def test_a_killed_server(tmp_path: Path, number: int, expected: dict[str, Any], tell: Tell) -> None:
     """It goes on, to the same model: no client was lost, so no update was."""
-    path, moment = study(tmp_path), Moment.of(Random(f"{SOAK.seed()}/{number}"))
+    path, moment = study(tmp_path, number), Moment.of(Random(f"{SOAK.seed()}/{number}"))
     ends, struck = killed_at(path, "server", moment)
     assert {ran.code for ran in ends.values()} == {0}, (moment, ends)
     found = result(path, struck=struck)
@@ -111,7 +113,7 @@ def test_a_killed_server(tmp_path: Path, number: int, expected: dict[str, Any], 
 def test_a_killed_client(tmp_path: Path, number: int, expected: dict[str, Any], tell: Tell) -> None:
     """The study goes on without it, and with it from the next round."""
     draw = Random(f"{SOAK.seed()}/client/{number}")
-    path, victim, moment = study(tmp_path), draw.choice(CLIENTS), Moment.of(draw)
+    path, victim, moment = study(tmp_path, number), draw.choice(CLIENTS), Moment.of(draw)
     ends, struck = killed_at(path, victim, moment)
     others = {name: ran for name, ran in ends.items() if name != victim}
     assert {ran.code for ran in others.values()} == {0}, (moment, ends)
