@@ -127,7 +127,7 @@ def _data(scenario: StarScenario, me: str) -> tuple[Any, list[Finding]]:
     except (DataError, UsageError) as error:
         return None, [finding_of(error)]
     columns = plural(star.columns(scenario), "column")
-    found = [ok(f"data: {where}: {plural(len(values), 'row')}, {columns} to add up")]
+    found = [ok(f"data: {where}: {plural(len(values), 'row')}, {columns} used")]
     if clipped:
         text = f"{plural(clipped, 'cell')} outside the agreed range would be clipped"
         found.append(warning(text, "it is well if you expected it; else correct the data, or `range`"))
