@@ -27,7 +27,7 @@ def _request(scenario: FederatedScenario) -> Request:
 
 
 def _read(path: Path, raw: Mapping[str, Any]) -> FederatedScenario:
-    from parties.tasks.federated.settings import read_federated
+    from parties.tasks.federated.scenario_file import read_federated
 
     return read_federated(path, raw)
 
