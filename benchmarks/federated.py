@@ -35,6 +35,8 @@ from protocols.federated.models import Rows
 
 SHOWN = (1, 5, 20)
 """The rounds after which the report shows the accuracy."""
+SECURE = ("Flower, SecAgg+,", "beaverlodge, secure,")
+"""How the names of the lines begin that are compared: theirs, and ours over links."""
 _LONGEST = 1800.0
 _HELD_OUT = 0.2
 
@@ -63,7 +65,7 @@ class Study:
         return f"Breast cancer, 569 x 30, dealt to {self.clients} clients: {self.rounds} rounds of {self.epochs} steps"
 
 
-STUDIES = (Study(20), Study(100))
+STUDIES = (Study(20), Study(100, rounds=5))
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,10 @@ def cases(python: Path, runs: int, studies: Sequence[Study]) -> Iterator[tuple[S
         ready = prepare(study)
         k = ready.scenario.bounds(study.clients).neighbours
         yield study, "Flower, plain", partial(theirs, ready, python, secure=False)
-        yield study, f"Flower, SecAgg+, {k} neighbours", partial(theirs, ready, python, secure=True)
+        yield study, f"{SECURE[0]} {k} neighbours", partial(theirs, ready, python, secure=True)
         yield study, "beaverlodge, plain", partial(ours, ready, runs, "plain", 2)
-        yield study, f"beaverlodge, {k} neighbours", partial(ours, ready, runs, "secure", 2)
-        yield study, f"beaverlodge, {k} neighbours, all in one process", partial(ours, ready, runs, "secure", 0)
+        yield study, f"{SECURE[1]} {k} neighbours", partial(ours, ready, runs, "secure", 2)
+        yield study, "beaverlodge, the same in one process", partial(ours, ready, runs, "secure", 0)
 
 
 def prepare(study: Study) -> Prepared:

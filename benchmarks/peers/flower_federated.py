@@ -20,7 +20,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"FLWR_TELEMETRY_ENABLED": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+# Nothing is reported to others; clients' processes have the server's priority.
+os.environ |= {"FLWR_TELEMETRY_ENABLED": "0", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 
 import numpy as np
 from flwr.app import Context, Message
@@ -152,7 +153,10 @@ def main() -> None:
     server = ServerApp()
     server.main()(study.serve)
     mods = [secaggplus_mod] if order["shares"] else []
-    run_simulation(server, ClientApp(client, mods=mods), order["clients"])
+    resources = {"num_cpus": 1, "num_gpus": 0.0}  # of a client: as many work at once as there are cores
+    run_simulation(
+        server, ClientApp(client, mods=mods), order["clients"], backend_config={"client_resources": resources}
+    )
     rounds = order["rounds"]
     if len(study.marks) != rounds + 1:
         raise SystemExit(f"{len(study.marks) - 1} of {rounds} rounds")
