@@ -183,7 +183,7 @@ def _line(
     accuracy: list[float],
     off: float,
 ) -> Line:
-    """One line; the accuracy is of the model before the first round, and after each."""
+    """One line; the accuracy is of the model before the first round, and after each: all of it is in the notes."""
     values: dict[str, Any] = {
         "all_in": [one.seconds for one in done],
         "round": rounds,
@@ -192,10 +192,9 @@ def _line(
         "down": down,
         "memory": max(one.memory for one in done),
         "error": off,
-        "by_round": accuracy,
         **{f"accuracy {t}": accuracy[t] for t in SHOWN if t < len(accuracy)},
     }
-    return Line(ready.study.table, "", values)
+    return Line(ready.study.table, "", values, notes=json.dumps([round(one, 4) for one in accuracy]))
 
 
 def _write_rows(path: Path, x: Array, y: Array, dealt: list[Array]) -> None:

@@ -82,7 +82,7 @@ _FEDERATED = (
     Column("weights off by", "error", _small),
 )
 _SCALE = (
-    Column("neighbours", "neighbours", digits),
+    Column("neighbours", "neighbours", "{:.0f}".format),
     Column("a client, ms", "client", _ms),
     Column("planned", "planned_client", _ms),
     Column("the server, s", "server", digits),
