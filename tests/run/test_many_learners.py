@@ -102,7 +102,7 @@ def test_a_thousand_clients_of_whom_a_tenth_leave(tmp_path: Path) -> None:
 
 @pytest.mark.sweep
 @pytest.mark.speed
-def test_ten_thousand_clients_on_dask_have_the_model_of_one_process(tmp_path: Path) -> None:
+def test_ten_thousand_clients_on_dask_train_the_same_model(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     here = done(write(tmp_path, "here", count=10_000, rounds=3, cohort=100))
     dask = done(write(tmp_path, "dask", count=10_000, rounds=3, cohort=100, where='cluster = "local"'))

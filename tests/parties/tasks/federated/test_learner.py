@@ -53,14 +53,15 @@ def test_an_own_model_learns_what_the_same_built_in_one_does(tmp_path: Path) -> 
 
 def test_secure_is_plain_to_the_bit_where_nothing_is_rounded(tmp_path: Path) -> None:
     """Updates of equal weight that are on the grid already; another grid differs, by less than its bound."""
-    found = {}
+    found, off = {}, 0.0
     for name in ("OnTheGrid", "Logistic"):
         for how in ("secure", "plain"):
             one = given(tmp_path, name, f'{OWN}\nweights = "equal"\naggregation = "{how}"')
+            off = 3 * one.task.precision * one.task.clip
             found[name, how] = study(one, tmp_path).served()["federated"]["weights"]
     assert found["OnTheGrid", "secure"] == found["OnTheGrid", "plain"] != [0.0] * 4
     differ = np.abs(np.subtract(found["Logistic", "secure"], found["Logistic", "plain"])).max()
-    assert 0 < differ < 3 * one.task.precision * one.task.clip
+    assert 0 < differ < off
 
 
 def test_scikit_learn_trains_the_agreed_model(tmp_path: Path) -> None:
