@@ -120,7 +120,10 @@ def test_a_killed_client(tmp_path: Path, number: int, expected: dict[str, Any], 
     found = result(path, struck=False)
     assert found["rounds"][-1]["phase"] == "evaluate"
     took = [one["clients"] for one in found["rounds"]]
-    assert min(took) >= len(CLIENTS) - 1 and sum(took) >= len(CLIENTS) * len(took) - 2, (moment, took)
+    missed = [place for place, clients in enumerate(took) if clients < len(CLIENTS)]
+    assert min(took) >= len(CLIENTS) - 1 and missed == [*range(*((missed[0], missed[-1] + 1) if missed else (0,)))], (
+        took
+    )
     assert ends[victim].code in ((0, 4, 7) if struck else (0,)), ends[victim]
     check_numbers(path)
     outcome = "was_done_before" if not struck else "same_model" if min(took) == len(CLIENTS) else "missed_a_round"
