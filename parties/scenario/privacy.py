@@ -12,11 +12,25 @@ MOST_EPSILON: Final = 20.0
 LEAST_EPSILON: Final = 0.01
 
 
-class PrivacySpec(Table):
-    """Differential privacy of all that a run discloses: neighbours differ by a patient who is added or removed."""
-
+class _Guarantee(Table):
     epsilon: Annotated[float, Field(ge=LEAST_EPSILON, le=MOST_EPSILON)] = Field(description="a number from 0.01 to 20")
     delta: Annotated[float, Field(ge=1e-9, le=1e-4)] = Field(default=1e-6, description="a number from 1e-9 to 1e-4")
+
+
+class ClientPrivacySpec(_Guarantee):
+    """Differential privacy of all that a server and clients disclose: neighbours differ by all data of one client."""
+
+    unit: Literal["client"] = Field(default="client", description='"client"')
+
+    @property
+    def text(self) -> str:
+        """The guarantee in a few words."""
+        return f"epsilon = {self.epsilon:g}, delta = {self.delta:g}, for each {self.unit}"
+
+
+class PrivacySpec(_Guarantee):
+    """Differential privacy of all that a run discloses: neighbours differ by a patient who is added or removed."""
+
     unit: Literal["patient"] = Field(default="patient", description='"patient"')
     clip: Annotated[dict[Text, Annotated[tuple[Number, Number], Field(strict=False)]], Field(strict=False)] = Field(
         default_factory=dict, description="a table of columns, each with a list of two numbers from -2^40 to 2^40"

@@ -11,6 +11,7 @@ from parties.scenario.faults import FaultsSpec, check_faults, check_star_faults,
 from parties.scenario.file import NAME_HINT, PARTY_NAME, check_schema
 from parties.scenario.models import Head, RosterSpec, SessionSpec, TestingSpec
 from parties.scenario.network import NetworkSpec, check_network, read_network
+from parties.scenario.privacy import ClientPrivacySpec
 from parties.scenario.problems import (
     Problem,
     Reading,
@@ -37,6 +38,7 @@ def read_star(
     head: Sequence[str] = ("schema", "name"),
     *,
     testing: bool = False,
+    private: bool = False,
 ) -> Kind:
     """Check what a scenario file of such a kind holds.
 
@@ -45,12 +47,15 @@ def read_star(
         check: the problems of a scenario whose tables are each valid.
         head: the keys above the tables; those beside schema and name are fields of the scenario.
         testing: whether the file may have a test seed; `testing` is then a field of the scenario.
+        private: whether it may have [privacy]; `privacy` is then a field of the scenario.
 
     Raises:
         UsageError: it is not a valid scenario.
     """
     check_schema(path, raw)
-    return read_or_refuse(str(path), _read_tables(path, raw, scenario, task, check, head, testing=testing))
+    return read_or_refuse(
+        str(path), _read_tables(path, raw, scenario, task, check, head, testing=testing, private=private)
+    )
 
 
 def _read_tables(
@@ -62,8 +67,9 @@ def _read_tables(
     head: Sequence[str],
     *,
     testing: bool,
+    private: bool,
 ) -> Reading[Kind | None]:
-    found = yield from drop_invalid(_read_each_table(path, raw, scenario, task, head, testing=testing))
+    found = yield from drop_invalid(_read_each_table(path, raw, scenario, task, head, testing=testing, private=private))
     if found is not None:
         yield from check(found)
     return found
@@ -77,6 +83,7 @@ def _read_each_table(
     keys: Sequence[str],
     *,
     testing: bool,
+    private: bool,
 ) -> Reading[Kind | None]:
     raw = _with_vanishing_clients(raw)
     elsewhere: Mapping[str, Sequence[str]] = {
@@ -88,7 +95,10 @@ def _read_each_table(
         "[session]": tuple(SessionSpec.model_fields),
         "[roster]": tuple(RosterSpec.model_fields),
     }
-    tables = (*_TABLES, "testing") if testing else _TABLES
+    if "privacy" in raw and not private:
+        yield Problem(f'[privacy] is not for kind = "{raw["task"]["kind"]}"', "remove [privacy]")
+        return None
+    tables = (*_TABLES, *(("testing",) if testing else ()), *(("privacy",) if private else ()))
     yield from check_keys("the top of the file", raw, (*keys, *tables), elsewhere)
     head = yield from read_table(Head, {k: v for k, v in raw.items() if k in keys}, "the top of the file:", {})
     parties = yield from _parties(raw.get("parties"), elsewhere)
@@ -99,9 +109,13 @@ def _read_each_table(
     network = (yield from read_network(raw["network"], elsewhere)) if "network" in raw else None
     faults = (yield from read_faults(raw["faults"], elsewhere)) if "faults" in raw else None
     seeded = (yield from read_table(TestingSpec, raw["testing"], "[testing]", elsewhere)) if "testing" in raw else None
+    noisy = (
+        (yield from read_table(ClientPrivacySpec, raw["privacy"], "[privacy]", elsewhere)) if "privacy" in raw else None
+    )
     if head is None or session is None or settings is None:
         return None
     more = head.model_dump(include=set(keys) - {"schema", "name"}) | ({"testing": seeded} if testing else {})
+    more |= {"privacy": noisy} if private else {}
     return scenario(
         name=head.name,
         parties=parties,

@@ -13,7 +13,7 @@ import numpy as np
 
 from mpc.errors import DataError, ProtocolError, TooFewError
 from mpc.faults.fault import Fault
-from mpc.randomness.streams import os_entropy
+from mpc.randomness.streams import Stream, os_entropy
 from mpc.ring.array import Array
 from mpc.star.client import StarClient
 from mpc.star.stage import ClientProgram
@@ -30,6 +30,7 @@ from parties.tasks.star_clients import unfit, within
 from parties.trust.rounds import AgreedRounds
 from protocols.aggregation.settings import Journal, Occasion
 from protocols.federated.messages import PHASES, Message, Phase, release_key
+from protocols.federated.noisy import NoisyLayout
 from protocols.federated.programs import Contribution, federated_client, plain_client
 
 _PLACE_BYTES: Final = 5  # the phase, and the logical round
@@ -133,6 +134,7 @@ class FederatedPart:
         self._rounds = rounds
         self._learner = learner
         self._fault: Fault | None = None
+        self._vector: tuple[tuple[Phase, int], Array, bytes] | None = None
         self._asked: dict[int, int] = {}  # of each round, the key of its message: a server has no second try
         self.name = name
         self._number = number
@@ -198,7 +200,10 @@ class FederatedPart:
             done = work_of(scenario, self._number, self.rows, message, self._learner)
         layout = scenario.layout(message.phase, message.weights)
         vector: Array
-        if scenario.plain:
+        once = b""
+        if isinstance(layout, NoisyLayout):
+            vector, once = self._noisy(layout, done.values[layout.name], message)
+        elif scenario.plain:
             vector = np.concatenate([np.asarray(done.values[part.name]).reshape(-1) for part in layout.parts])
         else:
             vector, _ = layout.encode(done.values)
@@ -210,12 +215,24 @@ class FederatedPart:
             raise _too_much(f"{took:.2g} s", f"most_seconds is {most_seconds:g}")
         self.spent.rounds += 1
         self.spent.seconds = max(self.spent.seconds, took)
-        self.spent.clipped += done.clipped
+        self.spent.clipped += done.clipped and scenario.privacy is None  # an exact number, which nobody pays for
         self.last = done
         if self._member.noting is not None:  # on a machine of its own
             for kind, gained in done.gains.items():
                 self._log.info("its own model (%s) gains %+.4f over that of all on held-out rows", kind, gained)
-        return Contribution(agreed.members, agreed.settings, vector)
+        return Contribution(agreed.members, agreed.settings, vector, once)
+
+    def _noisy(self, layout: NoisyLayout, values: Array, message: Message) -> tuple[Array, bytes]:
+        """The round's vector with noise, and random bytes that name it: the same in all attempts at the round.
+
+        Two of one round with other noise would give away more than one. So a client that was started again, and no
+        longer has the noise, has other bytes, and its journal refuses the release of the second (`Contribution`).
+        """
+        if self._vector is None or self._vector[0] != (message.phase, message.t):
+            signs = self._scenario.signs(message.phase, message.t)
+            vector = layout.encode(values, signs, Stream(os_entropy("noise")))
+            self._vector = (message.phase, message.t), vector, os_entropy("once")
+        return self._vector[1:]
 
 
 def _too_much(what: str, most: str) -> TooFewError:

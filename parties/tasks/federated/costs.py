@@ -10,12 +10,14 @@ from parties.scenario.problems import Problem
 from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.aggregation.cost import client_seconds
 from protocols.federated.effort import Effort, coding, effort
+from protocols.federated.noisy import NoisyLayout
 from protocols.federated.programs import expected_traffic, largest_traffic
 
 MB: Final = 1_000_000
 _NEIGHBOUR_BYTES: Final = 1024  # keys, shares and sealed shares of one, at a client
 _SUM_WORDS: Final = 4  # arrays as long as the vector: itself, masked, a mask, packed
 _REAL: Final = 8
+_NOISE: Final = 7e-6  # seconds of one exact sample
 _PRODUCT: Final = 2e-9  # seconds of one product in Newton's matrices
 
 
@@ -55,6 +57,12 @@ def client_cost(scenario: FederatedScenario, agreed: Round, rows: int | None = N
 
 def work_of_round(scenario: FederatedScenario, agreed: Round, rows: int) -> Effort:
     """A client's own work in a round, on so many rows."""
+    found = _work_of_round(scenario, agreed, rows)
+    noise = _NOISE * agreed.layout.length if isinstance(agreed.layout, NoisyLayout) else 0.0
+    return replace(found, seconds=found.seconds + noise)
+
+
+def _work_of_round(scenario: FederatedScenario, agreed: Round, rows: int) -> Effort:
     task, p, numbers = scenario.task, len(scenario.task.features), agreed.layout.length
     if agreed.phase == "scale" or scenario.newton:
         products = rows * (p + 1) * (1 if agreed.phase == "scale" else p + 1)

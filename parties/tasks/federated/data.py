@@ -73,7 +73,7 @@ def own_rows(scenario: FederatedScenario, client: str, values: Values, number: i
     stream = Stream(derive(scenario.public_seed, f"federated rows held out/{number}"))
     train, held = held_out(len(y), 0.0 if scenario.newton else task.validation_fraction, stream)
     rows = Rows(x, y)
-    least = task.least_rows if task.weights == "rows" else 1
+    least = task.least_rows if scenario.by_rows else 1
     if len(train) < least:
         raise DataError(
             f"{client}: {len(train)} rows to train on, and {least} are the least", "lower `least_rows`, or leave it out"

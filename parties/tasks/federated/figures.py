@@ -59,8 +59,13 @@ def gain_parts(scenario: FederatedScenario) -> tuple[Part, ...]:
     return personal_parts(how) if how is not None else ()
 
 
-def round_figures(scenario: FederatedScenario, agreed: Round, sums: Mapping[str, Array]) -> dict[str, Any]:
-    """What a record says of the figures in a round's sums: of the model that the round began with."""
+def round_figures(scenario: FederatedScenario, agreed: Round, sums: Mapping[str, Array], summed: int) -> dict[str, Any]:
+    """What a record says of the figures in a round's sums over so many clients: of the model that the round began
+    with."""
+    if scenario.privacy is not None:
+        from parties.tasks.federated.private import noisy_figures
+
+        return noisy_figures(scenario, sums, summed)
     if agreed.phase == "scale":
         return {"rows": round(float(sums["rows"][0]))}
     if agreed.phase == "newton":

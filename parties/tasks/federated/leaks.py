@@ -110,6 +110,14 @@ def intermediate_blocks(scenario: FederatedScenario) -> list[Block]:
         f"work with the server, a sum of {count_text(one.fewest)} honest clients remains; of two clients, each would "
         "see the other's exactly."
     ]
+    if scenario.privacy is not None:
+        lines = [
+            "Everybody gets each round's model, and so learns the noisy sum of the round's updates: the guarantee "
+            "above is for all of them together, also against clients that take off their own updates and noise.",
+            "A client that lies may move the model as far as it likes, in a direction of its choice: a noisy sum has "
+            "no bound that tells it. Nobody sees who lied.",
+        ]
+        return [Line(""), Line("What the models of the rounds tell", "bold"), *map(Line, lines)]
     if scenario.newton:
         missing = ""
         if scenario.training_rounds > 1:

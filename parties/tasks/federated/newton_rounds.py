@@ -30,7 +30,8 @@ def after_newton(
     """
     fit: Newton = state.fit or start(scenario.family, len(scenario.task.features))
     same = state.fit_clients is None or state.fit_clients == survivors
-    fit = newton_step(fit, pooled(state.weights, sums, agreed.layout, len(survivors)), same=same)
+    layout = scenario.newton_layout(state.weights)
+    fit = newton_step(fit, pooled(state.weights, sums, layout, len(survivors)), same=same)
     done = replace(state, weights=fit.at, fit=fit, fit_clients=survivors)
     if fit.reached:
         return replace(done, phase="evaluate")

@@ -8,9 +8,11 @@ from typing import Any
 from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_words, plural, short_bytes
 from parties.tasks.federated.costs import ClientCost, client_cost
 from parties.tasks.federated.leaks import intermediate_blocks, intermediate_facts
+from parties.tasks.federated.private import privacy_facts
 from parties.tasks.federated.record import revealed, split_record
 from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.aggregation.cost import server_seconds
+from protocols.federated.coding import Layout
 from protocols.federated.messages import Phase
 
 SCHEMA = 1
@@ -51,7 +53,7 @@ def federated_plan(scenario: FederatedScenario) -> dict[str, Any]:
         "bits": s.bits,
         "stages": list(scenario.stages),
         "rounds": {phase: _round_facts(scenario, one, costs[phase]) for phase, one in rounds.items()},
-        "update": None if scenario.newton else _update_facts(scenario, training),
+        "update": None if scenario.newton or scenario.privacy is not None else _update_facts(scenario, training),
         "bytes": {
             "client_sends": cost.up,
             "client_receives": cost.down,
@@ -69,6 +71,7 @@ def federated_plan(scenario: FederatedScenario) -> dict[str, Any]:
         "memory": {"client": max(one.memory for one in costs.values())},
         "limits": {"memory_mb": task.most_memory_mb, "bytes": task.most_bytes, "seconds": task.most_seconds},
         "intermediate_models": intermediate_facts(scenario),
+        **({} if scenario.privacy is None else {"privacy": privacy_facts(scenario)}),
         "reveals": [{"what": one["what"], "to": one["to"]} for one in revealed(scenario)],
     }
 
@@ -114,6 +117,7 @@ def _update_facts(scenario: FederatedScenario, training: Round) -> dict[str, Any
     """How updates are rounded, and what that can change: a weight's mean update is off by `error` at the most, if the
     clients' mean weight is at least `least_mean_weight`."""
     task, clients = scenario.task, len(training.members)
+    assert isinstance(training.layout, Layout)
     error = 0.0 if scenario.plain else training.layout.bound("update", clients) / (clients * scenario.least_weight)
     return {
         "clip": task.clip,
@@ -219,7 +223,42 @@ def protection_blocks(scenario: FederatedScenario) -> list[Block]:
                 f"(precision allows {update['allowed']:.2g})."
             )
         )
-    return blocks
+    return [*blocks, *_privacy_blocks(scenario)]
+
+
+def _privacy_blocks(scenario: FederatedScenario) -> list[Block]:
+    """The guarantee, and each release with its share of it and the noise of its mean."""
+    facts, privacy, task = privacy_facts(scenario), scenario.privacy, scenario.task
+    if facts is None or privacy is None:
+        return []
+    rows = tuple(
+        (
+            one["what"],
+            count_text(one["times"]),
+            f"{100 * one['share']:.1f} %",
+            f"{one['norm']:.4g}",
+            count_text(one["honest_clients"]),
+            f"{one['deviation_of_the_mean']:.3g}",
+        )
+        for one in facts["releases"]
+    )
+    columns = ("what is released", "times a client", "share of rho", "norm", "noise of", "noise in the mean")
+    lines = [
+        f"Each client adds its part of the noise. {plural(facts['work_together'], 'client')} may take off what they "
+        "added and still the others' noise carries the claim: that of the fewest clients in a sum, less these "
+        "(`noise of`). If more take part, there is more noise than the claim needs. `noise in the mean` is its "
+        f"standard deviation in each number, if all take part; an update is clipped to a norm of {task.clip:g}.",
+        "The clients of a round are drawn in public, so that the draw makes nothing more private; a client pays for "
+        "the rounds for which it is drawn (`times a client`: of the one that is drawn most often).",
+        f"All clients weigh the same{', and features are standardised by their agreed range' * task.standardise}.",
+        f"Told exactly, whatever epsilon is: {'; '.join(facts['outside'])}.",
+    ]
+    return [
+        Line(""),
+        Line(f"Differentially private: {privacy.text}. Neighbours: {facts['neighbours']}.", "bold"),
+        Grid("Releases with noise", columns, rows),
+        *map(Line, lines),
+    ]
 
 
 def knowledge_blocks(scenario: FederatedScenario) -> list[Block]:

@@ -13,6 +13,7 @@ from mpc.errors import InternalError
 from mpc.ring.array import Array
 from parties.base.record_files import SCHEMA
 from parties.tasks.federated.leaks import intermediate_facts
+from parties.tasks.federated.private import privacy_facts
 from parties.tasks.federated.rounds import ServerState
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.star_clients import client_seconds
@@ -81,6 +82,8 @@ def federated_part(scenario: FederatedScenario, state: ServerState) -> dict[str,
         "learner": learner_record(scenario),
         "start": hashlib.sha256(scenario.start.read_bytes()).hexdigest() if scenario.start is not None else None,
     }
+    if scenario.privacy is not None:
+        found["privacy"] = privacy_facts(scenario, state.spent)
     if scenario.newton:
         from parties.tasks.federated.newton_rounds import fit_record
 
@@ -199,6 +202,16 @@ def revealed(scenario: FederatedScenario) -> list[dict[str, Any]]:
             'aggregation = "plain": for comparison only; an update gives back rows',
         )
     over = f"over {least} clients or more together"
+    if scenario.privacy is not None:
+        noisy = f"with noise: {scenario.privacy.text}; {over}"
+        tell("the noisy sum of the updates in each round", server, scenario.size, f"the model's next step; {noisy}")
+        tell("the model of each round", everybody, scenario.size, "it is what is trained")
+        if scenario.judges:
+            tell(
+                "noisy figures of the last model", server, scenario.mechanisms["evaluate"].size, f"to judge it; {noisy}"
+            )
+        tell("who took part, and who dropped out when", server, scenario.count, "it relays their messages")
+        return found
     if task.standardise:
         tell(f"mean and deviation of {p} features", everybody, 2 * p, f"to standardise by; {over}")
     if scenario.newton:

@@ -28,6 +28,7 @@ from protocols.aggregation.server import Aggregated, BeforeRelease
 from protocols.federated.coding import mean_update
 from protocols.federated.messages import Message, Phase, write_message
 from protocols.federated.newton import Newton
+from protocols.federated.noisy import NoisyLayout
 from protocols.federated.optimise import Moments, fed_adam, fed_avg, no_moments
 
 Step = Phase | Literal["done"]
@@ -56,6 +57,7 @@ class ServerState:
         moments: of the server's optimiser.
         means, deviations: of the features (p,), where they are standardised and known; else none.
         best: by the loss on held-out rows, of the models that were tried.
+        spent: with [privacy], what each client has spent (clients,), in rho (protocols/privacy/concentrated.py).
         fit, fit_clients: Newton's fit on its way, and the clients whose sums were its last.
         history: of each round that was played, what the record says of it: plain JSON values.
         pinned: the survivors for whom release was asked in round t, in the star's numbers; None before that.
@@ -72,6 +74,7 @@ class ServerState:
     fit_clients: tuple[int, ...] | None = None
     history: History = field(default=(), repr=False)
     pinned: frozenset[int] | None = None
+    spent: Array = field(default_factory=lambda: np.zeros(0), repr=False)
 
 
 class Link(Protocol):
@@ -117,7 +120,13 @@ def first_state(scenario: FederatedScenario) -> ServerState:
     else:
         weights = as_sent(scenario, scenario.model.start(Stream(derive(scenario.public_seed, "federated start"))))
     moments = no_moments(scenario.size, scenario.task.tau if scenario.task.method == "fedadam" else 0.0)
-    return ServerState(1, scenario.phases[0], weights, moments)
+    state = ServerState(1, scenario.phases[0], weights, moments)
+    if scenario.privacy is None:
+        return state
+    from parties.tasks.federated.private import agreed_moments
+
+    means, deviations = agreed_moments(scenario) if scenario.task.standardise else (np.zeros(0), np.zeros(0))
+    return replace(state, means=means, deviations=deviations, spent=np.zeros(scenario.count))
 
 
 def _given(file: Path, size: int) -> Array:
@@ -205,6 +214,8 @@ def decoded(scenario: FederatedScenario, agreed: Round, done: Aggregated) -> Sum
     Raises:
         ProtocolError: they are none of values in the agreed ranges: a client lied.
     """
+    if isinstance(agreed.layout, NoisyLayout):
+        return agreed.layout.decode(done.total, scenario.signs(agreed.phase, agreed.t))
     if not scenario.plain:
         return agreed.layout.decode(done.total, len(done.survivors))
     found = {}
@@ -239,8 +250,9 @@ def next_state(
     """
     from parties.tasks.federated.figures import round_figures
 
-    figures = round_figures(scenario, agreed, sums)
-    history = (*state.history, {**found, **figures})
+    state, cost = _paid(scenario, state, agreed.phase, survivors, len(agreed.members))
+    figures = round_figures(scenario, agreed, sums, len(survivors))
+    history = (*state.history, {**found, **figures, **cost})
     state = replace(state, t=state.t + 1, pinned=None, history=history)
     if agreed.phase == "scale":
         means, deviations = moments_of(scenario, sums)
@@ -257,9 +269,27 @@ def next_state(
     return _ended(scenario, state)
 
 
+def _paid(
+    scenario: FederatedScenario, state: ServerState, phase: Phase, survivors: tuple[int, ...], asked: int
+) -> tuple[ServerState, dict[str, Any]]:
+    """The state with what a round's clients have spent, and what the record says of it; the same without [privacy]."""
+    if scenario.privacy is None:
+        return state, {}
+    from parties.tasks.federated.private import epsilon_spent, paid
+
+    spent = paid(scenario, phase, state.spent, survivors, asked)
+    return replace(state, spent=spent), {"epsilon": epsilon_spent(scenario, spent)}
+
+
 def given_up(scenario: FederatedScenario, state: ServerState, failed: list[str]) -> ServerState:
-    """The state after a training round that gave nothing: the same model, and the next round's draws."""
-    one = {"round": state.t, "phase": state.phase, "clients": 0, "failed_attempts": list(failed)}
+    """The state after a training round that gave nothing: the same model, and the next round's draws.
+
+    With [privacy] all that were asked have paid for the noise of the fewest: its sum may have been opened.
+    """
+    one: dict[str, Any] = {"round": state.t, "phase": state.phase, "clients": 0, "failed_attempts": list(failed)}
+    asked = scenario.members("train", state.t)
+    state, cost = _paid(scenario, state, "train", asked, 0)
+    one |= cost
     return _ended(scenario, replace(state, t=state.t + 1, pinned=None, history=(*state.history, one)))
 
 
@@ -289,8 +319,11 @@ def server_step(
         ProtocolError: the mean update is longer than the clipping norm, or weighs nothing: a client lied.
     """
     task = scenario.task
-    total = float(sums["weight"][0]) / (task.most_rows if task.weights == "rows" else 1)
-    mean, _ = mean_update(sums["update"], total, task.clip, agreed.layout.bound("update", summed))
+    if isinstance(agreed.layout, NoisyLayout):
+        mean = sums["update"] / summed
+    else:
+        total = float(sums["weight"][0]) / (task.most_rows if scenario.by_rows else 1)
+        mean, _ = mean_update(sums["update"], total, task.clip, agreed.layout.bound("update", summed))
     if task.method == "fedadam":
         return fed_adam(state.weights, mean, state.moments, scenario.server_rate, task.beta1, task.beta2, task.tau)
     return fed_avg(state.weights, mean, state.moments, scenario.server_rate, task.momentum)

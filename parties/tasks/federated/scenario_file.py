@@ -12,8 +12,11 @@ from parties.scenario.star import ROUND
 from parties.scenario.star_file import check_star, read_star
 from parties.tasks.federated.costs import check_limits
 from parties.tasks.federated.models import FederatedTask
+from parties.tasks.federated.private import check_private
 from parties.tasks.federated.settings import FederatedScenario
 
+PRIVATE_DEFAULTS: Final[Mapping[str, Any]] = {"weights": "equal", "clip": 0.5}
+"""Of [task] with [privacy]: noise is in proportion to `clip`, so that it is nearer to what an update is long."""
 _HEAD: Final = ("schema", "name", "seed")
 
 
@@ -23,7 +26,9 @@ def read_federated(path: Path, raw: Mapping[str, Any]) -> FederatedScenario:
     Raises:
         UsageError: it is not a valid scenario.
     """
-    scenario = read_star(path, raw, FederatedScenario, FederatedTask, _check, _HEAD)
+    if "privacy" in raw and isinstance(raw.get("task"), Mapping):
+        raw = {**raw, "task": {**PRIVATE_DEFAULTS, **raw["task"]}}
+    scenario = read_star(path, raw, FederatedScenario, FederatedTask, _check, _HEAD, private=True)
     try:
         problems = list(check_limits(scenario))  # which plans each round, and so refuses a choice that cannot be
     except UsageError as error:
@@ -35,6 +40,8 @@ def read_federated(path: Path, raw: Mapping[str, Any]) -> FederatedScenario:
 
 def _check(scenario: FederatedScenario) -> Iterator[Problem]:
     task, clients = scenario.task, scenario.clients
+    if scenario.privacy is not None:
+        yield from check_private(scenario)
     yield from check_star(scenario, scenario.stages, survives=True)
     if scenario.helper is not None:
         yield Problem(f"[parties.{scenario.helper}] is a helper, which federated learning has none of", "leave it out")

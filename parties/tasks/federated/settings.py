@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mpc.faults.fault import Kind
+from mpc.randomness.streams import derive
 from mpc.ring.array import Array
+from parties.scenario.privacy import ClientPrivacySpec
 from parties.scenario.star import StarScenario
 from parties.tasks.federated.models import FederatedTask
 from protocols.aggregation.bounds import Bounds, choose_bounds
@@ -20,12 +22,14 @@ from protocols.federated.coding import Layout, Part, scale_for
 from protocols.federated.local import Local
 from protocols.federated.messages import Phase, message_bytes
 from protocols.federated.models import Network, model_of
+from protocols.federated.noisy import NoisyLayout
 from protocols.federated.programs import MODEL, UPDATE
 from protocols.federated.sample import cohort
 from protocols.federated.units import Units, units_of
 
 if TYPE_CHECKING:
     from protocols.federated.glm_sums import Family
+    from protocols.privacy.distributed import Distributed
 
 _MOMENT_BITS: Final = 24
 """Sums of scaled values and squares, each from -1 to 1, are rounded to 2^-24."""
@@ -47,7 +51,7 @@ class Round:
     phase: Phase
     t: int
     members: tuple[int, ...]
-    layout: Layout
+    layout: Layout | NoisyLayout
     settings: Settings
     longest: int
 
@@ -57,6 +61,7 @@ class FederatedScenario(StarScenario):
 
     task: FederatedTask
     seed: int = 0
+    privacy: ClientPrivacySpec | None = None
 
     @property
     def newton(self) -> bool:
@@ -116,7 +121,7 @@ class FederatedScenario(StarScenario):
     @property
     def phases(self) -> tuple[Phase, ...]:
         """The kinds of rounds of the study, in order."""
-        first: tuple[Phase, ...] = ("scale",) if self.task.standardise else ()
+        first: tuple[Phase, ...] = ("scale",) if self.task.standardise and self.privacy is None else ()
         return (*first, "newton" if self.newton else "train", "evaluate")
 
     @property
@@ -162,7 +167,7 @@ class FederatedScenario(StarScenario):
         """Whether a round of this phase may have this number."""
         first = len(self.phases) - 1  # the first round of training
         if phase == "scale":
-            return self.task.standardise and t == 1
+            return "scale" in self.phases and t == 1
         if phase == "evaluate":
             return first < t <= first + self.training_rounds
         return phase in self.phases and first <= t < first + self.training_rounds
@@ -200,6 +205,22 @@ class FederatedScenario(StarScenario):
         return Local(task.epochs, task.batch_size, task.learning_rate, task.l2, proximal)
 
     @property
+    def by_rows(self) -> bool:
+        """Whether a client's update counts as many times as it has rows."""
+        return self.task.weights == "rows"
+
+    @cached_property
+    def mechanisms(self) -> Mapping[Phase, Distributed]:
+        """The noise of each phase's vectors, with [privacy]."""
+        from parties.tasks.federated.private import mechanisms_of
+
+        return {} if self.privacy is None else mechanisms_of(self)
+
+    def signs(self, phase: Phase, t: int) -> bytes:
+        """The public seed of the signs by which a round's noisy vectors are rotated."""
+        return derive(self.public_seed, f"federated signs/{phase}/{t}")
+
+    @property
     def server_rate(self) -> float:
         """The length of the server's step: by default 1, for FedAdam 0.1."""
         return self.task.server_learning_rate or (0.1 if self.task.method == "fedadam" else 1.0)
@@ -207,7 +228,7 @@ class FederatedScenario(StarScenario):
     @property
     def least_weight(self) -> float:
         """The least that a client's update may weigh: 1 where all weigh the same."""
-        return self.task.least_rows / self.task.most_rows if self.task.weights == "rows" else 1.0
+        return self.task.least_rows / self.task.most_rows if self.by_rows else 1.0
 
     @property
     def read_columns(self) -> tuple[str, ...]:
@@ -231,8 +252,10 @@ class FederatedScenario(StarScenario):
         """
         return scale_for(self.task.precision, self.task.clip, self.cohort, self.least_weight)
 
-    def layout(self, phase: Phase, weights: Array) -> Layout:
+    def layout(self, phase: Phase, weights: Array) -> Layout | NoisyLayout:
         """The parts of a client's vector; Newton's depend on the model at which they are taken."""
+        if self.privacy is not None:
+            return self._noisy_layout(phase)
         from parties.tasks.federated.figures import figure_parts, gain_parts
 
         task, p = self.task, len(self.task.features)
@@ -247,12 +270,18 @@ class FederatedScenario(StarScenario):
         if phase == "newton":
             return self.newton_layout(weights)
         if phase == "train":
-            most = task.most_rows if task.weights == "rows" else 1
+            most = task.most_rows if self.by_rows else 1
             update = Part("update", self.size, -task.clip, task.clip, self.update_scale)
             bits = max(_LOSS_BITS, update.coding(self.cohort).bits)
             figures = figure_parts(self, scores=False, bits=bits) if self.judges else ()
             return Layout((update, Part("weight", 1, 0, most), *figures), self.cohort)
         return Layout((*figure_parts(self, scores=True), *gain_parts(self)), self.count)
+
+    def _noisy_layout(self, phase: Phase) -> Layout | NoisyLayout:
+        """A vector with noise; without held-out rows the last round's is a 0, for nothing is told in it."""
+        if phase not in self.mechanisms:
+            return Layout((Part("nothing", 1, 0, 1),), self.count)
+        return NoisyLayout("update" if phase == "train" else "figures", self.mechanisms[phase])
 
     def newton_layout(self, weights: Array) -> Layout:
         """The parts of Newton's sums at these coefficients, in the units of `ranges`."""
@@ -366,4 +395,5 @@ class FederatedScenario(StarScenario):
 
     def agreement(self) -> dict[str, Any]:
         """All that server and clients must agree on; the seed too."""
-        return {**super().agreement(), "seed": self.seed}
+        noisy = {} if self.privacy is None else {"privacy": self.privacy.model_dump(mode="json")}
+        return {**super().agreement(), "seed": self.seed, **noisy}

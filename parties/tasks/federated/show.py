@@ -91,11 +91,40 @@ def model_blocks(part: Mapping[str, Any]) -> list[Block]:
     elif part.get("coefficients"):
         pairs = tuple((str(name), to_digits(value)) for name, value in table(part["coefficients"]).items())
         found.append(Grid("Coefficients per unit of the feature", ("feature", "coefficient"), pairs))
+    found += privacy_blocks(part)
     last: Mapping[str, Any] = next((one for one in rounds_of(part) if one.get("phase") == "evaluate"), {})
-    if is_number(last.get("loss")):
+    if is_number(last.get("loss")) and part.get("privacy"):
+        found.append(Line(f"On held-out rows, each client counted once, with noise: {_noisy_text(last)}."))
+    elif is_number(last.get("loss")):
         on = "rows of the fit" if fit else "held-out rows"
         found.append(Line(f"On the clients' {count_text(last.get('rows'))} {on}: {_figures_text(last)}."))
     return found
+
+
+def privacy_blocks(part: Mapping[str, Any]) -> list[Block]:
+    """The guarantee of a run with [privacy], and what was spent of it."""
+    one = table(part.get("privacy"))
+    if not one:
+        return []
+    return [
+        Line(
+            f"Differentially private: epsilon = {to_digits(one.get('spent'))} of {to_digits(one.get('epsilon'))} was "
+            f"spent, with delta = {to_digits(one.get('delta'))}, for each {one.get('unit')}, by who really took part. "
+            f"Neighbours: {one.get('neighbours')}.",
+            "bold",
+        ),
+        Line(f"Told exactly: {'; '.join(map(str, entries(one.get('outside'))))}."),
+    ]
+
+
+def _noisy_text(last: Mapping[str, Any]) -> str:
+    """Figures, with what noise may be off by in 95 of 100 runs."""
+    errors, parts = table(last.get("errors")), []
+    for name in ("accuracy", "loss", "root_mean_square"):
+        if is_number(last.get(name)):
+            error = f" +- {to_fixed(errors[name])}" if is_number(errors.get(name)) else ""
+            parts.append(f"{name.replace('_', ' ')} {to_fixed(last[name])}{error}")
+    return ", ".join(parts)
 
 
 def _figures_text(last: Mapping[str, Any]) -> str:
@@ -120,6 +149,7 @@ def rounds_blocks(part: Mapping[str, Any], *, few: bool = False) -> list[Block]:
     shown = [*found[:_FIRST_ROUNDS], *found[_FIRST_ROUNDS - MOST_ROUNDS :]] if cut else found
     second = "root mean square" if any(is_number(one.get("root_mean_square")) for one in found) else "accuracy"
     key = second.replace(" ", "_")
+    noisy = any("epsilon" in one for one in found)
     rows = tuple(
         (
             count_text(one.get("round")),
@@ -130,10 +160,21 @@ def rounds_blocks(part: Mapping[str, Any], *, few: bool = False) -> list[Block]:
             short_bytes(table(one.get("bytes")).get("client_sends") or 0),
             short_bytes(table(one.get("bytes")).get("client_receives") or 0),
             seconds_text(one.get("seconds")),
+            *((to_digits(one.get("epsilon"), 4),) if noisy else ()),
         )
         for one in shown
     )
-    columns = ("round", "does", "clients", "loss", second, "a client sent", "it received", "seconds")
+    columns = (
+        "round",
+        "does",
+        "clients",
+        "loss",
+        second,
+        "a client sent",
+        "it received",
+        "seconds",
+        *(("epsilon spent",) if noisy else ()),
+    )
     more: list[Block] = [Line(f"Rounds {_FIRST_ROUNDS + 1} to {len(found) - MOST_ROUNDS + _FIRST_ROUNDS} left out.")]
     best = table(part.get("best"))
     said = f"The lowest loss was that of the model that round {best.get('round')} began with." if best else ""

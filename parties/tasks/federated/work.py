@@ -25,6 +25,7 @@ from protocols.federated.glm_sums import fitting, glm_sums, small_cells
 from protocols.federated.local import Step, Training, update_of
 from protocols.federated.messages import Message
 from protocols.federated.models import Rows
+from protocols.federated.noisy import client_figures
 from protocols.federated.personal import Kind, Own, alone, best_of, ditto, fine_tune, gain, own_figures, personal_sums
 
 
@@ -92,7 +93,9 @@ def work_of(
         step = Training(scenario.model, scenario.local, stream)
     update, was_clipped = clip(update_of(step, message.weights, train), scenario.task.clip)
     count = train.y.size
-    weight, share = (count, count / scenario.task.most_rows) if scenario.task.weights == "rows" else (1, 1.0)
+    if scenario.privacy is not None:
+        return Done({"update": update}, was_clipped)
+    weight, share = (count, count / scenario.task.most_rows) if scenario.by_rows else (1, 1.0)
     values: dict[str, Array] = {"update": update * share, "weight": np.array([float(weight)])}
     if scenario.judges:
         judge = _judge(scenario, learner)
@@ -161,6 +164,11 @@ def _evaluated(
     scenario: FederatedScenario, number: int, train: Rows, held: Rows, message: Message, learner: Learner | None
 ) -> Done:
     """The figures of the last model on the held-out rows (of Newton's fit on all), and the personal models."""
+    if scenario.privacy is not None:
+        told: dict[str, Array] = {"nothing": np.zeros(1)}
+        if scenario.judges:
+            told = {"figures": client_figures(_judge(scenario, learner), message.weights, held, scenario.classes)}
+        return Done(told, personal={"global": message.weights}, means=message.means, deviations=message.deviations)
     if not scenario.judges:
         rows = {"rows": np.array([float(train.y.size)])}
         return Done(rows, personal={"global": message.weights}, means=message.means, deviations=message.deviations)

@@ -22,6 +22,7 @@ from parties.tasks.star import Membership
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import new_session
 from protocols.aggregation import messages as m
+from protocols.federated.coding import Layout
 from protocols.federated.local import train
 from protocols.federated.messages import Message
 from protocols.federated.models import Rows
@@ -265,6 +266,7 @@ def test_the_state_after_a_round_depends_on_its_sums_alone(tmp_path: Path) -> No
     for phase in ("scale", "train"):
         agreed = one.round(state.phase, state.t, state.weights)  # type: ignore[arg-type]
         assert agreed.phase == phase
+        assert isinstance(agreed.layout, Layout)
         sums = {part.name: rng.uniform(0, 1, part.length) for part in agreed.layout.parts}
         if phase == "train":
             sums["weight"] = np.array([100.0])
