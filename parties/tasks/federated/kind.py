@@ -21,8 +21,16 @@ def _request(scenario: FederatedScenario) -> Request:
     cohort = scenario.min_cohort
     text = f"a sum may be of {cohort} (min_cohort)"
     task = dict(scenario.task)
+    epsilon = None if scenario.privacy is None else scenario.privacy.epsilon
     return Request(
-        scenario.task.kind, scenario.revealed, scenario.small_counts, cohort, text, task, plain=scenario.plain
+        scenario.task.kind,
+        scenario.revealed,
+        scenario.small_counts,
+        cohort,
+        text,
+        task,
+        plain=scenario.plain,
+        epsilon=epsilon,
     )
 
 

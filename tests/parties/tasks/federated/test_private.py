@@ -18,6 +18,7 @@ from parties.tasks.federated.private import epsilon_spent, paid, rounds_of_a_cli
 from parties.tasks.federated.rounds import first_state, given_up, message_of
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.federated.work import work_of
+from parties.tasks.registry import load_any, request_of
 from parties.tasks.star import Membership
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import new_session
@@ -52,6 +53,30 @@ def test_what_would_be_told_exactly_is_refused(tmp_path: Path, word: str) -> Non
     with pytest.raises(UsageError) as caught:
         private(tmp_path, REFUSED[word])
     assert word in f"{caught.value.message} {caught.value.hint}" and "[privacy]" in caught.value.message
+
+
+def test_a_policy_is_asked_about_the_epsilon(tmp_path: Path) -> None:
+    assert request_of(private(tmp_path)).epsilon == 4.0
+    assert request_of(scenario(tmp_path)).epsilon is None
+
+
+def test_a_secure_sum_does_not_run_without_its_noise(tmp_path: Path) -> None:
+    path = tmp_path / "sum.toml"
+    text = """schema = 1
+name = "sum"
+[parties.server]
+role = "server"
+[clients]
+count = 5
+data = "{client}.csv"
+[task]
+kind = "secure_sum"
+columns = ["a"]
+range = [0, 1]
+"""
+    path.write_text(f"{text}{PRIVACY}\n")
+    with pytest.raises(UsageError, match=r"\[privacy\] is not for"):
+        load_any(path)
 
 
 def test_a_study_costs_what_its_epsilon_allows(tmp_path: Path) -> None:
