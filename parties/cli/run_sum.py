@@ -146,7 +146,7 @@ def _chosen(scenario: StarScenario, process: str) -> dict[str, Any]:
 def _with_code(error: BeaverlodgeError, scenario: StarScenario) -> BeaverlodgeError:
     """The error, with exit code 7 (too few) if the server was lost: nothing was learnt."""
     if isinstance(error, PeerLostError) and error.party == scenario.server:
-        hint = "; ".join(part for part in ("there is no sum without it", error.hint) if part)
+        hint = "; ".join(part for part in ("there is no result without it", error.hint) if part)
         return TooFewError(error.message, hint, party=error.party)
     return error
 

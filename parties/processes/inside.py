@@ -76,12 +76,14 @@ def links_with_inside(
 
     def report() -> dict[str, Any]:
         network.close()
-        tell_failures(clients, log)
         return {INSIDE: {HOSTED: star.result(home)}}
 
     trace = trace_path(Path(order["out"]), HOSTED) if order.get("trace") else None
-    with traced_clients(clients, scenario.server, trace):
-        yield Links(network, report, computed)
+    try:
+        with traced_clients(clients, scenario.server, trace):
+            yield Links(network, report, computed)
+    finally:
+        tell_failures(clients, log, reporter)
 
 
 def clients_of(
@@ -111,8 +113,14 @@ def numbers_of(scenario: StarScenario) -> dict[str, int]:
     return {name: i for i, name in enumerate(scenario.star_names)}
 
 
-def tell_failures(clients: Mapping[str, StarClient], log: Logger) -> None:
-    """Log each client's error."""
+def tell_failures(clients: Mapping[str, StarClient], log: Logger, reporter: Reporter) -> None:
+    """Log each client's error, and show the first that a client found itself: the server hears a code alone."""
+    own = []
     for name, one in clients.items():
         if one.failure is not None:
             log.error("%s: %s", name, one.failure)
+            if one.failure.told_by is None:
+                own.append(f"{name}: {one.failure.message}")
+    if own:
+        others = f" (and {len(own) - 1} more: see the log)" if own[1:] else ""
+        reporter.log("warning", f"{own[0]}{others}")

@@ -135,8 +135,8 @@ def _take_part(
     clients = star.clients(scenario, members, log, trials)
     stage = partial(reporter.stage, "running")
     host = _host(scenario, order, lifeline, clients, stage)
-    tell_failures(clients, log)
     alone_failure = clients[order["name"]].failure if alone else None
     if alone_failure is not None:
         raise alone_failure
+    tell_failures(clients, log, reporter)
     return star.result(host)

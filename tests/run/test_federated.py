@@ -101,3 +101,13 @@ def test_a_plan_that_takes_too_much_is_refused(tmp_path: Path, setting: str, say
     ran = mpc("plan", path)
     assert ran.code == 2
     assert says in ran.err
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_missing_column_of_hosted_clients_is_named(tmp_path: Path, processes: int) -> None:
+    data = SCENARIOS / "data"
+    text = (SCENARIOS / "federated.toml").read_text().replace('"data/', f'"{data}/').replace("mean_texture", "texture")
+    (tmp_path / "s.toml").write_text(text.replace("processes = 1", f"processes = {processes}"))
+    ran = mpc("run", tmp_path / "s.toml", "--out", tmp_path / "out")
+    assert ran.code == 7
+    assert "client_01: clients, masses.csv: there is no column 'texture' (columns) (and 19 more: " in ran.err
