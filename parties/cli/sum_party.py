@@ -14,7 +14,7 @@ from logging import Logger
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.errors import DataError
+from mpc.errors import DataError, UsageError
 from mpc.links.zmq.transport import Transport
 from mpc.runtime.interfaces import Revealed
 from mpc.star.client import StarClient
@@ -88,6 +88,8 @@ def run_sum_party(
     pair, texts = own_pair(scenario, me, keys)
     check_identities(scenario, texts)
     with lock_run(keys, me, scenario.digest):
+        state = _state(scenario, me, keys, pair)
+        _check_not_done(scenario, state)
         releases = _admit(scenario, me, keys, texts, options, output)
 
         def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
@@ -103,10 +105,20 @@ def run_sum_party(
                 raise error from None
 
         done = take_recorded_part(scenario, me, out, output, part)
-        state = _state(scenario, me, keys, pair)
         if state is not None and done.unwritten is None:
-            state.end()
+            state.end(str(done.folder.absolute()))
         return done
+
+
+def _check_not_done(scenario: StarScenario, state: SealedState | None) -> None:
+    """Refuse to begin a study anew that was done: its clients are gone, and would give no second sums."""
+    where = None if state is None else state.ended()
+    if where is not None:
+        raise UsageError(
+            f"this study is done: its record is in {where or 'the folder of its last run'}",
+            f"another study needs another name or seed in {scenario.path.name}",
+            party=scenario.server,
+        )
 
 
 def _admit(
@@ -201,6 +213,7 @@ class _Noting:
     def __init__(self, part: _Part, releases: Releases) -> None:
         self._part = part
         self._releases = releases
+        self._said: set[str] = set()
 
     def around(
         self, session: bytes, number: int, values: Any, journal: Journal
@@ -220,5 +233,9 @@ class _Noting:
         return noting, noted
 
     def _say(self, text: str) -> None:
+        """Say it, but once: each round of one study would say the same."""
+        if text in self._said:
+            return
+        self._said.add(text)
         self._part.log.warning("%s", text)
         self._part.reporter.log("warning", text)

@@ -51,12 +51,13 @@ def unseal(key: bytes, sealed: bytes, about: bytes) -> bytes | None:
 
 
 class _Line(BaseModel):
-    """A generation in the list; no digest: the state was ended."""
+    """A generation in the list; no digest: the state was ended, and `note` says what is to be known of that."""
 
     model_config = ConfigDict(extra="forbid")
 
     generation: NonNegativeInt
     sha256: str | None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class SealedState:
             self._store(generation + 1, _Content(found.kept, rest, found.used | set(wanted)))
         return [found.unused[name] for name in wanted]
 
-    def end(self) -> None:
+    def end(self, note: str = "") -> None:
         """Remove the state, which is not needed any more; its list stays, so that the file cannot be put back.
 
         Raises:
@@ -149,8 +150,19 @@ class SealedState:
         with lock_folder(self.path.parent):
             generation, _ = self._load()
             if self.path.exists():
-                self._note(generation + 1, None)
+                self._note(generation + 1, None, note)
                 self.path.unlink()
+
+    def ended(self) -> str | None:
+        """What was noted at the end; None while the state goes on, or has not begun.
+
+        Raises:
+            UsageError: as of `read`.
+        """
+        with lock_folder(self.path.parent):
+            self._load()
+            last = self._last()
+        return last.note if last.generation and last.sha256 is None else None
 
     def remove(self) -> None:
         """Remove the file and its list, where nothing is to be remembered of the state."""
@@ -192,8 +204,9 @@ class SealedState:
         replace_file(self.path, whole)
         self._note(generation, hashlib.sha256(whole).hexdigest())
 
-    def _note(self, generation: int, digest: str | None) -> None:
-        append_line(self.list_path, _Line(generation=generation, sha256=digest).model_dump_json().encode())
+    def _note(self, generation: int, digest: str | None, note: str = "") -> None:
+        line = _Line(generation=generation, sha256=digest, note=note)
+        append_line(self.list_path, line.model_dump_json(exclude_defaults=True).encode())
 
     def _last(self) -> _Line:
         """The latest generation in the list."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.registry import load_any, star_of
 from tests.run.command import mpc, record
 from tests.run.federated import write_federated
 from tests.run.sums import approve, party
@@ -36,6 +39,7 @@ def test_twenty_clinics_learn_a_model(tmp_path: Path) -> None:
 
 def test_machines_of_their_own_keep_their_own_models(tmp_path: Path) -> None:
     path = write_federated(tmp_path, rounds=2, task='personal = ["fine_tune", "ditto"]\nserver = "malicious"')
+    note_earlier_study(path)
     names = ["server", "c1", "c2", "c3", "c4"]
     ends = {name: run.end() for name, run in {name: party(path, name) for name in names}.items()}
     assert {ran.code for ran in ends.values()} == {0}, {name: ran.err for name, ran in ends.items()}
@@ -52,12 +56,26 @@ def test_machines_of_their_own_keep_their_own_models(tmp_path: Path) -> None:
         assert mine["own"]["models"]["global"]["loss"] > 0
         assert "over all" in ends[name].out
         logs = "".join(one.read_text() for one in (tmp_path / "out" / name).glob("*.log"))
+        assert logs.count("repeat: results of these very rows") == (name == "c1")
         assert f"its own model (ditto) gains {mine['own']['gains']['ditto']:+.4f}" in logs
         gains.append(mine["own"]["gains"]["alone"])
     noted = [json.loads(line) for line in (tmp_path / "keys" / "releases.jsonl").read_text().splitlines()]
-    of_c1 = [one for one in noted if one["party"] == "c1" and one["status"] == "done"]
+    of_c1 = [one for one in noted[1:] if one["party"] == "c1" and one["status"] == "done"]
     assert len(of_c1) == 4  # a scaling, two trainings, a last round
     assert any("updates" in what for what in of_c1[1]["revealed"])
+    again = party(path, "server", "again").end()
+    assert again.code == 2 and f"this study is done: its record is in {tmp_path / 'out' / 'server'}" in again.err
+    assert not (tmp_path / "again").exists()
+
+
+def note_earlier_study(path: Path) -> None:
+    """The list of c1 says that its rows were in a study before."""
+    scenario = load_any(path)
+    assert isinstance(scenario, FederatedScenario)
+    star = star_of(scenario)
+    earlier = star.release(scenario, "c1", star.load(scenario, "c1", 1), "")
+    (path.parent / "keys" / "releases.jsonl").write_text(json.dumps(asdict(replace(earlier, status="done"))) + "\n")
+    (path.parent / "keys" / "releases.jsonl").chmod(0o600)
 
 
 def test_plain_updates_need_a_policys_rule(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def killed_at(path: Path, victim: str, moment: Moment) -> tuple[dict[str, Ran], 
     """A study whose victim is killed at a moment, and started again at once.
 
     Returns how each party's last process ended, and whether the victim was killed before its part was over. One that
-    had written its record is not started again, nor is its end returned: a new start would begin the study anew.
+    had written its record is not started again, nor is its end returned: its study is done.
     """
     running = begun(path)
     moment.wait(path, running["server"])

@@ -146,10 +146,12 @@ def test_a_state_that_ended_does_not_come_back(tmp_path: Path) -> None:
     first = state.path.read_bytes()
     state.write("model", b"last")
     last = state.path.read_bytes()
-    state.end()
+    assert state.ended() is None
+    state.end("where its record is")
     assert state.read("model") is None and not state.path.exists()
     state.path.touch(0o600)
     state.path.write_bytes(last)  # as if its removal had not come to the disk
+    assert state.ended() == "where its record is"
     assert state.read("model") is None and not state.path.exists()
     state.path.touch(0o600)
     state.path.write_bytes(first)
@@ -157,7 +159,7 @@ def test_a_state_that_ended_does_not_come_back(tmp_path: Path) -> None:
     state.path.unlink()
     state.end()
     state.write("model", b"next study")
-    assert state_in(tmp_path / "s").read("model") == b"next study"
+    assert state_in(tmp_path / "s").read("model") == b"next study" and state.ended() is None
 
 
 def test_what_is_sealed_opens_under_its_key_and_text_alone() -> None:
