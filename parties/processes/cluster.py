@@ -1,7 +1,7 @@
 """A Dask cluster, with this software on every worker.
 
-Dask sends its messages as pickles. Whoever can reach the scheduler can run code on every worker, so the scheduler
-belongs into a private network.
+Dask sends its messages as pickles. Whoever can reach the scheduler can run code on every worker, and the scheduler on
+whoever connects to it. So it belongs into a private network, and its address is its user's own affair.
 """
 
 from __future__ import annotations

@@ -55,21 +55,13 @@ def main() -> int:
 
 
 def _apply_order(scenario: Scenario | StarScenario, order: Mapping[str, Any]) -> Scenario | StarScenario:
-    """The scenario on the network that the launcher emulates, with the program that its command line named."""
+    """The scenario on the network that the launcher emulates, with what its command line named."""
     from parties.scenario.network import NetworkSpec
+    from parties.scenario.step import read_order
 
     said = order.get("network")
     network = None if said is None else NetworkSpec.model_validate(said)
-    if "program" not in order:
-        from parties.scenario.step import read_order
-
-        return scenario.model_copy(update={"network": network, **read_order(order)})
-    from parties.scenario.program import ProgramFile
-
-    program = ProgramFile.model_validate(order["program"])
-    said_given = order.get("given", {})
-    given = said_given if isinstance(said_given, dict) else {order["name"]: tuple(said_given)}
-    return scenario.model_copy(update={"network": network, "program": program, "given": given})
+    return scenario.model_copy(update={"network": network, **read_order(order)})
 
 
 def part_of(scenario: Scenario | StarScenario) -> Part:

@@ -20,6 +20,7 @@ from parties.processes.inside import clients_of, numbers_of
 from parties.scenario.star import HOSTED, StarScenario
 from parties.scenario.step import read_order
 from parties.tasks.registry import load_any, star_of
+from parties.tasks.star import ClientMistake
 
 _BATCH: Final = 64
 """Frames that an actor takes at a time."""
@@ -108,6 +109,8 @@ class ClusterClients:
         for name, answer in asked.items():
             try:
                 these, struck = answer.result()
+            except ClientMistake:
+                raise
             except Exception as problem:
                 replies += self._lost(name, problem)
                 continue
@@ -134,15 +137,16 @@ def clients_on_cluster(
     Raises:
         UsageError: Dask is not installed, no scheduler or worker answers, or a worker has another version.
     """
-    numbers, signing = numbers_of(scenario), order.get("signing", {})
+    numbers = numbers_of(scenario)
     with connect(address) as (client, threads):
         workers = [worker for worker, count in client.nthreads().items() for _ in range(count)]
         names = scenario.inside
         parts = {f"{HOSTED}_{k + 1}": names[k::threads] for k in range(min(threads, len(names)))}
         made = {}
         for (part, mine), worker in zip(parts.items(), workers, strict=False):
-            of_these = {**order, "signing": {name: signing[name] for name in mine if name in signing}}
-            sent = {key: of_these[key] for key in ("signing", "verifying", "faults", "step") if key in of_these}
+            sent = {key: order[key] for key in ("verifying", "faults", "step", "program") if key in order}
+            for key in ("signing", "given"):  # of each client its own
+                sent[key] = {name: one for name, one in order.get(key, {}).items() if name in mine}
             args = (str(scenario.path.absolute()), sent, mine)
             made[part] = client.submit(ClientActor, *args, actor=True, workers=[worker], pure=False)
         actors = {part: future.result() for part, future in made.items()}

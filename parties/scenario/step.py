@@ -97,6 +97,14 @@ def write_order(scenario: StarScenario) -> dict[str, Any]:
 
 
 def read_order(order: Mapping[str, Any]) -> dict[str, Any]:
-    """The scenario's fields that an order has."""
-    found: dict[str, Any] = {} if "step" not in order else {"step": StepFile.model_validate(order["step"])}
-    return {**found, **({"start": Path(order["start"])} if "start" in order else {})}
+    """The scenario's fields that an order has: these, and a protocol with what is given to it."""
+    found: dict[str, Any] = {}
+    if "step" in order:
+        found["step"] = StepFile.model_validate(order["step"])
+    if "start" in order:
+        found["start"] = Path(order["start"])
+    if "program" in order:
+        found["program"] = ProgramFile.model_validate(order["program"])
+        given = order.get("given", {})
+        found["given"] = given if isinstance(given, dict) else {order["name"]: tuple(given)}
+    return found

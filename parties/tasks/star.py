@@ -36,7 +36,7 @@ class ClientMistake(Exception):
     """
 
     def __init__(self, error: BeaverlodgeError) -> None:
-        super().__init__(error.message)
+        super().__init__(error)  # all of it, for it may come from another machine
         self.error = error
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mpc.errors import TooFewError
+from mpc.errors import TooFewError, UsageError
 from mpc.links.session import Frame
 from mpc.star.memory import LocalClients, MemoryNetwork, Reply
 from mpc.star.server import StarLimits, StarServer
 from parties.base.events import Event
 from parties.base.reporter import Reporter
-from parties.processes.on_cluster import ClusterClients
+from parties.processes.on_cluster import ClientActor, ClusterClients
+from parties.scenario.program import read_program
+from parties.tasks.star import ClientMistake
 from tests.links.test_star import DIGEST, N, check_exact, one_round, star_clients
 
 NAMES = [f"c{i}" for i in range(N)]
@@ -35,11 +39,12 @@ class Later:
 
 
 class Actor:
-    """A worker's part, lost after so many batches; a fault strikes in the first."""
+    """A worker's part, which fails after so many batches; a fault strikes in the first."""
 
     def __init__(self, clients: LocalClients, lost_after: float = float("inf")) -> None:
         self.clients = clients
         self.left = lost_after
+        self.problem: Exception = RuntimeError("Worker holding Actor was lost")
         self.largest = 0
 
     def begin(self) -> Later:
@@ -49,7 +54,7 @@ class Actor:
         self.left -= 1
         self.largest = max(self.largest, len(frames))
         if self.left < 0:
-            return Later(None, RuntimeError("Worker holding Actor was lost"))
+            return Later(None, self.problem)
         replies: list[Reply] = list(self.clients.deliver(frames))
         return Later((replies, []))
 
@@ -111,3 +116,26 @@ def test_without_any_worker_there_are_too_few() -> None:
     with pytest.raises(TooFewError):
         one_round(server)
     assert clients.reports() == {}
+
+
+def test_a_mistake_of_a_program_ends_the_run() -> None:
+    """As it comes from another machine: it is no lost worker."""
+    clients, (actor,), _ = household(1)
+    server, _ = served(clients)
+    actor.problem = pickle.loads(pickle.dumps(ClientMistake(UsageError("line 6", "mend it"))))
+    with pytest.raises(ClientMistake) as caught:
+        one_round(server)
+    assert (caught.value.error.message, caught.value.error.hint) == ("line 6", "mend it")
+
+
+def test_an_actor_has_the_program_that_was_named(tmp_path: Path) -> None:
+    code = Path(__file__).parents[1] / "tasks" / "program" / "clients" / "masked_sum.py"
+    path = tmp_path / "study.toml"
+    path.write_text(
+        'schema = 1\nname = "masked"\n[parties.server]\nrole = "server"\n[clients]\ncount = 3\ncluster = "local"\n'
+        '[task]\nkind = "star_program"\ninputs = ["given:2"]\n'
+    )
+    program = read_program(f"{code}:masked_sum", alone=False, clients=True).model_dump(mode="json")
+    given = {name: [[1.0, 2.0]] for name in ("client_1", "client_3")}
+    replies, struck = ClientActor(str(path), {"program": program, "given": given}, tuple(given)).begin()
+    assert ([one.client for one in replies], struck) == ([0, 2], [])
