@@ -1,5 +1,7 @@
 """A client's file of the survivors for which it released shares, round by round, so that a restart forgets nothing.
 
+Where a round's vector has noise, it has the place for which the noise was drawn, too: a second draw would halve it.
+
 Where all rounds are of the same rows, it has their digest, too: two sums over the same clients, of rows that one of
 them changed in between, would show what it changed.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mpc.errors import DataError, ProtocolError, UsageError
+from mpc.errors import DataError, ProtocolError, TooFewError, UsageError
 from parties.base.private_files import append_line, read_lines
 
 
@@ -30,6 +32,7 @@ class RoundJournal:
         self._sync = sync
         self._kept: dict[int, bytes] = {}
         self._rows: str | None = None
+        self._drawn: set[str] = set()
         if path is None:
             return
         try:
@@ -37,6 +40,9 @@ class RoundJournal:
                 entry = json.loads(line)
                 if "rows" in entry:
                     self._rows = str(entry["rows"])
+                    continue
+                if "noise" in entry:
+                    self._drawn.add(str(entry["noise"]))
                     continue
                 number, survivors = int(entry["round"]), bytes.fromhex(entry["survivors"])
                 if self._kept.setdefault(number, survivors) != survivors:
@@ -81,6 +87,21 @@ class RoundJournal:
                 "this client's rows are others than those that it took part in the study with",
                 "put those back; or have everybody begin a study of another name and seed with the new ones",
             )
+
+    def draw(self, place: str) -> None:
+        """Record that noise is drawn for a round, before any of it leaves.
+
+        Raises:
+            TooFewError: it was drawn before, and is not known any more.
+            ProtocolError: the file cannot be written to.
+        """
+        if place in self._drawn:
+            raise TooFewError(
+                f"the noise for '{place}' was drawn by a process that has ended: this client leaves the round",
+                "it takes part in the next one; a study is not run twice",
+            )
+        self._write({"noise": place})
+        self._drawn.add(place)
 
     def _write(self, entry: dict[str, int | str]) -> None:
         try:

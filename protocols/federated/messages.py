@@ -105,13 +105,6 @@ def release_key(message: Message) -> int:
     return int.from_bytes(hashlib.sha256(b"federated round" + head + words.tobytes()).digest()[:_KEY_BYTES], "little")
 
 
-def place_key(message: Message) -> int:
-    """The same for vectors with noise, whatever the model: one release for a round of training, and one of figures."""
-    round_ = message.t if message.phase == "train" else 0
-    place = bytes([PHASES.index(message.phase)]) + round_.to_bytes(4, "little")
-    return int.from_bytes(hashlib.sha256(b"federated release" + place).digest()[:_KEY_BYTES], "little")
-
-
 def message_digest(body: bytes) -> bytes:
     """32 bytes that name a message: part of the context of the sum that follows it (programs.py)."""
     return hashlib.sha256(b"federated message" + body).digest()

@@ -37,7 +37,7 @@ from protocols.aggregation.cost import Traffic
 from protocols.aggregation.messages import write_indices
 from protocols.aggregation.server import Aggregated, BeforeRelease, aggregation_server, check_survivors, nothing_noted
 from protocols.aggregation.settings import Journal, Occasion, Settings, Trust
-from protocols.federated.messages import Message, message_digest, place_key, read_message, release_key
+from protocols.federated.messages import Message, message_digest, read_message, release_key
 
 MODEL: Final = "model"
 UPDATE: Final = "update"
@@ -54,14 +54,11 @@ class Contribution:
         members: the clients of the round, ascending: by their numbers in the star.
         settings: of the sum; client k of it is members[k].
         vector: (length,) machine words for a secure sum (pack.word), float64 for a plain one.
-        once: of a vector with noise, random bytes that are drawn with it. Nothing is released for a vector of the same
-            round with other noise, for the mean of two has less: also not after a restart, nor for another model.
     """
 
     members: tuple[int, ...]
     settings: Settings
     vector: Array
-    once: bytes = b""
 
 
 Work = Callable[[Message], Contribution]
@@ -94,8 +91,7 @@ async def federated_client(
 
     def keep(_round: int, survivors: bytes) -> None:
         """Of one vector at most one sum: of these members' survivors."""
-        among_whom = hashlib.sha256(write_indices(adds.members) + survivors + adds.once).digest()
-        journal(place_key(message) if adds.once else release_key(message), among_whom)
+        journal(release_key(message), hashlib.sha256(write_indices(adds.members) + survivors).digest())
 
     if trust is not None and len(trust.public) > len(adds.members):
         trust = Trust(trust.signer, [trust.public[i] for i in adds.members])

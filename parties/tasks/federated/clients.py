@@ -134,7 +134,7 @@ class FederatedPart:
         self._rounds = rounds
         self._learner = learner
         self._fault: Fault | None = None
-        self._vector: tuple[tuple[Phase, int], Array, bytes] | None = None
+        self._vector: tuple[tuple[Phase, int], Array] | None = None
         self._asked: dict[int, int] = {}  # of each round, the key of its message: a server has no second try
         self.name = name
         self._number = number
@@ -200,9 +200,8 @@ class FederatedPart:
             done = work_of(scenario, self._number, self.rows, message, self._learner)
         layout = scenario.layout(message.phase, message.weights)
         vector: Array
-        once = b""
         if isinstance(layout, NoisyLayout):
-            vector, once = self._noisy(layout, done.values[layout.name], message)
+            vector = self._noisy(layout, done.values[layout.name], message)
         elif scenario.plain:
             vector = np.concatenate([np.asarray(done.values[part.name]).reshape(-1) for part in layout.parts])
         else:
@@ -220,19 +219,21 @@ class FederatedPart:
         if self._member.noting is not None:  # on a machine of its own
             for kind, gained in done.gains.items():
                 self._log.info("its own model (%s) gains %+.4f over that of all on held-out rows", kind, gained)
-        return Contribution(agreed.members, agreed.settings, vector, once)
+        return Contribution(agreed.members, agreed.settings, vector)
 
-    def _noisy(self, layout: NoisyLayout, values: Array, message: Message) -> tuple[Array, bytes]:
-        """The round's vector with noise, and random bytes that name it: the same in all attempts at the round.
+    def _noisy(self, layout: NoisyLayout, values: Array, message: Message) -> Array:
+        """The round's vector with noise: the same in all attempts at the round.
 
-        Two of one round with other noise would give away more than one. So a client that was started again, and no
-        longer has the noise, has other bytes, and its journal refuses the release of the second (`Contribution`).
+        The mean of two with other noise has less of it, so noise is drawn once for a round, whatever the model, and
+        the journal notes it before anything is sent: what a client sends, others can open without it. One that was
+        started again no longer has the noise, and leaves the round.
         """
-        if self._vector is None or self._vector[0] != (message.phase, message.t):
-            signs = self._scenario.signs(message.phase, message.t)
-            vector = layout.encode(values, signs, Stream(os_entropy("noise")))
-            self._vector = (message.phase, message.t), vector, os_entropy("once")
-        return self._vector[1:]
+        place = message.phase, message.t
+        if self._vector is None or self._vector[0] != place:
+            self._member.journal.draw(f"{message.phase} {message.t}" if message.phase == "train" else message.phase)
+            vector = layout.encode(values, self._scenario.signs(*place), Stream(os_entropy("noise")))
+            self._vector = place, vector
+        return self._vector[1]
 
 
 def _too_much(what: str, most: str) -> TooFewError:

@@ -96,6 +96,7 @@ class Uses:
         secrets: of each client's, the seeds that it drew, by label.
         masks: (client, key) of each mask that was added.
         released: (client, its vector) -> the sets of survivors that it released for.
+        vectors: (client, phase, logical round) -> its vectors.
     """
 
     numbers: Counter[int] = field(default_factory=Counter)
@@ -103,12 +104,14 @@ class Uses:
     secrets: Counter[bytes] = field(default_factory=Counter)
     masks: Counter[tuple[int, bytes]] = field(default_factory=Counter)
     released: dict[tuple[int, bytes], set[bytes]] = field(default_factory=dict)
+    vectors: dict[tuple[int, str, int], set[bytes]] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Nothing that has to be fresh was there before, and of each client's vector there is one sum at most."""
+        """Nothing that has to be fresh was there before; a client has one vector in a round, and it is in one sum."""
         for counts in (self.numbers, self.occasions, self.secrets, self.masks):
             assert set(counts.values()) <= {1}, "used twice"
         assert all(len(sets) == 1 for sets in self.released.values()), "two sums of one vector"
+        assert all(len(made) == 1 for made in self.vectors.values()), "two vectors, as with other noise"
 
 
 @dataclass
@@ -211,6 +214,7 @@ class Study:
                 nonlocal vector
                 adds = work(message)
                 vector = adds.vector.tobytes()
+                self.uses.vectors.setdefault((me, message.phase, message.t), set()).add(vector)
                 return adds
 
             def noted(key: int, survivors: bytes) -> None:

@@ -24,6 +24,7 @@ from tests.tiers import SOAK, Tell
 
 SGD = "standardise = true\nrange = [-4, 4]\n"
 ADAM = 'method = "fedadam"\nrange = [-4, 4]\n'
+PRIVATE = "clip = 0.5\n[privacy]\nepsilon = 8.0\n"
 NEWTON = 'method = "newton"\nrange = [-4, 4]\nrounds = 12\n'
 
 
@@ -195,6 +196,20 @@ def test_server_and_client_killed_at_once(tmp_path: Path) -> None:
     for place in moments_of(whole.events)[::11]:
         found, result = run(tmp_path / str(place), scenario, kills={place: {None, 2}})
         assert found.starts == 2 and same(result, expected)
+
+
+def test_noise_of_a_round_is_drawn_once_and_paid_once(tmp_path: Path) -> None:
+    """A client that is back without it leaves the round: others can open a sum without its consent."""
+    scenario = study(tmp_path, PRIVATE)
+    whole, expected = run(tmp_path / "whole", scenario)
+    spent = [one["epsilon"] for one in expected["rounds"]]
+    place = [one for one, what in enumerate(whole.events) if what == f"from {CLIENTS - 1} unmask"][1]
+    found, result = run(tmp_path / "server", scenario, kills={place: {None}})
+    assert found.starts == 2 and [one["epsilon"] for one in result["rounds"]] == spent
+    _, result = run(tmp_path / "both", scenario, kills={place: {None, 1}})
+    rounds = result["rounds"]
+    assert [one["clients"] for one in rounds] == [CLIENTS, 0, CLIENTS, CLIENTS]
+    assert rounds[0]["epsilon"] == spent[0] and rounds[1]["epsilon"] > spent[1]  # its sum may have been seen
 
 
 def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
