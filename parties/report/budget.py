@@ -16,14 +16,15 @@ def budget_blocks(account: Account, released: Sequence[Release]) -> list[Block]:
         released: this owner's list of releases.
     """
     known = {one.session for one in account.charges}
-    exact = sum(not one.epsilon for one in released)
+    uncounted = sum(not one.epsilon for one in released)
     lost = sum(one.epsilon > 0 and one.session not in known for one in released)
     blocks: list[Block] = [Line(_limit_text(account.budget)), Line(_spent_text(account))]
     if lost:
         text = f"{plural(lost, 'run')} with [privacy] in releases.jsonl, but not here: an older ledger was put back."
         blocks.append(Line(text, "bold red"))
-    if exact:
-        text = f"releases.jsonl has {plural(exact, 'run')} besides without [privacy]: no epsilon bounds what they told."
+    if uncounted:
+        many = "1 entry" if uncounted == 1 else f"{uncounted} entries"
+        text = f"No budget counts {many} of releases.jsonl: without [privacy], or rounds of federated learning."
         blocks.append(Line(text))
     if account.charges:
         blocks.append(_charges_grid(account.charges))

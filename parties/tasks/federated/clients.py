@@ -197,7 +197,7 @@ class FederatedPart:
         most_mb, most_seconds = scenario.task.most_memory_mb, scenario.task.most_seconds
         began = time.thread_time()
         with measured(most_mb is not None) as peak:
-            done = work_of(scenario, self._number, self.rows, message, self._learner)
+            done = self._done(message)
         layout = scenario.layout(message.phase, message.weights)
         vector: Array
         if isinstance(layout, NoisyLayout):
@@ -220,6 +220,16 @@ class FederatedPart:
             for kind, gained in done.gains.items():
                 self._log.info("its own model (%s) gains %+.4f over that of all on held-out rows", kind, gained)
         return Contribution(agreed.members, agreed.settings, vector)
+
+    def _done(self, message: Message) -> Done:
+        """Its work; with [privacy] zeros where the training diverged, for that it did would tell of its data."""
+        try:
+            return work_of(self._scenario, self._number, self.rows, message, self._learner)
+        except DataError as error:
+            if self._scenario.privacy is None:
+                raise
+            self._log.warning("%s: %s; zeros are in its place", self.name, error.message)
+            return Done({"update": np.zeros(self._scenario.size)})
 
     def _noisy(self, layout: NoisyLayout, values: Array, message: Message) -> Array:
         """The round's vector with noise: the same in all attempts at the round.

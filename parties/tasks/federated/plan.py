@@ -252,6 +252,7 @@ def _privacy_blocks(scenario: FederatedScenario) -> list[Block]:
         "the rounds for which it is drawn (`times a client`: of the one that is drawn most often).",
         f"All clients weigh the same{', and features are standardised by their agreed range' * task.standardise}.",
         f"Told exactly, whatever epsilon is: {'; '.join(facts['outside'])}.",
+        "No ledger (`mpc budget`) counts this study: each client adds up its studies' epsilons itself.",
     ]
     return [
         Line(""),

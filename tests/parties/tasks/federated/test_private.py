@@ -140,6 +140,15 @@ def test_all_attempts_at_a_round_have_one_noise(tmp_path: Path) -> None:
     assert (first.vector == second.vector).all() and (first.vector != other.vector).any()
 
 
+def test_that_a_training_diverged_is_told_to_nobody(tmp_path: Path) -> None:
+    """A server could choose a model from which it diverges on some data alone."""
+    one = private(tmp_path, 'rounds = 4\nmodel = "linear"\ntarget_range = [0, 1]\nlearning_rate = 1000000\nepochs = 50')
+    message = message_of(one, first_state(one))
+    agreed = one.round("train", 1, message.weights)
+    adds = part_of(one, "client_1", RoundJournal(None))._work(message, agreed)
+    assert adds.vector.size == one.mechanisms["train"].length
+
+
 def released(part: FederatedPart, one: FederatedScenario, message: Message) -> None:
     """A client gives its part of a sum over all clients: what its journal is asked, without the sum itself."""
     agreed = one.round(message.phase, message.t, message.weights)
