@@ -33,6 +33,8 @@ from mpc.errors import UsageError
 
 SECURITY = 40
 FAILURE = 20
+FEWEST = 3
+"""Clients of a sum: of two, each would have the other's numbers."""
 _ONE_BY_ONE = 50
 COMPLETE = 64
 """The largest number of clients for which the graph is complete."""
@@ -100,7 +102,7 @@ def choose_bounds(
             is no graph or no threshold at all.
     """
     n, c, d = clients, floor(corrupt * clients), floor(dropout * clients)
-    if n < 3:
+    if n < FEWEST:
         raise UsageError(f"{n} clients are too few to hide in a sum", "secure aggregation needs three at least")
     if neighbours is not None and not (2 <= neighbours < n and (malicious or neighbours % 2 == 0 or n % 2 == 0)):
         raise UsageError(

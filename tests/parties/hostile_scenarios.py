@@ -2,7 +2,7 @@
 
 Each is a change of a scenario for three machines that is otherwise well. What `mpc party` of hospital_a makes of it:
 how it ends and what it says without an approval, what of it consent shows, and how it ends once it was approved. Those
-of secure sums are in `hostile_sums.py`.
+of secure sums are in `hostile_sums.py`, those of federated learning in `hostile_federated.py`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Hostile:
         shows: what consent shows.
         approved: the exit code and what is said when it was approved; None if it cannot be, or waits for its peers.
         me: who is asked.
+        study: whose study is changed, where it is not that of `me` in the test.
     """
 
     what: str
@@ -36,6 +37,7 @@ class Hostile:
     shows: tuple[str, ...] = ()
     approved: tuple[int, str] | None = None
     me: str = "hospital_a"
+    study: str = ""
 
     def text(self, text: str, folder: Path, home: Path) -> str:
         """The scenario with its changes."""

@@ -28,7 +28,7 @@ def test_twenty_clinics_learn_a_model(tmp_path: Path) -> None:
     assert last["auc"]["1"]["auc"] > 0.9
     assert (server["bytes_sent"], server["bytes_received"]) == tuple(found["plan"]["bytes"].values())
     assert "Traffic of the server, given who answered: as planned, to the byte." in ran.out
-    assert "round 2 of 7 (train)" in ran.err
+    assert "round 2 of 7 (train)" in ran.err and "round 7, the last (evaluate)" in ran.err
     report = (tmp_path / "out" / "report.html").read_text()
     assert report.count('class="plot"') >= 3
     assert "What the server could see, and what not" in report

@@ -12,6 +12,7 @@ from protocols.disclosure.suppression import LEAST_MINIMUM
 
 MOST_MINIMUM: Final = 100
 MOST_ROUNDS: Final = 10_000
+MOST_WEIGHTS: Final = 100_000_000
 
 Method = Literal["fedavg", "fedprox", "fedadam", "newton"]
 ModelName = Literal["linear", "logistic", "multinomial", "mlp", "poisson", "own"]
@@ -36,8 +37,8 @@ class FederatedTask(StarTask):
     model: ModelName = Field(
         default="logistic", description='"linear", "logistic", "multinomial", "mlp", "poisson" or "own"'
     )
-    size: Annotated[int, Field(ge=1, le=100_000_000)] | None = Field(
-        default=None, description="a whole number from 1 to 100000000"
+    size: Annotated[int, Field(ge=1, le=MOST_WEIGHTS)] | None = Field(
+        default=None, description=f"a whole number from 1 to {MOST_WEIGHTS}"
     )
     classes: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="a whole number from 1 to 1000"

@@ -10,10 +10,12 @@ from mpc.errors import UsageError
 from parties.scenario.problems import Problem, quote
 from parties.scenario.star import ROUND
 from parties.scenario.star_file import check_star, read_star
+from parties.show.blocks import count_text
 from parties.tasks.federated.costs import check_limits
-from parties.tasks.federated.models import FederatedTask
+from parties.tasks.federated.models import MOST_WEIGHTS, FederatedTask
 from parties.tasks.federated.private import check_private
 from parties.tasks.federated.settings import FederatedScenario
+from protocols.aggregation.bounds import FEWEST
 
 PRIVATE_DEFAULTS: Final[Mapping[str, Any]] = {"weights": "equal", "clip": 0.5}
 """Of [task] with [privacy]: noise is in proportion to `clip`, so that it is nearer to what an update is long."""
@@ -30,6 +32,9 @@ def read_federated(path: Path, raw: Mapping[str, Any]) -> FederatedScenario:
         raw = {**raw, "task": {**PRIVATE_DEFAULTS, **raw["task"]}}
     scenario = read_star(path, raw, FederatedScenario, FederatedTask, _check, _HEAD, private=True)
     try:
+        if scenario.size > MOST_WEIGHTS:
+            message = f"a model of {count_text(scenario.size)} weights, and {count_text(MOST_WEIGHTS)} are the most"
+            raise UsageError(message, "choose fewer or narrower `hidden` layers")
         problems = list(check_limits(scenario))  # which plans each round, and so refuses a choice that cannot be
     except UsageError as error:
         raise UsageError(f"{path}: {error.message}", error.hint) from None
@@ -97,7 +102,7 @@ def _check(scenario: FederatedScenario) -> Iterator[Problem]:
         )
     if task.cohort is not None and task.cohort > scenario.count:
         yield Problem(f"[task] cohort is {task.cohort}, and there are {scenario.count} clients", "lower it")
-    if scenario.min_cohort > scenario.cohort:
+    if scenario.min_cohort > scenario.cohort >= FEWEST:  # of fewer no sum is made, whatever min_cohort is
         yield Problem(
             f"[task] min_cohort is {scenario.min_cohort}, and {scenario.cohort} clients are asked", "lower it"
         )

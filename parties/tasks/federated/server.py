@@ -119,16 +119,17 @@ class _Links:
         self._number += 1
         self._seat.use(self._number)
         self._wasted, self._began = 0, time.perf_counter()
-        one, rounds = self._scenario, self._scenario.star_rounds
-        self._shown = f"round {state.t} of {rounds} ({state.phase})"
+        one, rounds, last = self._scenario, self._scenario.star_rounds, state.phase == "evaluate"
+        self._shown = f"round {state.t}{', the last' if last else f' of {rounds}'} ({state.phase})"
         if self._started is None:
             self._started = self._began
         else:
-            due = one.count + (rounds - state.t) * one.cohort if state.phase != "evaluate" else one.count
+            due = one.count if last else one.count + (rounds - state.t) * one.cohort
             left = (self._began - self._started) / self._asked * due
-            most = "at most " if one.newton or one.task.early_stop is not None else ""
+            most = "at most " if not last and (one.newton or one.task.early_stop is not None) else ""
             self._shown += f", {most}{duration_text(left)} left"
-        self._asked += len(one.members(state.phase, state.t)) if state.phase != "done" else 0
+        assert state.phase != "done"
+        self._asked += len(one.members(state.phase, state.t))
 
     def attempt(
         self,

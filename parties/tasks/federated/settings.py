@@ -15,7 +15,7 @@ from mpc.ring.array import Array
 from parties.scenario.privacy import ClientPrivacySpec
 from parties.scenario.star import StarScenario
 from parties.tasks.federated.models import FederatedTask
-from protocols.aggregation.bounds import Bounds, choose_bounds
+from protocols.aggregation.bounds import FEWEST, Bounds, choose_bounds
 from protocols.aggregation.messages import stages
 from protocols.aggregation.settings import Settings, settings_of
 from protocols.federated.coding import Layout, Part, scale_for
@@ -110,7 +110,7 @@ class FederatedScenario(StarScenario):
 
     def least(self, asked: int) -> int:
         """The fewest clients of so many asked for whose sum anything is opened."""
-        least = self.task.min_cohort or max(3, self.cohort // 2 + 1)
+        least = self.task.min_cohort or max(FEWEST, self.cohort // 2 + 1)
         return least if asked == self.cohort else max(least, asked // 2 + 1)
 
     @property

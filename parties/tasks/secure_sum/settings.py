@@ -12,7 +12,7 @@ from parties.scenario.problems import Problem, quote
 from parties.scenario.star import ROUND, StarScenario
 from parties.scenario.star_file import check_star, read_star
 from parties.tasks.secure_sum.models import SumTask
-from protocols.aggregation.bounds import Bounds, choose_bounds
+from protocols.aggregation.bounds import FEWEST, Bounds, choose_bounds
 from protocols.aggregation.messages import DISCLOSED, HIDDEN, stages
 from protocols.aggregation.quantise import Coding
 from protocols.aggregation.settings import Settings, settings_of
@@ -48,7 +48,7 @@ class SumScenario(StarScenario):
     @property
     def min_cohort(self) -> int:
         """The fewest clients for which anything is opened: the scenario's number, or more than half of all."""
-        return self.task.min_cohort or max(3, self.count // 2 + 1)
+        return self.task.min_cohort or max(FEWEST, self.count // 2 + 1)
 
     @property
     def entries(self) -> tuple[tuple[str, str], ...]:
@@ -191,7 +191,7 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
             'each round needs rows of its own, as in data = "week_{round}.csv": two sums of the same rows, one '
             "client fewer in the second, would show that client's numbers",
         )
-    if scenario.min_cohort > scenario.count:
+    if scenario.min_cohort > scenario.count >= FEWEST:  # of fewer no sum is made, whatever min_cohort is
         message = f"[task] min_cohort is {scenario.min_cohort}, and there are {scenario.count} clients"
         yield Problem(message)
     bits = scenario.coding.bits

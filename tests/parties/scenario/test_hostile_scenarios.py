@@ -20,8 +20,10 @@ from parties.scenario.models import Table
 from parties.session import take_part
 from parties.tasks.registry import load_any
 from parties.trust.consent import consent_digest
+from tests.parties.hostile_federated import FEDERATED
 from tests.parties.hostile_scenarios import ASKED, SCENARIOS, Hostile
 from tests.parties.hostile_sums import SUMS
+from tests.run.federated import write_federated
 from tests.run.sums import write_separate
 from tests.run.test_party import separate
 
@@ -30,12 +32,14 @@ ADDED = "[session]\nconnect_timeout = 0.2\n"
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """By who is asked: a scenario for machines of their own, in a folder with a database, a pipe and links out."""
+    """By who is asked, or by kind: a scenario of machines of their own, beside a database, a pipe and links out."""
     owners = in_a_study(tmp_path_factory.mktemp("home"), separate, "hospital_a")
     sums = in_a_study(tmp_path_factory.mktemp("home"), write_separate, "c1")
-    sums.write_text(sums.read_text().replace("connect_timeout = 40.0", "connect_timeout = 0.2"))
-    (sums.parent / "keys" / "approved.json").unlink()
-    return {"hospital_a": owners, "c1": sums, "server": sums}
+    federated = in_a_study(tmp_path_factory.mktemp("home"), write_federated, "c1")
+    for star, wait in ((sums, 40), (federated, 30)):
+        star.write_text(star.read_text().replace(f"connect_timeout = {wait}.0", "connect_timeout = 0.2"))
+        (star.parent / "keys" / "approved.json").unlink()
+    return {"hospital_a": owners, "c1": sums, "server": sums, "federated": federated}
 
 
 def in_a_study(home: Path, write: Callable[[Path], Path], owner: str) -> Path:
@@ -63,7 +67,7 @@ def present(home: Path) -> set[Path]:
     return {entry for entry in home.rglob("*") if "keys" not in entry.parts}
 
 
-@pytest.mark.parametrize("one", [*SCENARIOS, *SUMS], ids=lambda one: one.what)
+@pytest.mark.parametrize("one", [*SCENARIOS, *SUMS, *FEDERATED], ids=lambda one: one.what)
 def test_it_ends_in_a_sentence_and_reaches_nothing(
     studies: Mapping[str, Path],
     one: Hostile,
@@ -71,7 +75,7 @@ def test_it_ends_in_a_sentence_and_reaches_nothing(
     capfd: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    study, me = studies[one.me], one.me
+    study, me = studies[one.study or one.me], one.me
     folder, home = study.parent, study.parent.parent
     path = folder / "hostile.toml"
     text = study.read_text()
@@ -112,7 +116,7 @@ def test_it_ends_in_a_sentence_and_reaches_nothing(
 
 
 def test_there_are_sixty_of_them_of_each_kind() -> None:
-    every = [*SCENARIOS, *SUMS]
+    every = [*SCENARIOS, *SUMS, *FEDERATED]
     assert len(SCENARIOS) >= 60 and len(SUMS) >= 60
     assert len({one.what for one in every}) == len(every)
 

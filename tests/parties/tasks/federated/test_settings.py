@@ -35,7 +35,8 @@ from tests.parties.tasks.federated.runs import rows, scenario
         ('method = "newton"\npersonal = ["ditto"]', "personal models are judged by held-out rows"),
         ("least_rows = 61", "least_rows is more than most_rows"),
         ('model = "logistic"\nclasses = 3', "a logistic model needs two classes"),
-        ("cohort = 2", "min_cohort is 3, and 2 clients are asked"),
+        ("cohort = 2", "2 clients are too few to hide in a sum"),
+        (f'model = "mlp"\nhidden = [{"4096, " * 100_000}]', " weights, and 100,000,000 are the most"),
         ("precision = 1e-10", "must be a number from 2^-30 to 0.1"),
     ],
 )
