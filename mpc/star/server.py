@@ -284,7 +284,7 @@ class StarServer:
             if i in gather.send:
                 body = gather.send[i]
                 self._again(i, frame(DOWN, body, round=round_, attempt=attempt, label=last), DOWN, header)
-        elif header.round == 0 and last is None and i in stage.waiting:
+        elif header.place == (0, 0, 0) and last is None and i in stage.waiting:
             self._again(i, frame(START, stage.attempt.session, round=round_, attempt=attempt), START, header)
         else:  # it has no part in this attempt, or none any more
             self._tell(i, header)

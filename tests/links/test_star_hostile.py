@@ -83,6 +83,17 @@ def test_a_thousand_questions_are_answered_once_a_connection() -> None:
     assert asked[f"c{M}"] <= 2 * others + 100
 
 
+def test_other_words_for_a_lost_start_do_not_bring_it_again() -> None:
+    """It goes once by each connection; what is no client's question is answered with a few bytes."""
+    scene = Scene()
+    scene.network.fault = lambda i, up, kind, stage: (1000.0,) if (i, up, kind) == (M, False, START) else (0.001,)
+    scene.begin()
+    for k in range(20):
+        scene.at(1.1 * k, scene.network.clients[M]._frame(PING, at=(0, k), label=f"stage {k}" if k else ""))
+    check_exact(one_round(scene.server))
+    assert scene.server.counts.resent == 1
+
+
 def test_repeated_words_cost_and_say_nothing_more() -> None:
     scene = Scene()
     scene.begin()
