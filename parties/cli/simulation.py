@@ -13,7 +13,7 @@ from parties.cli.output import Output
 from parties.report.record import add_comparison, check_out, record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import Scenario
-from parties.scenario.program import TABLE, is_table, read_program
+from parties.scenario.program import TABLE, ProgramFile, is_table, read_program
 from parties.scenario.toml_text import parse_toml
 from parties.tasks.registry import job_of, load_tables, planned
 
@@ -86,11 +86,7 @@ def check_plan(scenario: Scenario) -> None:
 
 
 def _run(scenario: Scenario, folder: Path, text: str, output: Output, lockstep: bool, trace: bool) -> dict[str, Any]:
-    assert scenario.program is not None
-    path = folder / SCENARIO
-    create_private(path, text.encode())
-    create_private(folder / scenario.program.path.name, scenario.program.text.encode())
-    placed = scenario.model_copy(update={"path": path})
+    placed = scenario.model_copy(update={"path": put(scenario.program, folder, text)})
     if lockstep:
         from parties.session.lockstep import run_in_one_thread
 
@@ -98,6 +94,15 @@ def _run(scenario: Scenario, folder: Path, text: str, output: Output, lockstep: 
     from parties.cli.run_locally import run_parties
 
     return run_parties(placed, folder, output, compare=True, trace=trace)
+
+
+def put(program: ProgramFile | None, folder: Path, text: str) -> Path:
+    """Write a scenario and its protocol's file into the run's folder; returns the scenario's path."""
+    assert program is not None
+    path = folder / SCENARIO
+    create_private(path, text.encode())
+    create_private(folder / program.path.name, program.text.encode())
+    return path
 
 
 def scenario_text(asked: Simulation) -> str:
@@ -117,25 +122,25 @@ def scenario_text(asked: Simulation) -> str:
     if not inputs:
         raise UsageError("the owners give nothing", "say what with --input reals:5, or --data a.csv b.csv")
     named = asked.program.rpartition(":")[2] or "protocol"
-    lines = ["schema = 1", f"name = {_quoted(named)}", f"seed = {asked.seed}"]
+    lines = ["schema = 1", f"name = {quoted(named)}", f"seed = {asked.seed}"]
     for number, owner in enumerate(owners):
-        lines += ["", f"[parties.{_quoted(owner)}]", 'role = "owner"']
+        lines += ["", f"[parties.{quoted(owner)}]", 'role = "owner"']
         if asked.files:
-            lines.append(f"data = {_quoted(str(asked.files[number].absolute()))}")
+            lines.append(f"data = {quoted(str(asked.files[number].absolute()))}")
     lines += ["", f"[parties.{HELPER}]", 'role = "helper"', "", "[task]", 'kind = "program"']
-    lines.append(f"inputs = [{', '.join(map(_quoted, inputs))}]")
+    lines.append(f"inputs = [{', '.join(map(quoted, inputs))}]")
     if asked.files:
         lines.append("min_rows = 1")
     if asked.columns:
-        lines.append(f"columns = [{', '.join(map(_quoted, asked.columns))}]")
+        lines.append(f"columns = [{', '.join(map(quoted, asked.columns))}]")
     if asked.network is not None:
-        lines += ["", "[network]", f"preset = {_quoted(asked.network)}"]
+        lines += ["", "[network]", f"preset = {quoted(asked.network)}"]
     if asked.insecure_seed is not None:
         lines += ["", "[testing]", f"insecure_seed = {asked.insecure_seed}"]
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A text as TOML writes it: JSON's escapes are TOML's, too."""
     import json
 

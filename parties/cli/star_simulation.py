@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any, Final
 
 from mpc.errors import UsageError
 from parties.base.logs import open_log
-from parties.base.private_files import create_private
 from parties.cli.output import Output
 from parties.cli.run_sum import check_program, fault_log, run_star, star_record_of
+from parties.cli.simulation import SCENARIO, put, quoted
 from parties.processes.one_thread import star_in_one_thread
 from parties.report.record import check_out
 from parties.report.recorded_run import FinishedRun, run_and_record
@@ -21,7 +20,6 @@ from parties.scenario.star import StarScenario
 from parties.scenario.toml_text import parse_toml
 from parties.tasks.registry import load_tables
 
-SCENARIO: Final = "scenario.toml"
 SERVER: Final = "server"
 
 
@@ -66,11 +64,7 @@ def run_star_simulation(
     log = fault_log(scenario)
 
     def part(folder: Path) -> dict[str, Any]:
-        assert scenario.program is not None
-        path = folder / SCENARIO
-        create_private(path, text.encode())
-        create_private(folder / scenario.program.path.name, scenario.program.text.encode())
-        placed = scenario.model_copy(update={"path": path})
+        placed = scenario.model_copy(update={"path": put(scenario.program, folder, text)})
         if lockstep:
             here = star_in_one_thread(placed, folder, log, open_log(folder, SERVER), trace=trace)
             return star_record_of(placed, here)
@@ -108,18 +102,18 @@ def star_scenario_text(asked: StarSimulation) -> str:
     if clients is None:
         raise UsageError("nothing says how many clients there are", "say --clients 50")
     name = asked.program.rpartition(":")[2] or "protocol"
-    lines = ["schema = 1", f"name = {_quoted(name)}", f"seed = {asked.seed}"]
+    lines = ["schema = 1", f"name = {quoted(name)}", f"seed = {asked.seed}"]
     lines += ["", f"[parties.{SERVER}]", 'role = "server"', "", "[clients]", f"count = {clients}"]
     if file is not None:
-        lines += [f"data = {_quoted(str(file.absolute()))}"]
-        lines += [] if asked.by is None else [f"by = {_quoted(asked.by)}"]
-    lines += ["", "[task]", 'kind = "star_program"', f"inputs = [{', '.join(map(_quoted, inputs))}]"]
+        lines += [f"data = {quoted(str(file.absolute()))}"]
+        lines += [] if asked.by is None else [f"by = {quoted(asked.by)}"]
+    lines += ["", "[task]", 'kind = "star_program"', f"inputs = [{', '.join(map(quoted, inputs))}]"]
     if file is not None:
         lines.append("min_rows = 1")
     if columns:
-        lines.append(f"columns = [{', '.join(map(_quoted, columns))}]")
+        lines.append(f"columns = [{', '.join(map(quoted, columns))}]")
     if asked.network is not None:
-        lines += ["", "[network]", f"preset = {_quoted(asked.network)}"]
+        lines += ["", "[network]", f"preset = {quoted(asked.network)}"]
     if asked.vanish:
         lines += ["", "[faults.clients]", f"vanish = {asked.vanish}"]
     if asked.insecure_seed is not None:
@@ -141,8 +135,3 @@ def _look_into(file: Path, by: str) -> tuple[tuple[str, ...], int]:
         kinds = kinds_of(raw, others, required=False, dates=False, listed="--column")
         numeric = tuple(str(one.name) for one, kind in zip(others, kinds, strict=True) if kind in ("number", "boolean"))
         return numeric, len(np.unique(np.asarray(raw.arrays([whose.text])["v0"]).astype(str)))
-
-
-def _quoted(text: str) -> str:
-    """A text as TOML writes it: JSON's escapes are TOML's, too."""
-    return json.dumps(text)

@@ -73,6 +73,22 @@ def mpc(*words: str | Path, cwd: Path | None = None, timeout: float = LONG, new:
     return Ran(process.returncode, out, err, time.monotonic() - start)
 
 
+def asked(*words: str | Path) -> tuple[str, str]:
+    """What a party is shown that has not approved, and the digest that the refusal names."""
+    shown = mpc(*words)
+    found = re.search(r"--approve ([0-9a-f]{64})$", shown.err, re.MULTILINE)
+    assert shown.code == 2 and found, shown.err
+    return shown.out, found[1]
+
+
+def approve(*words: str | Path) -> str:
+    """Has the party of these words of `mpc party` approve what it is shown; returns what that was."""
+    shown, digest = asked(*words)
+    ran = mpc("approve", *words[1:], "--digest", digest)
+    assert ran.code == 0, ran.err
+    return shown
+
+
 def started(words: Iterable[str | Path], folder: Path, *, new: bool) -> Copied | subprocess.Popen[str]:
     """The command under way, in a session of its own."""
     if not new and sys.platform == "linux":

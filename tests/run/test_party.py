@@ -10,7 +10,7 @@ from typing import Any
 from parties.trace.lanes import read_lanes
 from parties.trust.keys import generate
 from tests.ports import free_ports
-from tests.run.command import Running, approving, mpc, record
+from tests.run.command import Running, approving, asked, mpc, record
 from tests.run.scenarios import write_scenario
 
 PARTIES = ("hospital_a", "hospital_b", "helper")
@@ -35,12 +35,7 @@ def with_keys(text: str, keys: Path, owners: Sequence[str]) -> str:
 
 def approval(scenario: Path, name: str) -> str:
     """The digest that the refusal names."""
-    keys = scenario.parent / "keys"
-    ran = mpc("party", scenario, "--as", name, "--keys", keys)
-    assert ran.code == 2, ran.err
-    found = re.search(r"--approve ([0-9a-f]{64})$", ran.err, re.MULTILINE)
-    assert found, ran.err
-    return found[1]
+    return asked("party", scenario, "--as", name, "--keys", scenario.parent / "keys")[1]
 
 
 def start(scenario: Path, name: str, approve: str | None = None, *words: str) -> Running:

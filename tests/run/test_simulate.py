@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.parties.tasks.program.runs import OWN, line_with
-from tests.run.command import ROOT, Running, mpc, record
+from tests.run.command import ROOT, Running, approve, mpc, record
 from tests.run.test_party import with_keys
 
 PARTIES = ("owner0", "owner1", "helper")
@@ -167,19 +167,9 @@ def party(path: Path, name: str, *more: str | Path) -> tuple[str | Path, ...]:
     return ("party", path, "--as", name, "--keys", path.parent / "keys", "--program", program, *more)
 
 
-def approve(path: Path, name: str) -> str:
-    """Has the party approve what it is shown; returns what that was."""
-    shown = mpc(*party(path, name))
-    found = re.search(r"--approve ([0-9a-f]{64})$", shown.err, re.MULTILINE)
-    assert shown.code == 2 and found, shown.err
-    ran = mpc("approve", *party(path, name)[1:], "--digest", found[1])
-    assert ran.code == 0, ran.err
-    return shown.out
-
-
 def test_parties_on_several_machines(tmp_path: Path) -> None:
     path = study(tmp_path)
-    shown = [approve(path, name) for name in PARTIES]
+    shown = [approve(*party(path, name)) for name in PARTIES]
     assert all("async def similarity(p: Party, x: tuple[Share, ...])" in text for text in shown)
     runs = {name: Running(*party(path, name, "--out", tmp_path / name)) for name in PARTIES}
     for name, run in runs.items():
@@ -195,7 +185,7 @@ def test_parties_on_several_machines(tmp_path: Path) -> None:
     ran = mpc(*party(path, "owner1"))
     assert ran.code == 2 and "it was changed since the approval" in ran.err
     assert "program.sha256" in ran.out
-    approve(path, "owner1")
+    approve(*party(path, "owner1"))
     said = ""
     runs = {name: Running(*party(path, name, "--out", tmp_path / f"{name}_2")) for name in PARTIES}
     for name, run in runs.items():

@@ -18,7 +18,7 @@ from parties.trust.keys import generate
 from tests.parties.tasks.program.clients.runs import OWN
 from tests.parties.tasks.program.runs import line_with
 from tests.ports import free_ports
-from tests.run.command import ROOT, Running, environment, mpc, record
+from tests.run.command import ROOT, Running, approve, environment, mpc, record
 
 OTHERWISE = {"pid", "started", "seconds", "computation", "peak_memory", "client_seconds"}
 """What differs between two runs that are the same."""
@@ -144,19 +144,9 @@ def party(path: Path, name: str, *more: str | Path) -> tuple[str | Path, ...]:
     return ("party", path, "--as", name, "--keys", path.parent / "keys", "--program", program, *more)
 
 
-def approve(path: Path, name: str) -> str:
-    """Has the party approve what it is shown; returns what that was."""
-    shown = mpc(*party(path, name))
-    found = re.search(r"--approve ([0-9a-f]{64})$", shown.err, re.MULTILINE)
-    assert shown.code == 2 and found, shown.err
-    ran = mpc("approve", *party(path, name)[1:], "--digest", found[1])
-    assert ran.code == 0, ran.err
-    return shown.out
-
-
 def test_parties_on_several_machines(tmp_path: Path) -> None:
     path = study(tmp_path)
-    shown = [approve(path, name) for name in MEMBERS]
+    shown = [approve(*party(path, name)) for name in MEMBERS]
     assert all("async def mean_client(me: Client, x: np.ndarray)" in text for text in shown)
     runs = {name: Running(*party(path, name, "--out", tmp_path / name)) for name in MEMBERS}
     for name, run in runs.items():
@@ -170,7 +160,7 @@ def test_parties_on_several_machines(tmp_path: Path) -> None:
     changed = tmp_path / "of_west" / "own.py"
     changed.write_text(changed.read_text() + "# another line\n")
     assert "it was changed since the approval" in mpc(*party(path, "west")).err
-    approve(path, "west")
+    approve(*party(path, "west"))
     runs = {name: Running(*party(path, name, "--out", tmp_path / f"{name}_2")) for name in ("server", "west")}
     ran = runs["west"].end()
     assert ran.code == 5, ran.err
