@@ -167,11 +167,12 @@ class Ledger:
         budget = account.budget
         if budget is None:
             return account
-        before, after = account.spent(budget.delta), account.spent(budget.delta, [charge])
+        after = account.spent(budget.delta, [charge])
         if after > budget.epsilon:
             raise BudgetError(
-                f"{party}'s budget is epsilon = {budget.epsilon:g} at delta = {budget.delta:g}: {before:.3g} was spent "
-                f"by {len(account.charges)} runs, and with this one it would be {after:.3g}",
+                f"{party}'s budget is epsilon = {budget.epsilon:g} at delta = {budget.delta:g}: "
+                f"{account.spent(budget.delta):.3g} was spent by {len(account.charges)} runs, and with this one it "
+                f"would be {after:.3g}",
                 "ask for a smaller epsilon, or for less; `mpc budget` shows what was spent, and changes the budget",
                 party=party,
             )

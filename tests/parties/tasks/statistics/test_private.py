@@ -109,7 +109,22 @@ def test_record_says_what_was_spent_and_tells_no_rows(ran: tuple[Scenario, dict[
     assert sum(item["share"] for item in told["releases"]) == pytest.approx(1)
     assert "rows" not in record and record["statistics"]["rows"] is None
     assert [item["what"] for item in record["revealed"]] == ["noisy counts and sums"]
-    assert f"{2 * ROWS}" not in json.dumps(record["statistics"])
+
+
+def test_no_exact_number_is_in_the_record(ran: tuple[Scenario, dict[str, Any]]) -> None:
+    """Of one owner or of all: rows, and sums and means of clipped values, however they are rounded."""
+    one, record = ran
+    exact = [float(ROWS), 2.0 * ROWS]
+    for table in (*(load_statistics_table(one, owner) for owner in one.owners), pooled(one)):
+        age = np.clip(table.values[:, table.columns.index("age")], 0, 100)
+        exact += map(
+            float, (np.count_nonzero(~np.isnan(age)), np.nansum(age), np.nanmean(age), np.nansum(age / 50 - 1))
+        )
+    text = re.sub(r'"pid": \d+', "", json.dumps(record))
+    told = np.array([float(one) for one in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w.])", text)])
+    assert told.size > 100
+    for number in exact:
+        assert np.abs(told - number).min() > 1e-4 * abs(number), number
 
 
 def test_no_message_depends_on_the_numbers_of_rows(tmp_path: Path) -> None:
