@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,7 @@ def federated_record(scenario: FederatedScenario, results: Mapping[str, Mapping[
 def client_record(scenario: FederatedScenario, me: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """The record of a client on its own machine: its part, and its own models' figures."""
     part = {
-        "rounds_done": result["work"]["rounds"],
+        "rounds_done": result["party"]["rounds"],
         "method": scenario.task.method,
         "model": scenario.task.model,
         "aggregation": scenario.task.aggregation,
@@ -184,67 +184,58 @@ def _record(
     }
 
 
+Told = tuple[str, list[str], int, str]
+"""What, to whom, how many numbers, and why."""
+
+
 def revealed(scenario: FederatedScenario) -> list[dict[str, Any]]:
     """What the server, and the clients, learn of the clients' data, as a record lists it."""
-    task, server = scenario.task, [scenario.server]
-    everybody = [scenario.server, "clients"]
-    least, p = scenario.min_cohort, len(task.features)
-    found: list[dict[str, Any]] = []
+    told = _with_noise(scenario) if scenario.privacy is not None else _exact(scenario)
+    who = ("who took part, and who dropped out when", [scenario.server], scenario.count, "it relays their messages")
+    return [{"what": what, "to": to, "shape": [shape], "why": why} for what, to, shape, why in (*told, who)]
 
-    def tell(what: str, to: list[str], shape: int, why: str) -> None:
-        found.append({"what": what, "to": to, "shape": [shape], "why": why})
 
+def _models(scenario: FederatedScenario) -> Told:
+    return "the model of each round", [scenario.server, "clients"], scenario.size, "it is what is trained"
+
+
+def _over(scenario: FederatedScenario) -> str:
+    return f"over {scenario.min_cohort} clients or more together"
+
+
+def _with_noise(scenario: FederatedScenario) -> Iterator[Told]:
+    """With [privacy]."""
+    assert scenario.privacy is not None
+    server, noisy = [scenario.server], f"with noise: {scenario.privacy.text}; {_over(scenario)}"
+    yield "the noisy sum of the updates in each round", server, scenario.size, f"the model's next step; {noisy}"
+    yield _models(scenario)
+    if scenario.judges:
+        numbers = scenario.mechanisms["evaluate"].size
+        yield "noisy figures of the last model", server, numbers, f"to judge it; {noisy}"
+
+
+def _exact(scenario: FederatedScenario) -> Iterator[Told]:
+    """Without it."""
+    task, server, over, p = scenario.task, [scenario.server], _over(scenario), len(scenario.task.features)
     if scenario.plain:
-        tell(
-            "EVERY CLIENT'S OWN UPDATE AND FIGURES, in every round",
-            server,
-            scenario.size,
-            'aggregation = "plain": for comparison only; an update gives back rows',
-        )
-    over = f"over {least} clients or more together"
-    if scenario.privacy is not None:
-        noisy = f"with noise: {scenario.privacy.text}; {over}"
-        tell("the noisy sum of the updates in each round", server, scenario.size, f"the model's next step; {noisy}")
-        tell("the model of each round", everybody, scenario.size, "it is what is trained")
-        if scenario.judges:
-            tell(
-                "noisy figures of the last model", server, scenario.mechanisms["evaluate"].size, f"to judge it; {noisy}"
-            )
-        tell("who took part, and who dropped out when", server, scenario.count, "it relays their messages")
-        return found
+        why = 'aggregation = "plain": for comparison only; an update gives back rows'
+        yield "EVERY CLIENT'S OWN UPDATE AND FIGURES, in every round", server, scenario.size, why
     if task.standardise:
-        tell(f"mean and deviation of {p} features", everybody, 2 * p, f"to standardise by; {over}")
+        yield f"mean and deviation of {p} features", [*server, "clients"], 2 * p, f"to standardise by; {over}"
     if scenario.newton:
-        tell(
-            "gradient, Fisher matrix, deviance and number of rows at each step's model",
-            server,
-            scenario.size * (scenario.size + 3) // 2 + 2,
-            f"Newton's step; {over}",
-        )
+        what = "gradient, Fisher matrix, deviance and number of rows at each step's model"
+        yield what, server, scenario.size * (scenario.size + 3) // 2 + 2, f"Newton's step; {over}"
     else:
-        tell(
-            "the sum of the updates in each round, and of their weights",
-            server,
-            scenario.size + 1,
-            f"the model's next step; {over}, and of no one of them",
-        )
-    tell("the model of each round", everybody, scenario.size, "it is what is trained")
+        what = "the sum of the updates in each round, and of their weights"
+        yield what, server, scenario.size + 1, f"the model's next step; {over}, and of no one of them"
+    yield _models(scenario)
     if scenario.judges:
         scores = " and, in the last round, histograms of scores by class" if task.auc and scenario.classes > 1 else ""
         right = "numbers of right answers" if scenario.classes > 1 else "squared errors"
         on = "rows of the fit" if scenario.newton else "held-out rows"
-        tell(
-            f"sums of losses and {right}{scores}",
-            server,
-            scenario.layout(scenario.phases[-1], np.zeros(scenario.size)).length,
-            f"to judge models by; on {on}, {over}",
-        )
+        numbers = scenario.layout(scenario.phases[-1], np.zeros(scenario.size)).length
+        yield f"sums of losses and {right}{scores}", server, numbers, f"to judge models by; on {on}, {over}"
     if task.personal:
-        tell(
-            "how many clients gain how much by a model of their own, and which model is best for how many",
-            server,
-            1,
-            f"counts of 1 to {task.min_cell - 1} are left out of the record; the server sees them",
-        )
-    tell("who took part, and who dropped out when", server, scenario.count, "it relays their messages")
-    return found
+        what = "how many clients gain how much by a model of their own, and which model is best for how many"
+        why = f"counts of 1 to {task.min_cell - 1} are left out of the record; the server sees them"
+        yield what, server, 1, why

@@ -44,10 +44,18 @@ def read_federated(path: Path, raw: Mapping[str, Any]) -> FederatedScenario:
 
 
 def _check(scenario: FederatedScenario) -> Iterator[Problem]:
-    task, clients = scenario.task, scenario.clients
     if scenario.privacy is not None:
         yield from check_private(scenario)
     yield from check_star(scenario, scenario.stages, survives=True)
+    yield from _check_columns(scenario)
+    yield from _check_model(scenario)
+    yield from _check_ranges(scenario)
+    yield from _check_rounds(scenario)
+
+
+def _check_columns(scenario: FederatedScenario) -> Iterator[Problem]:
+    """Who has which data."""
+    task, clients = scenario.task, scenario.clients
     if scenario.helper is not None:
         yield Problem(f"[parties.{scenario.helper}] is a helper, which federated learning has none of", "leave it out")
     if len(set(task.features)) < len(task.features):
@@ -58,6 +66,13 @@ def _check(scenario: FederatedScenario) -> Iterator[Problem]:
     sources += [str(clients.data)] if clients is not None else []
     if any(ROUND in source for source in sources):
         yield Problem("a `data` has {round} in it, and all rounds are of the same rows", "name one file")
+    if task.least_rows > task.most_rows:
+        yield Problem("[task] least_rows is more than most_rows", "lower it")
+
+
+def _check_model(scenario: FederatedScenario) -> Iterator[Problem]:
+    """The model, and the method that fits it."""
+    task = scenario.task
     if (task.model == "mlp") != bool(task.hidden):
         yield Problem('[task] hidden is for model = "mlp" alone, which needs it', "such as hidden = [16]")
     if task.model == "poisson" and not scenario.newton:
@@ -72,8 +87,11 @@ def _check(scenario: FederatedScenario) -> Iterator[Problem]:
         yield Problem(f'[task] method = "newton" is not for model = "{task.model}"', "choose fedavg")
     if scenario.newton and task.cohort not in (None, scenario.count):
         yield Problem('[task] method = "newton" asks all clients in every round', "leave out cohort")
-    if task.least_rows > task.most_rows:
-        yield Problem("[task] least_rows is more than most_rows", "lower it")
+
+
+def _check_ranges(scenario: FederatedScenario) -> Iterator[Problem]:
+    """The ranges of features and target."""
+    task = scenario.task
     if (task.standardise or scenario.newton) and task.range is None:
         what = 'method = "newton"' if scenario.newton else "standardise"
         yield Problem(f"[task] {what} needs the features' range", "add range = [0, 100], or a table of them")
@@ -93,6 +111,11 @@ def _check(scenario: FederatedScenario) -> Iterator[Problem]:
         pairs = [task.range] if task.range is not None else []
     if any(not low < high for low, high in pairs):
         yield Problem("[task] range is empty", "give the smallest value first, then the largest")
+
+
+def _check_rounds(scenario: FederatedScenario) -> Iterator[Problem]:
+    """What is judged by held-out rows, and how many clients are asked."""
+    task = scenario.task
     if task.early_stop is not None and not task.validation_fraction:
         yield Problem("[task] early_stop goes by held-out rows, and there are none", "add validation_fraction")
     if task.personal and (scenario.newton or not task.validation_fraction):

@@ -37,8 +37,7 @@ def status(record: Mapping[str, Any]) -> Line:
     """How a run that succeeded ended, in one sentence."""
     part, name = table(record.get("federated")), str(table(record.get("scenario")).get("name") or "the run")
     if "rounds_done" in part:
-        done = count_text(part.get("rounds_done"))
-        return Line(f"{name}: done, this client's part: its work was in {done} rounds' sums.", "bold")
+        return Line(f"{name}: done. This client took part in {plural(part.get('rounds_done', 0), 'round')}.", "bold")
     seconds = table(server_of(record).get("seconds"))
     rounds = len([one for one in rounds_of(part) if one.get("phase") in ("train", "newton")])
     early = ", stopped early" if part.get("stopped_early") else ""
