@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ from parties.sweep.settings import Setting, value_text
 from parties.sweep.study import Study
 from parties.sweep.summary import Interval, Row, figure_names, is_constant, rows_of
 from parties.sweep.tables import INSECURE, INTERVAL_NOTE, ending_text, failures_grid, figure_text, result_blocks
+from parties.sweep.tradeoff import tradeoff_blocks
+from parties.tasks.beside import ALONE, WITHOUT_NOISE, beside, figure_beside
 
 MOST_LINES: Final = 6
 """The most series in a plot; if another setting has more values, their runs form one series."""
@@ -50,6 +53,7 @@ def page_html(study: Study, outcomes: Sequence[Outcome]) -> str:
     sections = [
         "<header>\n" + "\n".join(part for part in head if part) + "\n</header>",
         *_plots(study.settings, outcomes, rows),
+        blocks_section("What noise costs", noise) if (noise := tradeoff_blocks(study.settings, runs)) else "",
         blocks_section("The numbers", result_blocks(study.settings, rows)),
         blocks_section("What failed", [failed]) if failed else "",
         blocks_section("Every run", [_every_run(study.settings, outcomes, rows)]),
@@ -63,7 +67,13 @@ def page_html(study: Study, outcomes: Sequence[Outcome]) -> str:
 def _plots(settings: Sequence[Setting], outcomes: Sequence[Outcome], rows: Sequence[Row]) -> list[str]:
     """For each setting with more than one value, a plot of each figure that differs between runs."""
     varied = [one for one in settings if len(one.values) > 1]
-    figures = [name for name in figure_names(rows) if not is_constant(rows, name)]
+    names = figure_names(rows)
+    figures = [
+        name
+        for name in names
+        if figure_beside(name)[1] is None
+        and not all(is_constant(rows, one) for one in (name, *_companions(names, name)))
+    ]
     sections = []
     for setting in varied if figures else ():
         others = [one for one in varied if one is not setting]
@@ -74,12 +84,33 @@ def _plots(settings: Sequence[Setting], outcomes: Sequence[Outcome], rows: Seque
         note += f" Runs with all values of {join_words(pooled)} are taken together." if pooled else ""
         ticks = [value_text(value) for value in setting.values]
         plots = [
-            interval_plot(setting.key, name, ticks, _series(setting, split, outcomes, name), partial(figure_text, name))
+            interval_plot(setting.key, name, ticks, series, partial(figure_text, name))
             for name in figures
+            if (series := _all_series(setting, split, outcomes, name, _companions(names, name)))
         ]
         body = "".join(f"<figure>{plot}</figure>" for plot in plots)
         sections.append(section(f"By {setting.key}", paragraph(note, "note"), f'<div class="plots">{body}</div>'))
     return sections
+
+
+def _companions(names: Sequence[str], figure: str) -> list[str]:
+    """The same figure of others: without noise, and alone."""
+    return [name for name in (beside(figure, which) for which in (WITHOUT_NOISE, ALONE)) if name in names]
+
+
+def _all_series(
+    setting: Setting, split: Setting | None, outcomes: Sequence[Outcome], name: str, companions: Sequence[str]
+) -> list[Series]:
+    """A figure's series, and one of each companion, over all values of `split`."""
+    own = _series(setting, split, outcomes, name)
+    if companions and split is None:
+        own = [replace(one, label="with noise") for one in own]
+    others = [
+        replace(one, label=str(figure_beside(companion)[1]))
+        for companion in companions
+        for one in _series(setting, None, outcomes, companion)
+    ]
+    return [one for one in (*own, *others) if one.points]
 
 
 def _series(setting: Setting, split: Setting | None, outcomes: Sequence[Outcome], name: str) -> list[Series]:

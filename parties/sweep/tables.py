@@ -21,6 +21,7 @@ from parties.sweep.folder import CELLS, PAGE, TABLE, Outcome
 from parties.sweep.settings import Setting, value_text
 from parties.sweep.study import Study
 from parties.sweep.summary import BYTES, TIMES, Row, figure_names, is_constant, rows_of
+from parties.sweep.tradeoff import tradeoff_blocks
 
 INSECURE: Final = (
     "WARNING: THESE RUNS PROTECTED NOTHING. The scenario's [testing] insecure_seed made their secret randomness known "
@@ -35,10 +36,12 @@ INTERVAL_NOTE: Final = "Intervals are from the smallest to the largest of the ru
 
 def sweep_blocks(study: Study, outcomes: Sequence[Outcome], folder: Path, width: int) -> list[Block]:
     """The output at the end of a sweep, in order; no table is wider than `width` characters."""
-    rows = rows_of([(one.cell.values, one.figures) for one in outcomes])
+    runs = [(one.cell.values, one.figures) for one in outcomes]
+    rows = rows_of(runs)
     blocks: list[Block] = [Line(ending_text(study.name, outcomes), "bold")]
     blocks += [Line(INSECURE, "bold red")] if study.insecure else []
     blocks += result_blocks(study.settings, rows, width)
+    blocks += tradeoff_blocks(study.settings, runs)
     if failed := failures_grid(outcomes):
         blocks.append(failed)
     places = (("Table", TABLE), ("Page", PAGE), ("Records", CELLS))

@@ -23,6 +23,7 @@ from parties.show.blocks import (
     to_fixed,
 )
 from parties.tasks.base import Show
+from parties.tasks.beside import figures_beside, own_figures
 from parties.tasks.coefficients import inference_blocks
 from parties.tasks.data_summary import data_blocks
 from parties.tasks.logistic.plan_solver import optimum_text, solver_text
@@ -233,10 +234,11 @@ def training_figures(record: Mapping[str, Any]) -> dict[str, Any]:
     """How good the joint model is, on held-out rows where there are any, and how far it is from one in the clear."""
     sets = table(record.get("metrics"))
     which = "test" if table(sets.get("test")) else "train"
-    metrics = table(sets.get(which))
+    metrics = own_figures(record, which) or table(sets.get(which))
     named = {"accuracy": "accuracy", "AUC": "auc", "log-loss": "log_loss", "Brier": "brier"}
     return {
         **{f"{name} ({which})": metrics.get(key) for name, key in named.items()},
+        **figures_beside(record, which, {f"{name} ({which})": key for name, key in named.items()}),
         "steps": table(record.get("training")).get("steps"),
         "weight error": table(table(record.get("comparison")).get("pooled")).get("max_abs_weight_difference"),
     }
