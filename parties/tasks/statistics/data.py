@@ -19,6 +19,7 @@ from parties.data.read import RawTable, open_source
 from parties.data.table import FEWEST_ROWS
 from parties.data.target import read_event
 from parties.scenario.file import Scenario
+from parties.tasks.private import fewest_rows
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
 
 Values = NDArray[np.float64]
@@ -37,9 +38,7 @@ def load_statistics_table(scenario: Scenario, owner: str) -> PlainTable:
     form = TextForm(spec.encoding, spec.decimal, spec.thousands)
     with open_source(scenario.data_source(owner), owner, scenario.directory, form) as raw:
         table = _read(raw, task, owner)
-        # With [privacy] nobody is told the number of rows, so that each owner itself sees whether they are enough.
-        fewest = FEWEST_ROWS if scenario.privacy is None else max(FEWEST_ROWS, task.min_rows)
-        check_rows(raw.where, owner, spec.rows, table.rows, fewest)
+        check_rows(raw.where, owner, spec.rows, table.rows, fewest_rows(scenario, FEWEST_ROWS))
         _check_grids(raw.where, table, task)
     return table
 

@@ -1,4 +1,4 @@
-"""From what a run of private statistics opened to the `statistics` and the `privacy` of `result.json`."""
+"""From what a run of private statistics opened to the `statistics` of `result.json`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parties.tasks.statistics.private_plan import privacy_facts_of
 from protocols.statistics.noisy_estimates import Estimate, Sums, count_of, mean_of, root_of, sum_of, variance_of
 from protocols.statistics.private import PrivateSettings, parts_of
 
 Parts = Mapping[tuple[Any, str], NDArray[np.float64]]
-
-
-def privacy_facts(settings: PrivateSettings) -> dict[str, Any]:
-    """The guarantee and what was released under it, for the record."""
-    return privacy_facts_of(settings, settings.statistics.rows[0])
 
 
 def private_statistics_facts(opened: NDArray[np.float64], settings: PrivateSettings) -> dict[str, Any]:

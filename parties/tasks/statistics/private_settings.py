@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from parties.scenario.problems import Problem, Reading, quote
+from parties.scenario.problems import Problem, Reading
+from parties.tasks.private import check_clips
 
 if TYPE_CHECKING:
-    from mpc.randomness.streams import Stream
-    from parties.scenario.file import Scenario
     from parties.scenario.privacy import PrivacySpec
     from parties.tasks.statistics.settings import StatisticsTask
     from protocols.statistics.private import PrivateSettings
@@ -41,15 +40,7 @@ def _check_cells(task: StatisticsTask) -> Iterator[Problem]:
 
 def _check_clips(task: StatisticsTask, privacy: PrivacySpec) -> Iterator[Problem]:
     summed = task.columns if set(_OF_SUMS) & set(task.statistics) else ()
-    lacking = [column for column in summed if column not in privacy.clip]
-    if lacking:
-        hint = f"add [privacy.clip] and below it {lacking[0]} = [0, 120]: values beyond are counted as the nearer end"
-        yield Problem(f"[privacy.clip] does not list {quote(lacking)}, whose values are summed up", hint)
-    if unused := [column for column in privacy.clip if column not in summed]:
-        yield Problem(f"[privacy.clip] lists {quote(unused)}, whose values are not summed up", "remove it there")
-    for column, (low, high) in privacy.clip.items():
-        if low >= high:
-            yield Problem(f"[privacy.clip] {column}: the first number is not below the second", "give the least first")
+    yield from check_clips(privacy, summed, "whose values are summed up")
 
 
 def with_noise(settings: StatisticsSettings, privacy: PrivacySpec) -> PrivateSettings:
@@ -62,12 +53,3 @@ def with_noise(settings: StatisticsSettings, privacy: PrivacySpec) -> PrivateSet
 
     clips = [(column, Clip(low, high)) for column, (low, high) in sorted(privacy.clip.items())]
     return private_settings(settings, clips, privacy.epsilon, privacy.delta)
-
-
-def own_stream(scenario: Scenario, owner: str, session: bytes) -> Stream:
-    """An owner's randomness of its own, for its noise in this session: from the operating system, or a test seed."""
-    from mpc.randomness.streams import Stream, derive, insecure_entropy, os_entropy
-
-    seed = scenario.testing.insecure_seed if scenario.testing else None
-    entropy = os_entropy if seed is None else insecure_entropy(seed, owner)
-    return Stream(derive(entropy("noise"), "an owner's noise", session))

@@ -1,24 +1,15 @@
-"""Statistics with [privacy] in the summary and the report: what was spent, and each estimate with its interval."""
+"""Statistics with [privacy] in the summary and the report: each estimate with its interval."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, plural, table, to_digits
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits
+from parties.tasks.private import outside_line
 
 _WHOLE: Final = frozenset({"count", "missing"})
 _KEYS: Final = ("count", "missing", "sum", "mean", "variance", "sd")
-
-
-def spent_text(privacy: Mapping[str, Any]) -> str:
-    """What a run spent, in a sentence."""
-    noise, releases = table(privacy.get("noise")), entries(privacy.get("releases"))
-    spent = f"epsilon = {_plain(privacy.get('epsilon'))} and delta = {_plain(privacy.get('delta'))} were spent"
-    return (
-        f"Differentially private: {spent}, for each {privacy.get('unit')}, on {plural(len(releases), 'release')}. "
-        f"Each number has noise of standard deviation {to_digits(noise.get('deviation'))} patients."
-    )
 
 
 def columns_grid(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
@@ -53,12 +44,7 @@ def notes(privacy: Mapping[str, Any]) -> list[Block]:
             "are for the noise alone: they hold what the owners' rows give, with values beyond [privacy.clip] cut off."
         )
         blocks.append(Line(text))
-    outside = "; ".join(map(str, entries(privacy.get("outside"))))
-    return [*blocks, Line(f"Not covered by epsilon: {outside}.")]
-
-
-def _plain(value: Any) -> str:
-    return f"{value:g}" if is_number(value) else MISSING
+    return [*blocks, outside_line(privacy)]
 
 
 def _estimate(key: str, value: Any) -> str:

@@ -13,11 +13,19 @@ from parties.show.blocks import count_text, plural
 from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, outcome_for_all
 from parties.tasks.extent import Extent
 from parties.tasks.plain import stated_extent, stated_rows
+from parties.tasks.private import (
+    SMALL_COUNTS,
+    own_stream,
+    privacy_notice,
+    private_counts,
+    private_extent,
+    private_rows,
+)
 from parties.tasks.regression import NOT_STATED
 from parties.tasks.statistics.data import load_statistics_table
-from parties.tasks.statistics.private_plan import privacy_notice, private_plan_text
-from parties.tasks.statistics.private_record import privacy_facts, private_statistics_facts
-from parties.tasks.statistics.private_settings import own_stream, with_noise
+from parties.tasks.statistics.private_plan import privacy_facts_of, private_plan_text
+from parties.tasks.statistics.private_record import private_statistics_facts
+from parties.tasks.statistics.private_settings import with_noise
 from parties.tasks.statistics.record import statistics_facts
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
 from parties.trust.budget import Charge
@@ -65,19 +73,18 @@ def _width(scenario: Scenario) -> int:
 
 def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
     """What the others are told of so many rows: with [privacy], the fewest that an owner may have."""
-    return (rows if scenario.privacy is None else scenario.task_as(StatisticsTask).min_rows), 0
+    return (rows, 0) if scenario.privacy is None else private_counts(scenario)
 
 
 def _shapes(scenario: Scenario) -> tuple[Rows, int]:
     if scenario.privacy is not None:
-        return dict.fromkeys(scenario.owners, _counts(scenario, 0)), _width(scenario)
+        return private_rows(scenario), _width(scenario)
     return stated_rows(scenario, load_statistics_table), _width(scenario)
 
 
 def _extent(scenario: Scenario, table: PlainTable | None) -> Extent:
     if scenario.privacy is not None:
-        told, _ = _counts(scenario, 0)
-        return Extent(_width(scenario), True, dict.fromkeys(scenario.owners, told), split=False)
+        return private_extent(scenario, _width(scenario))
     return stated_extent(scenario, table, _width(scenario))
 
 
@@ -119,7 +126,9 @@ def _record(scenario: Scenario, agreement: Agreement, opened: Any) -> dict[str, 
         return {"statistics": None, "privacy": None}
     settings = agreement.settings or _settings(scenario, agreement.rows, len(agreement.columns))
     if isinstance(settings, PrivateSettings):
-        return {"statistics": private_statistics_facts(opened, settings), "privacy": privacy_facts(settings)}
+        assert scenario.privacy is not None
+        found = private_statistics_facts(opened, settings)
+        return {"statistics": found, "privacy": privacy_facts_of(settings, scenario.privacy)}
     return {"statistics": statistics_facts(opened, settings), "privacy": None}
 
 
@@ -163,7 +172,7 @@ def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
     task = scenario.task_as(StatisticsTask)
     if scenario.privacy is not None:
-        return ["[privacy] tells small counts, with noise, which a largest_epsilon in the policy allows"]
+        return [SMALL_COUNTS]
     if task.min_cell < least:
         return [f"min_cell = {task.min_cell}" + ("" if task.min_cell else " tells every cell")]
     return ['missing_cells = "told"'] if task.missing_cells == "told" else []
@@ -173,7 +182,7 @@ def _charge(scenario: Scenario) -> Charge | None:
     privacy = scenario.privacy
     if privacy is None:
         return None
-    settings = _settings(scenario, dict.fromkeys(scenario.owners, _counts(scenario, 0)), _width(scenario))
+    settings = _settings(scenario, private_rows(scenario), _width(scenario))
     assert isinstance(settings, PrivateSettings)
     return Charge(privacy.epsilon, privacy.delta, settings.mechanism)
 

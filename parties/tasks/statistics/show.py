@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits
 from parties.tasks.base import Show
-from parties.tasks.statistics.private_show import columns_grid, notes, spent_text
+from parties.tasks.private import spent_text
+from parties.tasks.statistics.private_show import columns_grid, notes
 
 _MOST_TIMES: Final = 12
 """The most points of a survival curve that are shown; the record has all."""
@@ -27,7 +28,7 @@ def statistics_blocks(record: Mapping[str, Any]) -> list[Block]:
     if not found:
         return []
     privacy = table(record.get("privacy"))
-    blocks: list[Block] = [Line(""), Line(spent_text(privacy))] if privacy else []
+    blocks: list[Block] = [Line(""), Line(spent_text(privacy, "patients"))] if privacy else []
     by = table(found.get("by"))
     if by:
         blocks.append(_groups_grid(by))

@@ -18,9 +18,9 @@ from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid, Line
+from parties.tasks.private import own_stream
 from parties.tasks.registry import load_scenario, planned
 from parties.tasks.statistics.data import load_statistics_table
-from parties.tasks.statistics.private_settings import own_stream
 from parties.tasks.statistics.run import STATISTICS
 from protocols.statistics.private import PrivateSettings
 from tests.parties.asked import asked_and_read
