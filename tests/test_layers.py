@@ -65,7 +65,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("session",),
         ("processes",),
         ("report", "trace"),
-        ("doctor", "new", "sweep", "audit"),
+        ("doctor", "new", "sweep"),
         ("cli",),
     ),
 }

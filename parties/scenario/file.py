@@ -256,7 +256,7 @@ class Scenario(BaseModel):
         network = self.network.agreement() if self.network is not None else None
         # The owners' order matters, and a JSON object has none.
         named = {} if self.program is None else {"program": self.program.facts}
-        named |= {} if self.privacy is None else {"privacy": self.privacy.model_dump(mode="json")}
+        named |= {} if self.privacy is None else {"privacy": self.privacy.model_dump(mode="json", exclude_none=True)}
         named |= {} if self.faults is None else {"faults": self.faults.model_dump(mode="json")}
         return {"schema": SCHEMA, "party_order": list(self.parties), **values, "network": network, **named}
 

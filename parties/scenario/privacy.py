@@ -1,4 +1,7 @@
-"""[privacy]: how little a run's results may say about any one patient."""
+"""[privacy]: how little a run's results may say about any one patient.
+
+Whom the settings of a mechanism (`MECHANISMS`) are for, the kinds of task say (`TaskReader.mechanisms`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from parties.scenario.models import Number, Table, Text
 
 MOST_EPSILON: Final = 20.0
 LEAST_EPSILON: Final = 0.01
+MECHANISMS: Final = ("method", "norm", "rate")
+"""The settings of [privacy] that only some kinds of task have."""
 
 
 class _Guarantee(Table):
@@ -32,6 +37,13 @@ class PrivacySpec(_Guarantee):
     """Differential privacy of all that a run discloses: neighbours differ by a patient who is added or removed."""
 
     unit: Literal["patient"] = Field(default="patient", description='"patient"')
+    method: Literal["gradients", "output", "objective"] | None = Field(
+        default=None, description='"gradients", "output" or "objective"'
+    )
+    norm: Annotated[float, Field(ge=2.0**-6, le=2.0**6)] | None = Field(
+        default=None, description="a number from 2^-6 to 2^6"
+    )
+    rate: Annotated[float, Field(ge=1e-4, le=1.0)] | None = Field(default=None, description="a number from 0.0001 to 1")
     clip: Annotated[dict[Text, Annotated[tuple[Number, Number], Field(strict=False)]], Field(strict=False)] = Field(
         default_factory=dict, description="a table of columns, each with a list of two numbers from -2^40 to 2^40"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parties.scenario.models import PartySpec, Task
-from parties.scenario.privacy import PrivacySpec
+from parties.scenario.privacy import MECHANISMS, PrivacySpec
 from parties.scenario.problems import Problem, Reading, nearest, read_table, show_value
 
 Parties = Mapping[str, PartySpec]
@@ -34,6 +34,7 @@ class TaskReader:
         shares: whether each owner keeps, or has, a share of a model that nobody sees.
         noisy: checks settings against [privacy], and returns the task with those that follow; None: this kind has
             no differential privacy.
+        mechanisms: those of [privacy]'s `MECHANISMS` that this kind has.
     """
 
     model: type[Task]
@@ -41,6 +42,7 @@ class TaskReader:
     prepare: Callable[[dict[str, Any]], Reading[dict[str, Any]]] = _keep_table
     shares: Callable[[Any], bool] = _no_shares
     noisy: Callable[[Any, PrivacySpec], Reading[Task]] | None = None
+    mechanisms: tuple[str, ...] = ()
 
 
 Readers = Mapping[str, TaskReader]
@@ -93,6 +95,10 @@ def make_private(
         if party.rows is not None:
             message = f"[parties.{name}] rows tells an exact number of patients, which [privacy] keeps back"
             yield Problem(message, f"remove 'rows' there: {name} then shows only that it has min_rows of them")
+    for key in MECHANISMS:
+        if key in privacy.model_fields_set and key not in reader.mechanisms:
+            kinds = " or ".join(f'"{name}"' for name, one in readers.items() if key in one.mechanisms)
+            yield Problem(f'[privacy] {key} is for kind = {kinds}, and this is "{task.kind}"', f"remove {key}")
     return (yield from reader.noisy(task, privacy))
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from parties.scenario.file import Scenario
     from parties.scenario.star import StarScenario
     from parties.show.blocks import Block, Line
-    from parties.tasks.audited import Audit
     from parties.tasks.extent import Extent
     from parties.tasks.star import Star
     from parties.trust.budget import Charge
@@ -300,11 +299,11 @@ class Kind:
         older: whether a record of an earlier version, which has no `kind`, is of this one; None: none is.
         reader: how its [task] is read, of a kind for owners and a helper.
         job: how its run is done, likewise.
+        noisy: how the run of a scenario with [privacy] is done, where that is another job.
         read: how a scenario file is read, of a kind for a server and clients.
         star: how its run is done, likewise.
         propose: of a model, the settings of its own that `mpc new` writes; None: it does not propose this kind.
         merge: the owners' parts of a record, made into one; None: they must be the same.
-        audit: what it gives `mpc audit`; None: no attack on it is known here.
     """
 
     name: str
@@ -316,8 +315,8 @@ class Kind:
     older: Callable[[Mapping[str, Any]], bool] | None = None
     reader: TaskReader | None = None
     job: Callable[[], Job[Any, Any, Any]] | None = None
+    noisy: Callable[[Scenario], Job[Any, Any, Any]] | None = None
     read: Callable[[Path, Mapping[str, Any]], StarScenario] | None = None
     star: Callable[[], Star] | None = None
     propose: Callable[[Shape], list[Commented]] | None = None
     merge: Callable[[Mapping[str, Mapping[str, Any]]], dict[str, Any]] | None = None
-    audit: Callable[[], Audit] | None = None

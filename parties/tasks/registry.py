@@ -86,10 +86,12 @@ def star_of(scenario: StarScenario) -> Star:
 
 def job_of(scenario: Scenario) -> AnyJob:
     """How the scenario's kind of task is done."""
-    job = kind_of(scenario).job
-    if job is None:
+    kind = kind_of(scenario)
+    if scenario.privacy is not None and kind.noisy is not None:
+        return kind.noisy(scenario)
+    if kind.job is None:
         raise InternalError(f'kind = "{scenario.task.kind}" is for no owners', "please report this as a bug")
-    return job()
+    return kind.job()
 
 
 def kind_of_record(record: Mapping[str, Any]) -> Kind:

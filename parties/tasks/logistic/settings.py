@@ -13,6 +13,7 @@ from parties.scenario.models import A_COUNT, LARGEST_SEED, Count, ModelTask, Par
 from parties.scenario.partition import VERTICAL, check_split
 from parties.scenario.problems import Problem, Reading, show_value
 from parties.scenario.task import TaskReader
+from parties.tasks.logistic.private_settings import make_logistic_private
 
 
 def _as_text(value: Any) -> Any:
@@ -142,4 +143,11 @@ def _take_out_unknown_reveal(table: dict[str, Any]) -> Iterator[Problem]:
             table.pop("reveal", None)
 
 
-READER = TaskReader(LogisticTask, settle_training, prepare_training, lambda task: task.keeps_shares)
+READER = TaskReader(
+    LogisticTask,
+    settle_training,
+    prepare_training,
+    lambda task: task.keeps_shares,
+    make_logistic_private,
+    ("method", "norm", "rate"),
+)

@@ -1,0 +1,129 @@
+"""kind = "logistic_regression" with [privacy]: which settings go with it, and by which method it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import sqrt
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from parties.scenario.problems import Problem, Reading, quote
+from parties.scenario.terms import columns_of, parts_of
+from parties.tasks.private import check_clips
+
+if TYPE_CHECKING:
+    from parties.scenario.file import Scenario
+    from parties.scenario.privacy import PrivacySpec
+    from parties.tasks.logistic.settings import LogisticTask
+
+Method = Literal["gradients", "output", "objective"]
+
+METHODS: Final[Mapping[str, tuple[Method, ...]]] = {"horizontal": (), "vertical": ()}
+"""The methods for owners with rows of their own, and for owners with columns of the same rows; the default first."""
+
+_WITH: Final = "does not go with [privacy]"
+_EXACT: Final[Mapping[str, tuple[Any, str]]] = {
+    "standardise": (True, "leave it out: features are scaled by the agreed ranges of [privacy.clip]"),
+    "compare_ranges": (False, "remove it: each bit would tell something exact of an owner's rows"),
+    "tolerance": (None, "set `iterations`: each stop test would tell an exact bit"),
+    "min_cell": (None, "leave it out: noise protects small cells, and a test of them would tell exact bits"),
+    "min_rows_per_feature": (None, "leave it out: noise protects rows, however many features there are"),
+}
+"""Settings that would tell something exact: the one value that does not, and what to do."""
+_NOT_NOISY: Final[Mapping[str, str]] = {
+    "missing": "counts of missing values would be exact",
+    "inference": "standard errors would say nothing of the noise",
+    "calibration": "its cells would be exact",
+}
+_NO_PART: Final = ("solver", "epochs", "batch_size", "sigmoid_range")
+"""Settings of trainings on shares, which noisy gradients have no use for."""
+
+ITERATIONS: Final = 30
+"""The default number of noisy sums of gradients."""
+
+
+def method_of(task: LogisticTask, privacy: PrivacySpec) -> Method:
+    """The method: the scenario's, or the default of how the data are split."""
+    return privacy.method or ("gradients" if task.partition == "horizontal" else "output")
+
+
+def default_norm(features: int) -> float:
+    """The L2 norm to which a row is clipped, where the scenario names none: its columns are in [-1, 1], and a 1."""
+    return sqrt(1 + features) / 2
+
+
+def private_method(scenario: Scenario) -> Method:
+    """The method of a scenario that has [privacy]."""
+    from parties.tasks.logistic.settings import LogisticTask
+
+    assert scenario.privacy is not None
+    return method_of(scenario.task_as(LogisticTask), scenario.privacy)
+
+
+def make_logistic_private(task: LogisticTask, privacy: PrivacySpec) -> Reading[LogisticTask]:
+    """The task under [privacy], before its own settings are checked against each other."""
+    method = method_of(task, privacy)
+    if method not in METHODS[task.partition]:
+        rows = "rows of their own" if task.partition == "horizontal" else "columns of the same rows"
+        known = " or ".join(f'method = "{one}"' for one in METHODS[task.partition])
+        hint = f"set {known}" if known else "remove [privacy]"
+        yield Problem(f'[privacy] method = "{method}" is not available for owners with {rows}', hint)
+    yield from _check_exact(task)
+    yield from _check_reveal(task)
+    if method == "gradients":
+        task = yield from _with_gradients(task)
+    elif privacy.rate is not None:
+        yield Problem('[privacy] rate is for method = "gradients"', "remove rate")
+    return (yield from _with_ranges(task, privacy))
+
+
+def _check_exact(task: LogisticTask) -> Iterator[Problem]:
+    for key, (harmless, hint) in _EXACT.items():
+        if key in task.model_fields_set and dict(task)[key] != harmless:
+            yield Problem(f"[task] {key} {_WITH}", hint)
+    if task.missing == "mean":
+        hint = 'set missing = "drop", which looks at each row by itself: a mean depends on all of them'
+        yield Problem(f'[task] missing = "mean" {_WITH}', hint)
+    if task.class_weights == "balanced":
+        hint = "give the two weights as numbers: balanced ones tell how many rows are of a class"
+        yield Problem(f'[task] class_weights = "balanced" {_WITH}', hint)
+
+
+def _check_reveal(task: LogisticTask) -> Iterator[Problem]:
+    for what in task.reveal:
+        if what in _NOT_NOISY:
+            yield Problem(f'[task] reveal = ["{what}"] {_WITH}: {_NOT_NOISY[what]}', f'take "{what}" out of reveal')
+    if "model" not in task.reveal and not set(task.reveal) & set(_NOT_NOISY):
+        hint = 'add "model" to reveal, or remove [privacy]: a model that nobody sees tells nothing'
+        yield Problem(f'[task] reveal without "model" {_WITH}', hint)
+    if "metrics" in task.reveal and not task.test_fraction:
+        hint = 'set test_fraction = 0.2, or take "metrics" out of reveal: they are of held-out rows alone'
+        yield Problem(f"[task] test_fraction = 0 {_WITH} and metrics", hint)
+
+
+def _with_gradients(task: LogisticTask) -> Reading[LogisticTask]:
+    if given := [key for key in _NO_PART if key in task.model_fields_set]:
+        message = f"[task] {quote(given)} {'has' if len(given) == 1 else 'have'} no part in noisy gradients"
+        hint = "remove what is named; `iterations` says how many sums there are, and [privacy] rate how many rows each"
+        yield Problem(message, hint)
+    left_out = task.model_fields_set - set(_NO_PART)
+    kept = task.model_construct(left_out, **{key: value for key, value in task if key in left_out})
+    return kept.model_copy(update={"solver": "nesterov", "iterations": task.iterations or ITERATIONS})
+
+
+def _with_ranges(task: LogisticTask, privacy: PrivacySpec) -> Reading[LogisticTask]:
+    """The task with its features listed, each of which has an agreed range or is a category's indicator."""
+    if task.partition == "vertical":
+        return task
+    listed = task.features or (*privacy.clip, *(column for column in task.categories if column not in privacy.clip))
+    if mixed := [
+        term for term in listed if len(parts_of(term)) > 1 and not set(parts_of(term)) <= set(task.categories)
+    ]:
+        hint = "put the product into the data as a column of its own, and give it a range"
+        yield Problem(f"[task] features lists {quote(mixed)}, a product with a column of numbers, which {_WITH}", hint)
+    numbers = [column for column in columns_of(listed) if column not in task.categories]
+    if not listed:
+        hint = "add [privacy.clip] and below it a line for each feature, such as age = [18, 100]"
+        yield Problem("[privacy.clip] has no range of a feature", hint)
+    else:
+        yield from check_clips(privacy, numbers, "which are features")
+    return task.model_copy(update={"features": tuple(listed)}) if listed else task
