@@ -19,30 +19,37 @@ the ledger lacks, every run is refused. Where both were put back together, nothi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from mpc.errors import BudgetError, UsageError
 from parties.base.private_files import append_line, lock_folder, make_folder, read_lines
 from parties.trust.consent import user_name
 from parties.trust.releases import Release, now
-from protocols.privacy.accounting import Mechanism, epsilon_of
+from protocols.privacy.accounting import AnyMechanism, Mechanism, VectorMechanism, epsilon_of
 
 FILE: Final = "budget.jsonl"
 DELTA: Final = 1e-5
 """The delta of a budget, unless its owner says another: tens of runs of the usual 1e-6."""
 
+Unit = Literal["patient", "client"]
+
 
 @dataclass(frozen=True)
 class Charge:
-    """What a run costs: its own epsilon and delta, and what it releases."""
+    """What a run costs: what it releases, and its own epsilon and delta.
 
+    Args:
+        unit: who is protected: a patient, which is a row, or a client, which is all that its owner has.
+    """
+
+    mechanisms: tuple[AnyMechanism, ...]
     epsilon: float
     delta: float
-    mechanism: Mechanism
+    unit: Unit = "patient"
 
 
 class _Line(BaseModel):
@@ -59,15 +66,41 @@ class Budget(_Line):
     by: str
 
 
+class _Numbers(_Line):
+    variance: Annotated[int, Field(ge=1)]
+    sensitivity: Annotated[int, Field(ge=1)]
+    times: Annotated[int, Field(ge=1)]
+
+    @property
+    def mechanism(self) -> AnyMechanism:
+        return Mechanism(self.variance, self.sensitivity, self.times)
+
+
+class _Vectors(_Line):
+    variance: Annotated[int, Field(ge=1)]
+    squared: Annotated[int, Field(ge=1)]
+    times: Annotated[int, Field(ge=1)]
+    rate: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+
+    @property
+    def mechanism(self) -> AnyMechanism:
+        return VectorMechanism(self.variance, self.squared, self.times, self.rate)
+
+
+def _line_of(one: AnyMechanism) -> _Numbers | _Vectors:
+    if isinstance(one, Mechanism):
+        return _Numbers(variance=one.variance, sensitivity=one.sensitivity, times=one.times)
+    return _Vectors(variance=one.variance, squared=one.squared, times=one.times, rate=one.rate)
+
+
 class Charged(_Line):
     """A run that was charged."""
 
     entry: Literal["charge"] = "charge"
     epsilon: float
     delta: float
-    variance: Annotated[int, Field(ge=1)]
-    sensitivity: Annotated[int, Field(ge=1)]
-    times: Annotated[int, Field(ge=1)]
+    unit: Unit = "patient"
+    releases: Annotated[tuple[_Numbers | _Vectors, ...], Field(min_length=1, strict=False)]
     time: str
     session: str
     party: str
@@ -75,10 +108,19 @@ class Charged(_Line):
     digest: str
     data: str
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_noise(cls, line: object) -> object:
+        """Lines were once of one mechanism each, whose numbers they had beside the others."""
+        if not isinstance(line, dict) or "releases" in line or "variance" not in line:
+            return line
+        old = {key: line[key] for key in ("variance", "sensitivity", "times") if key in line}
+        return {**{key: value for key, value in line.items() if key not in old}, "releases": (old,)}
+
     @property
-    def mechanism(self) -> Mechanism:
+    def mechanisms(self) -> tuple[AnyMechanism, ...]:
         """What it released."""
-        return Mechanism(self.variance, self.sensitivity, self.times)
+        return tuple(one.mechanism for one in self.releases)
 
 
 _LINES: Final = TypeAdapter[Budget | Charged](Annotated[Budget | Charged, Field(discriminator="entry")])
@@ -98,8 +140,32 @@ class Account:
             UsageError: dp-accounting is not installed.
         """
         near = 1.0 if self.budget is None else self.budget.epsilon
-        mechanisms = [*(one.mechanism for one in self.charges), *(one.mechanism for one in more)]
-        return epsilon_of(mechanisms, delta, near=near)
+        together: list[Charge | Charged] = [*self.charges, *more]
+        unit = unit_of(together)
+        return epsilon_of((each for one in together for each in _costs(one, unit)), delta, near=near)
+
+
+def unit_of(charges: Iterable[Charge | Charged]) -> Unit:
+    """Whom a ledger with these charges protects: clients, if all of them do; else patients."""
+    units = {one.unit for one in charges}
+    return "client" if units == {"client"} else "patient"
+
+
+def _costs(one: Charge | Charged, unit: Unit) -> Iterable[AnyMechanism]:
+    """What a charge costs a patient, or a client.
+
+    A vector of a client's has a length of D or less whatever its data are, so that a patient of the client changes it
+    by 2 D or less: from one such vector to another.
+    """
+    if one.unit == unit:
+        return one.mechanisms
+    twice: list[AnyMechanism] = []
+    for each in one.mechanisms:
+        if isinstance(each, Mechanism):
+            twice.append(replace(each, sensitivity=2 * each.sensitivity))
+        else:
+            twice.append(replace(each, squared=4 * each.squared))
+    return twice
 
 
 class Ledger:
@@ -192,9 +258,8 @@ class Ledger:
             line = Charged(
                 epsilon=charge.epsilon,
                 delta=charge.delta,
-                variance=charge.mechanism.variance,
-                sensitivity=charge.mechanism.sensitivity,
-                times=charge.mechanism.times,
+                unit=charge.unit,
+                releases=tuple(_line_of(one) for one in charge.mechanisms),
                 time=now(),
                 session=run.session,
                 party=run.party,

@@ -184,7 +184,7 @@ def _charge(scenario: Scenario) -> Charge | None:
         return None
     settings = _settings(scenario, private_rows(scenario), _width(scenario))
     assert isinstance(settings, PrivateSettings)
-    return Charge(privacy.epsilon, privacy.delta, settings.mechanism)
+    return Charge((settings.mechanism,), privacy.epsilon, privacy.delta)
 
 
 def reveal_names(scenario: Scenario) -> list[str]:

@@ -16,7 +16,7 @@ from parties.report.budget import budget_blocks, budget_text
 from parties.show.blocks import Grid, Line
 from parties.trust.budget import DELTA, FILE, Account, Charge, Ledger
 from parties.trust.releases import Release
-from protocols.privacy.accounting import calibrated
+from protocols.privacy.accounting import Mechanism, VectorMechanism, calibrated, epsilon_of
 from tests.helpers import ROOT
 
 RUN = Release(
@@ -35,7 +35,7 @@ RUN = Release(
 
 
 def charge_of(epsilon: float, delta: float = 1e-6, releases: int = 3) -> Charge:
-    return Charge(epsilon, delta, calibrated(epsilon, delta, releases, 2).mechanism(releases))
+    return Charge((calibrated(epsilon, delta, releases, 2).mechanism(releases),), epsilon, delta)
 
 
 ONE = charge_of(1.0)
@@ -70,6 +70,39 @@ def test_a_run_over_budget_is_refused_and_charges_nothing(tmp_path: Path) -> Non
             ledger.charge(nth(2), charge_of(1.2))
     assert (tmp_path / FILE).read_bytes() == before
     assert Ledger(tmp_path).check("a", charge_of(0.3)).charges[0].session == "s1"
+
+
+def test_a_run_is_charged_for_all_its_mechanisms(tmp_path: Path) -> None:
+    several = (Mechanism(1000, 16, 3), VectorMechanism(1 << 50, 1 << 48, 100, 0.05), VectorMechanism(400, 90, 2))
+    Ledger(tmp_path).charge(RUN, Charge(several, 3.0, 1e-6))
+    (line,) = Ledger(tmp_path).read().charges
+    assert line.mechanisms == several
+    assert Ledger(tmp_path).read().spent(1e-6) == epsilon_of(several, 1e-6)
+
+
+OLD_LINE = (
+    '{"entry":"charge","epsilon":1.0,"delta":1e-06,"variance":1000,"sensitivity":16,"times":3,"time":"t",'
+    '"session":"s0","party":"a","scenario":"small","digest":"d","data":"x"}'
+)
+
+
+def test_a_line_of_an_older_ledger_counts(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(OLD_LINE + "\n")
+    (tmp_path / FILE).chmod(0o600)
+    (line,) = Ledger(tmp_path).read().charges
+    assert (line.mechanisms, line.unit) == ((Mechanism(1000, 16, 3),), "patient")
+    Ledger(tmp_path).charge(RUN, ONE)
+    assert charges(tmp_path) == ["s0", "s1"]
+
+
+def test_a_client_charge_costs_a_patient_twice_the_distance(tmp_path: Path) -> None:
+    """A client's vector is of length D at most; a patient changes it from one to another."""
+    client = Charge((VectorMechanism(400, 100, 2),), 1.0, 1e-6, "client")
+    ledger = Ledger(tmp_path)
+    ledger.charge(RUN, client)
+    assert ledger.read().spent(1e-6) == epsilon_of([VectorMechanism(400, 100, 2)], 1e-6)
+    ledger.charge(nth(2), ONE)
+    assert ledger.read().spent(1e-6) == epsilon_of([VectorMechanism(400, 400, 2), *ONE.mechanisms], 1e-6)
 
 
 def test_charges_add_up_to_less_than_their_sum(tmp_path: Path) -> None:
@@ -181,7 +214,7 @@ import os, pathlib, signal, sys, time
 from parties.trust.budget import Charge, Ledger
 from parties.trust.releases import Release
 from protocols.privacy.accounting import Mechanism
-ledger, charge = Ledger(pathlib.Path(sys.argv[1])), Charge(1.0, 1e-6, Mechanism(1000, 16, 3))
+ledger, charge = Ledger(pathlib.Path(sys.argv[1])), Charge((Mechanism(1000, 16, 3),), 1.0, 1e-6)
 for who in range(int(sys.argv[2])):
     reader, writer = os.pipe()
     child = os.fork()
