@@ -37,7 +37,8 @@ def test_a_run_is_charged_before_its_first_opening(tmp_path: Path) -> None:
     (charged,) = Ledger(folders["a"]).read().charges
     (listed,) = Releases(folders["a"]).past
     assert (charged.session, charged.data, charged.epsilon) == (listed.session, listed.data, 3.0)
-    assert charged.session == results["a"]["session"] and charged.mechanisms[0].times == len(results["a"]["privacy"]["releases"])
+    assert charged.session == results["a"]["session"]
+    assert charged.mechanisms[0].times == len(results["a"]["privacy"]["releases"])
     _, errors = run_in_threads(one, tmp_path, prepared=prepared())
     assert isinstance(errors["b"], BudgetError) and "b's budget is epsilon = 4" in errors["b"].message
     assert isinstance(errors["a"], BudgetError) and "spent" not in errors["a"].message
