@@ -65,7 +65,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("session",),
         ("processes",),
         ("report", "trace"),
-        ("doctor", "new", "sweep"),
+        ("doctor", "new", "sweep", "audit"),
         ("cli",),
     ),
 }

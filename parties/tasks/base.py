@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from parties.scenario.file import Scenario
     from parties.scenario.star import StarScenario
     from parties.show.blocks import Block, Line
+    from parties.tasks.audited import Audit
     from parties.tasks.extent import Extent
     from parties.tasks.star import Star
     from parties.trust.budget import Charge
@@ -304,6 +305,7 @@ class Kind:
         star: how its run is done, likewise.
         propose: of a model, the settings of its own that `mpc new` writes; None: it does not propose this kind.
         merge: the owners' parts of a record, made into one; None: they must be the same.
+        audit: what it gives `mpc audit`; None: no attack on it is known here.
     """
 
     name: str
@@ -320,3 +322,4 @@ class Kind:
     star: Callable[[], Star] | None = None
     propose: Callable[[Shape], list[Commented]] | None = None
     merge: Callable[[Mapping[str, Mapping[str, Any]]], dict[str, Any]] | None = None
+    audit: Callable[[], Audit] | None = None

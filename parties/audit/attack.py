@@ -1,0 +1,130 @@
+"""What an attack is: given a study and maybe a run of it, it finds how much an onlooker gains."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mpc.randomness.streams import Stream
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from parties.scenario.file import Scenario
+    from parties.scenario.star import StarScenario
+    from parties.tasks.audited import Audit, Population
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work an audit is worth.
+
+    Args:
+        shadows: trainings on other draws of the rows.
+        draws: of each mechanism, with and without a row.
+    """
+
+    shadows: int = 128
+    draws: int = 10_000
+
+
+def _nothing_said(text: str) -> None:
+    """`say` of an audit that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What is attacked.
+
+    Args:
+        scenario: whose data are all on this machine.
+        audit: what its kind of task gives an audit.
+        record: of the finished run that is attacked; None: a study, of which runs are made in the clear.
+        seed: public, of all draws of the audit: it comes out the same again.
+        say: takes what is being done, in a few words.
+    """
+
+    scenario: Scenario | StarScenario
+    audit: Audit
+    record: Mapping[str, Any] | None = None
+    effort: Effort = Effort()
+    seed: int = 1
+    say: Callable[[str], None] = field(default=_nothing_said, repr=False)
+
+    @cached_property
+    def population(self) -> Population | None:
+        """The rows that might be members; None where nothing is released that depends on them."""
+        return self.audit.population(self.scenario, self.record)
+
+    def rng(self, label: str) -> Generator:
+        """Random numbers of one use: of the audit's own, never of a mechanism's noise."""
+        from numpy.random import default_rng
+
+        return default_rng(list(self._key(label)))
+
+    def stream(self, label: str) -> Stream:
+        """A stream of one use, such as a trial's noise."""
+        return Stream(self._key(label))
+
+    def _key(self, label: str) -> bytes:
+        return hashlib.sha256(f"audit/{self.seed}/{label}".encode()).digest()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that an attack gained, with its 95 % confidence interval, and what guessing would have given.
+
+    Args:
+        share: whether it is a part of 1, and read as a percentage.
+        guess: None where there is nothing to compare it with.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    guess: float | None = None
+    share: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an attack found.
+
+    Args:
+        attack: its name.
+        what: what was attacked.
+        against: as whom.
+        figures: what it gained.
+        sentence: what this means for a patient, in plain words.
+        claim: the epsilon that the scenario claims, where this is a bound of it.
+        contradicts: whether the claim cannot be true.
+    """
+
+    attack: str
+    what: str
+    against: str
+    figures: tuple[Figure, ...]
+    sentence: str
+    claim: float | None = None
+    contradicts: bool = False
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An attack.
+
+    Args:
+        name: as a heading.
+        about: what it tries, in a sentence, with its source.
+        applies: "" where it can be tried, else why not, in a sentence.
+        run: what it found.
+    """
+
+    name: str
+    about: str
+    applies: Callable[[Audited], str]
+    run: Callable[[Audited], tuple[Found, ...]]

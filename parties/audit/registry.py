@@ -1,0 +1,9 @@
+"""The attacks, in the order in which they are tried and shown: the one place that lists them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from parties.audit.attack import Attack
+
+ATTACKS: Final[tuple[Attack, ...]] = ()

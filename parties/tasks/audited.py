@@ -1,0 +1,109 @@
+"""What a kind of task gives an audit (`mpc audit`): the rows that attackers look for, and its noise to be drawn.
+
+Everything here needs all owners' rows in one place, or none: it is for one machine, as the comparison of `mpc run` is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.randomness.streams import Stream
+from mpc.ring.array import Array
+
+Mask = NDArray[np.bool_]
+"""Which candidates are members."""
+Random = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Population:
+    """The candidates for a release: each is a member, of which it was computed, or not.
+
+    Args:
+        unit: what a candidate is: "patient" or "client".
+        what: what is released, as "the model's weights".
+        seen_by: who reads it.
+        whose: each candidate's owner.
+        draw: members as another run of the study would have them (candidates,).
+        release: what a run on such members discloses, by the plaintext twin; with [privacy], its noise is in it.
+        score: of each candidate (candidates,), how well it fits a release: larger for a member than for another.
+        members: those of the audited run; None of a study, or where all candidates are members.
+        seen: what the audited run disclosed, as `release` gives it; None of a study.
+        x, y, names: of a model, the rows as it takes them (candidates, d), their targets, and the columns' names.
+    """
+
+    unit: str
+    what: str
+    seen_by: str
+    whose: tuple[str, ...]
+    draw: Callable[[Random], Mask]
+    release: Callable[[Mask, Random], Array]
+    score: Callable[[Array], Array]
+    members: Mask | None = None
+    seen: Array | None = None
+    x: Array | None = field(default=None, repr=False)
+    y: Array | None = field(default=None, repr=False)
+    names: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many candidates there are."""
+        return len(self.whose)
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """What one onlooker has of a mechanism after it has taken off the noise that it knows.
+
+    Args:
+        without: draws without the row (draws, numbers).
+        with_row: draws with it, one array for each row that was tried: rows that change the release the most, each in
+            another direction.
+        shift: what each of these rows adds but for the noise (rows, numbers).
+    """
+
+    without: Array
+    with_row: tuple[Array, ...]
+    shift: Array
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A mechanism of which many draws are made, with and without one row: the worst neighbours.
+
+    Args:
+        what: what it releases.
+        epsilon, delta: the claim for all that a draw holds.
+        draw: so many draws of each world, by onlooker ("the helper", "all owners but one", ...).
+        numbers: how many samples of noise a draw takes, about; what a draw costs.
+    """
+
+    what: str
+    epsilon: float
+    delta: float
+    draw: Callable[[int, Stream], Mapping[str, Worlds]]
+    numbers: int = 1
+
+
+def no_trials(scenario: Any) -> tuple[Trial, ...]:
+    """`trials` of a scenario without noise."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a kind gives an audit.
+
+    Args:
+        population: of a scenario whose owners' data are all here, and of the record of a run of it, if there is one;
+            None where nothing is released that depends on rows.
+        trials: the mechanisms of a scenario with [privacy].
+    """
+
+    population: Callable[[Any, Mapping[str, Any] | None], Population | None]
+    trials: Callable[[Any], tuple[Trial, ...]] = no_trials
