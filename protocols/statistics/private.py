@@ -2,11 +2,13 @@
 
 What is released, and how far a patient (one row, added or removed) can change it:
 
-- **counts** of cells that no row shares: rows by group, rows with and without a value, histograms, tables. A patient
-  is in one cell of each, and changes it by 1.
+- **counts** of cells that no row shares: rows by group, rows with and without a value, histograms, tables, each level
+  of a tree over a column's grid (quantile_tree.py), events and censorings by stretch of time (noisy_survival.py). A
+  patient is in one cell of each, and changes it by 1.
 - **sums** of u = (x - centre) / half over a group, x clipped to its agreed range [centre - half, centre + half]: the
   patient changes one of them by at most 1.
 - **squares**: sums of 2 u^2 - 1, which is in [-1, 1] too.
+- **products** of two columns: sums of u v, which is in [-1, 1] too.
 
 So all have one sensitivity, and `noisy_sum` opens all in one vector under one noise. Numbers are whole: u is rounded
 to 2^-30 by itself, whatever the other rows are, so that a sum of owner i changes by at most 2^30; the sum is rounded to
@@ -32,13 +34,16 @@ from mpc.runtime.party import Party
 from protocols.privacy.accounting import Calibration, Mechanism, calibrated
 from protocols.privacy.noisy_sum import noisy_sum
 from protocols.statistics.own_cells import OwnColumns, places
-from protocols.statistics.settings import Cells, Sample, StatisticsSettings
+from protocols.statistics.quantile_tree import Tree, best_tree
+from protocols.statistics.settings import Axis, Cells, Sample, StatisticsSettings
 
 NOISY = "noisy counts and sums"
 FINE: Final = 30
-"""The bits of a row's u and 2 u^2 - 1."""
+"""The bits of a row's u, 2 u^2 - 1 and u v."""
 
-What = Literal["rows", "count", "sum", "squares", "histogram", "table"]
+What = Literal["rows", "count", "sum", "squares", "product", "histogram", "table", "ranks", "events"]
+OF_VALUES: Final = frozenset({"sum", "squares", "product"})
+"""What adds up values; all else counts rows."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +79,14 @@ class Release:
         cells: whose rows are counted or summed up.
         rest: whether the rows in no cell are counted too: for rows by group once, for a column's values in each group
             those that lack one.
-        column: whose values are summed up.
+        columns: whose values are summed up, or the two whose products are.
     """
 
     what: What
     name: str
     cells: Cells
     rest: bool = False
-    column: str = ""
+    columns: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -118,6 +123,11 @@ class PrivateSettings:
         """What is released, in the order of the vector."""
         return releases_of(self.statistics)
 
+    @cached_property
+    def trees(self) -> dict[str, Tree]:
+        """Of each column whose quantiles are asked for."""
+        return trees_of(self.statistics)
+
     @property
     def mechanism(self) -> Mechanism:
         """What the run costs."""
@@ -152,18 +162,48 @@ def private_settings(
 
 def releases_of(s: StatisticsSettings) -> tuple[Release, ...]:
     """What statistics release with noise."""
+    levels = [cells for column, tree in trees_of(s).items() for cells in level_cells(s, column, tree)]
+    return (*_without_trees(s), *(Release("ranks", cells.name, cells) for cells in levels))
+
+
+def trees_of(s: StatisticsSettings) -> dict[str, Tree]:
+    """The tree of each column whose quantiles are asked for."""
+    columns = [column for column in s.columns if column in dict(s.grids)] if s.quantiles else []
+    others = len(_without_trees(s))
+    return {column: best_tree(s.grid_of(column).count, s.quantiles, len(columns), others) for column in columns}
+
+
+def level_cells(s: StatisticsSettings, column: str, tree: Tree) -> list[Cells]:
+    """The cells of each level of a column's tree: values up to the last point of each block, by group."""
+    points = s.grid_of(column).points
+    found = []
+    for width in tree.widths:
+        ends = tuple(map(float, points[width - 1 :: width]))[: tree.blocks(width) - 1]
+        axis = Axis(column, "time", tree.blocks(width), ends)
+        found.append(Cells(f"{column} in blocks of {width}", (*s.by_axes, axis), (column,)))
+    return found
+
+
+def _without_trees(s: StatisticsSettings) -> list[Release]:
     found = [Release("rows", s.group_sizes.name, s.group_sizes, rest=True)] if s.by else []
     for column, sample in s.described.items():
-        found.append(Release("count", sample.cells.name, sample.cells, "missing" in s.statistics, column))
-        found += _sums(column, sample) if sample in s.samples else []
+        found.append(Release("count", sample.cells.name, sample.cells, "missing" in s.statistics, (column,)))
+        found += _sums(sample, "") if sample in s.samples else []
+    for sample in (*s.compared.values(), *s.correlated.values()):
+        found += [Release("count", sample.cells.name, sample.cells), *_sums(sample, f" ({sample.cells.name})")]
     found += [Release("histogram", cells.name, cells) for cells in s.binned.values()]
     found += [Release("table", cells.name, cells) for cells in s.crossed.values()]
-    return tuple(found)
+    return found + [Release("events", cells.name, cells) for cells in s.exact_curves.values()]
 
 
-def _sums(column: str, sample: Sample) -> list[Release]:
-    squares = [Release("squares", f"squares of {column}", sample.cells, column=column)] if sample.squares else []
-    return [Release("sum", f"sum of {column}", sample.cells, column=column), *squares]
+def _sums(sample: Sample, of: str) -> list[Release]:
+    cells, columns = sample.cells, sample.cells.present
+    found = [Release("sum", f"sum of {column}{of}", cells, columns=(column,)) for column in columns]
+    if sample.squares:
+        found += [Release("squares", f"squares of {column}{of}", cells, columns=(column,)) for column in columns]
+    if len(columns) == 2:
+        found.append(Release("product", f"products{of}", cells, columns=columns))
+    return found
 
 
 async def private_statistics_job(
@@ -216,12 +256,14 @@ def parts_of(values: NDArray[np.float64], settings: PrivateSettings) -> dict[tup
 def _own(own: OwnColumns, settings: PrivateSettings, one: Release) -> NDArray[np.int64]:
     unit = settings.calibration.sensitivity
     place = places(own, one.cells)
-    if one.what not in ("sum", "squares"):
+    if one.what not in OF_VALUES:
         return _counts(own, one, place) * unit
     inside = place >= 0
-    u = settings.clip_of(one.column).fine(own.values[one.column][inside])
+    u, *others = (settings.clip_of(column).fine(own.values[column][inside]) for column in one.columns)
     if one.what == "squares":
         u = (u * u >> (FINE - 1)) - (1 << FINE)  # 2 u^2 - 1
+    elif one.what == "product":
+        u = u * others[0] >> FINE
     sums = np.zeros(one.cells.size, dtype=np.int64)
     np.add.at(sums, place[inside], u)
     shift = FINE - (unit.bit_length() - 1)

@@ -39,7 +39,8 @@ def load_statistics_table(scenario: Scenario, owner: str) -> PlainTable:
     with open_source(scenario.data_source(owner), owner, scenario.directory, form) as raw:
         table = _read(raw, task, owner)
         check_rows(raw.where, owner, spec.rows, table.rows, fewest_rows(scenario, FEWEST_ROWS))
-        _check_grids(raw.where, table, task)
+        if scenario.privacy is None:  # with it, values beyond their grid count at its nearer end
+            _check_grids(raw.where, table, task)
     return table
 
 

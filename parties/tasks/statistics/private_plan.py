@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import hypot
 from typing import TYPE_CHECKING, Any, Final
 
-from parties.show.blocks import Line, count_text, plural
+from parties.show.blocks import Grid, Line, count_text, plural, to_digits
 from parties.tasks.base import PlanText
 from parties.tasks.private import (
     NEIGHBOURS_TEXT,
@@ -20,7 +20,7 @@ from parties.tasks.private import (
     releases_grid,
 )
 from protocols.statistics.noisy_estimates import margin
-from protocols.statistics.private import PrivateSettings, Release
+from protocols.statistics.private import OF_VALUES, PrivateSettings, Release
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
@@ -39,12 +39,16 @@ def private_plan_text(settings: PrivateSettings, scenario: Scenario) -> PlanText
     )
     return PlanText(
         scenario={},
-        facts={"privacy": privacy_facts_of(settings, privacy)},
+        facts={"privacy": privacy_facts_of(settings, privacy), "statistics": {"quantiles": _quantile_facts(settings)}},
         work=work,
         how=tuple(map(Line, _how(settings))),
         helper_learns=("the scenario's settings, and when the owners ask for more",),
         uses=USES,
-        details=(releases_grid(noisy_releases(settings), _WORDS), outside_grid(outside(s.rows[0]))),
+        details=(
+            releases_grid(noisy_releases(settings), _WORDS),
+            *_quantiles_grid(settings),
+            outside_grid(outside(s.rows[0])),
+        ),
     )
 
 
@@ -59,12 +63,38 @@ def _how(settings: PrivateSettings) -> list[str]:
 def error_of(settings: PrivateSettings, one: Release) -> float:
     """By how much a number of a release is off at most in 95 of 100 runs, in the unit of its column or in patients."""
     reach = margin(settings.deviation)
-    if one.what not in ("sum", "squares"):
+    if one.what not in OF_VALUES:
         return reach
-    clip = settings.clip_of(one.column)
+    clip = settings.clip_of(one.columns[0])
+    if one.what == "product":
+        return (reach + settings.rounding) * clip.half * settings.clip_of(one.columns[1]).half
     if one.what == "sum":
         return reach * hypot(clip.centre, clip.half) + clip.half * settings.rounding
     return (reach + settings.rounding) * clip.half**2 / 2
+
+
+def _quantile_facts(settings: PrivateSettings) -> list[dict[str, Any]]:
+    """Of each column whose quantiles are told: its tree, and by how many ranks they are off at most in 95 of 100 runs."""
+    shares, reach = settings.statistics.quantiles, margin(settings.deviation)
+    return [
+        {
+            "column": column,
+            "points": tree.points,
+            "degree": tree.degree,
+            "levels": len(tree.widths),
+            "error": reach * max(map(tree.error, shares)),
+        }
+        for column, tree in settings.trees.items()
+    ]
+
+
+def _quantiles_grid(settings: PrivateSettings) -> list[Grid]:
+    rows = tuple(
+        (one["column"], count_text(one["points"]), str(one["degree"]), str(one["levels"]), to_digits(one["error"]))
+        for one in _quantile_facts(settings)
+    )
+    heads = ("column", "points", "degree of the tree", "levels", "error in ranks")
+    return [Grid("Quantiles, from a tree of counts over each grid", heads, rows)] if rows else []
 
 
 def noisy_releases(settings: PrivateSettings) -> list[NoisyRelease]:
@@ -87,4 +117,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "squares": "",
     "histogram": "counts:",
     "table": "counts:",
+    "ranks": "counts:",
+    "events": "counts:",
+    "product": "",
 }

@@ -8,8 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.statistics.noisy_estimates import Estimate, Sums, count_of, mean_of, root_of, sum_of, variance_of
-from protocols.statistics.private import PrivateSettings, parts_of
+from protocols.statistics.noisy_estimates import (
+    NOTHING,
+    Estimate,
+    Sums,
+    count_of,
+    mean_of,
+    root_of,
+    sum_of,
+    variance_of,
+)
+from protocols.statistics.private import PrivateSettings, level_cells, parts_of
+from protocols.statistics.quantile_tree import consistent_counts, quantile_of
 
 Parts = Mapping[tuple[Any, str], NDArray[np.float64]]
 
@@ -81,10 +91,25 @@ def _described(parts: Parts, settings: PrivateSettings, column: str, g: int) -> 
         found["missing"] = _count(counts[1, g], settings)
     if ("sum", f"sum of {column}") in parts:
         found |= _from_sums(parts, settings, column, g, float(counts[0, g]))
-    return {
-        **{key: one.value for key, one in found.items()},
-        "intervals": {key: _interval(one) for key, one in found.items()},
-    }
+    facts: dict[str, Any] = {key: one.value for key, one in found.items()}
+    intervals: dict[str, Any] = {key: _interval(one) for key, one in found.items()}
+    if column in settings.trees:
+        quantiles = _quantiles(parts, settings, column, g, float(counts[0, g]))
+        facts["quantiles"] = {share: one.value for share, one in quantiles.items()}
+        intervals["quantiles"] = {share: _interval(one) for share, one in quantiles.items()}
+    return {**facts, "intervals": intervals}
+
+
+def _quantiles(parts: Parts, settings: PrivateSettings, column: str, g: int, count: float) -> dict[str, Estimate]:
+    s, tree = settings.statistics, settings.trees[column]
+    levels = [parts["ranks", cells.name].reshape(s.groups, -1)[g] for cells in level_cells(s, column, tree)]
+    points = s.grid_of(column).points
+    number, ranks = consistent_counts(tree, count, levels)
+    found = {}
+    for share in s.quantiles:
+        places = quantile_of(tree, number, ranks, share, settings.deviation)
+        found[f"{share:g}"] = NOTHING if places is None else Estimate(*(float(points[one]) for one in places))
+    return found
 
 
 def _from_sums(parts: Parts, settings: PrivateSettings, column: str, g: int, count: float) -> dict[str, Estimate]:

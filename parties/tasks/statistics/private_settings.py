@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from protocols.statistics.settings import StatisticsSettings
 
 _OF_SUMS: Final = ("sum", "mean", "variance", "sd")
-_NOT_NOISY: Final = ("quantiles", "correlations", "t_tests", "survival")
+_NOT_NOISY: Final = ("correlations", "t_tests", "survival")
+MOST_NUMBERS: Final = 100_000
+"""The most numbers of trees and curves: each takes some microseconds of noise."""
 
 
 def make_statistics_private(task: StatisticsTask, privacy: PrivacySpec) -> Reading[StatisticsTask]:
@@ -28,6 +30,7 @@ def make_statistics_private(task: StatisticsTask, privacy: PrivacySpec) -> Readi
         yield Problem(f"[task] {' and '.join(ends)} cannot be told with [privacy]", hint)
     yield from _check_cells(task)
     yield from _check_clips(task, privacy)
+    yield from _check_numbers(task)
     return task.model_copy(update={"min_cell": 0, "dominance": 0, "missing_cells": "told"})
 
 
@@ -41,6 +44,17 @@ def _check_cells(task: StatisticsTask) -> Iterator[Problem]:
 def _check_clips(task: StatisticsTask, privacy: PrivacySpec) -> Iterator[Problem]:
     summed = task.columns if set(_OF_SUMS) & set(task.statistics) else ()
     yield from check_clips(privacy, summed, "whose values are summed up")
+
+
+def _check_numbers(task: StatisticsTask) -> Iterator[Problem]:
+    points = {column: max(0, int((one.to - one.from_) / one.step) + 1) for column, one in task.grid.items()}
+    levels = {column: len(names) for column, names in task.categories.items()}
+    trees = sum(2 * points[column] for column in task.columns if column in points) if task.quantiles else 0
+    curves = sum(2 * levels.get(one.between or "", 1) * (points.get(one.time, 0) + 1) for one in task.survival)
+    numbers = levels.get(task.by or "", 1) * (trees + curves)
+    if numbers > MOST_NUMBERS:
+        message = f"[task] quantiles and survival ask for about {numbers} noisy numbers; {MOST_NUMBERS} are the most"
+        yield Problem(message, "take larger steps in [task.grid]")
 
 
 def with_noise(settings: StatisticsSettings, privacy: PrivacySpec) -> PrivateSettings:

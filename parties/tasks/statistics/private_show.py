@@ -24,6 +24,11 @@ def columns_grid(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]
                 for key in _KEYS
                 if key in intervals
             ]
+            ends = table(intervals.get("quantiles"))
+            rows += [
+                (str(column), *group, f"{100 * float(share):g} %", _estimate("", value), _interval("", ends.get(share)))
+                for share, value in table(one.get("quantiles")).items()
+            ]
     heads = ("column", *((str(by.get("column")),) if by else ()), "statistic", "estimate", "95 % interval")
     left = frozenset(range(len(heads) - 2))
     return [Grid("Columns, with intervals for the noise", heads, tuple(rows), left)] if rows else []
@@ -34,14 +39,15 @@ def notes(privacy: Mapping[str, Any]) -> list[Block]:
     errors = [
         one.get("error")
         for one in map(table, entries(privacy.get("releases")))
-        if one.get("what") not in ("sum", "squares")
+        if one.get("what") not in ("sum", "squares", "product")
     ]
     reach = next((error for error in errors if is_number(error)), None)
     blocks: list[Block] = [Line("")]
     if reach is not None:
         text = (
             f"Each count is within {to_digits(reach)} of the exact one in 95 of 100 runs; it may be below 0. Intervals "
-            "are for the noise alone: they hold what the owners' rows give, with values beyond [privacy.clip] cut off."
+            "are for the noise alone: they hold what the owners' rows give, with values beyond [privacy.clip], of "
+            "quantiles beyond their grid, cut off."
         )
         blocks.append(Line(text))
     return [*blocks, outside_line(privacy)]

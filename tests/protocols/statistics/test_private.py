@@ -32,7 +32,7 @@ from protocols.statistics.private import (
     private_settings,
     private_statistics_job,
 )
-from protocols.statistics.settings import Described, StatisticsSettings
+from protocols.statistics.settings import Described, Grid, StatisticsSettings, Survival
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 
@@ -134,6 +134,84 @@ def test_a_patient_changes_one_number_of_each_release(rows: Any, more: Any, by: 
     for part in change.values():
         assert np.count_nonzero(part) <= 1
         assert abs(part).max() <= settings.calibration.sensitivity
+
+
+def every_settings(epsilon: float = 1.0) -> PrivateSettings:
+    """Quantiles, a t-test, a correlation and curves."""
+    asked = StatisticsSettings(
+        owner_names(2),
+        "helper",
+        (20, 20),
+        columns=("age",),
+        statistics=("count",),
+        quantiles=(0.25, 0.5),
+        by="sex",
+        levels=(("sex", ("f", "m")), ("arm", ("a", "b", "c"))),
+        grids=(("age", Grid(0, 100, 9)), ("months", Grid(0, 24, 6))),
+        correlations=("age", "bmi"),
+        t_tests=(("bmi", "arm"),),
+        survival=(Survival("months", "died", "arm"),),
+    )
+    return private_settings(asked, [("age", AGE), ("bmi", Clip(10, 60))], epsilon, 1e-6)
+
+
+def column(*special: float) -> st.SearchStrategy[float]:
+    return st.one_of(st.floats(-1e9, 1e9), st.sampled_from([NAN, 0.0, 1e300, -1e300, *special]))
+
+
+every_row = st.tuples(
+    column(9.0, 99.0, 100.0),
+    column(10.0, 35.0, 60.0),
+    column(6.0, 24.0, 24.5),
+    *(st.sampled_from([*map(float, range(levels)), NAN]) for levels in (2, 3, 2)),
+)
+EVERY = ("age", "bmi", "months", "sex", "arm", "died")
+
+
+@steady(100)
+@given(st.lists(every_row, max_size=6), every_row, st.sampled_from([0.05, 1.0, 20.0]))
+def test_a_patient_changes_one_number_of_each_level(rows: Any, more: Any, epsilon: float) -> None:
+    settings = every_settings(epsilon)
+
+    def numbers(of: list[Any]) -> np.ndarray:
+        columns = np.array(of, dtype=float).reshape(-1, len(EVERY)).T
+        return own_numbers(OwnColumns(dict(zip(EVERY, columns, strict=True)), len(of)), settings)
+
+    change = parts_of((numbers([*rows, more]) - numbers(rows)).astype(float), settings)
+    assert len(change) == len(settings.releases)
+    for part in change.values():
+        assert np.count_nonzero(part) <= 1
+        assert abs(part).max() <= settings.calibration.sensitivity
+
+
+def test_levels_products_and_events_are_the_pooled_ones() -> None:
+    settings, rng, rows = every_settings(), np.random.default_rng(8), 300
+    own = OwnColumns(
+        {
+            "age": np.where(rng.random(rows) < 0.1, NAN, rng.normal(60, 40, rows).round(1)),
+            "bmi": rng.normal(30, 20, rows),
+            "months": rng.uniform(-1, 30, rows),
+            "sex": rng.integers(0, 2, rows).astype(float),
+            "arm": rng.integers(0, 3, rows).astype(float),
+            "died": rng.integers(0, 2, rows).astype(float),
+        },
+        rows,
+    )
+    found = parts_of(own_numbers(own, settings) / settings.calibration.sensitivity, settings)
+    age, bmi, months, sex, arm, died = (own.values[name] for name in EVERY)
+    at = np.clip(np.ceil(age / 9), 0, 11)  # beyond its ends at the nearer one
+    tree = settings.trees["age"]
+    for width in tree.widths:
+        exact = [[np.count_nonzero((sex == g) & (at // width == b)) for b in range(tree.blocks(width))] for g in (0, 1)]
+        assert found["ranks", f"age in blocks of {width}"] == pytest.approx(np.array(exact))
+    u, v = (np.clip(age, 0, 100) - 50) / 50, (np.clip(bmi, 10, 60) - 35) / 25
+    products = [np.nansum((u * v)[sex == g]) for g in (0, 1)]
+    assert found["product", "products (age with bmi)"] == pytest.approx(np.array(products), abs=0.02)
+    after = np.clip(np.ceil(months / 6), 0, 5)
+    events = found["events", "months to died by arm, at each time"]
+    assert events.sum() == pytest.approx(rows)
+    assert events[1, 2, 3, 1] == np.count_nonzero((sex == 1) & (arm == 2) & (after == 3) & (died == 1))
+    assert events[0, 0, 5, 0] == np.count_nonzero((sex == 0) & (arm == 0) & (after == 5) & (died == 0))
 
 
 def test_sensitivity_is_reached() -> None:

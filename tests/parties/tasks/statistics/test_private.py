@@ -28,8 +28,11 @@ from tests.scenario_texts import two_owners
 
 TASK = """columns = ["age"]
 statistics = ["count", "missing", "sum", "mean", "sd"]
+quantiles = [0.5]
 by = "sex"
 tables = [["arm", "smoker"]]
+[task.grid]
+age = { from = 0, to = 90, step = 10 }
 [task.categories]
 sex = ["f", "m"]
 arm = ["a", "b"]
@@ -88,6 +91,10 @@ def test_record_holds_noisy_numbers_near_the_pooled_ones(ran: tuple[Scenario, di
         offs.append((group["count"] - there.sum()) / deviation)
         assert group["mean"] == pytest.approx(clipped.mean(), abs=6 * deviation * 70 / there.sum())
         assert group["sum"] == pytest.approx(clipped.sum(), abs=6 * deviation * 71)
+        exact = np.clip(10 * np.ceil(age[there] / 10), 0, 90)  # beyond its grid at the nearer end
+        low, high = group["intervals"]["quantiles"]["0.5"]
+        assert low <= np.quantile(exact, 0.5, method="inverted_cdf") <= high
+        assert low <= group["quantiles"]["0.5"] <= high <= low + 20
         assert 0 <= group["intervals"]["sd"][0] <= group["sd"] <= group["intervals"]["sd"][1] <= 51
         low, high = group["intervals"]["count"]
         assert low <= group["count"] <= high and high - low == pytest.approx(2 * 1.96 * deviation, abs=2)
@@ -105,6 +112,7 @@ def test_record_says_what_was_spent_and_tells_no_rows(ran: tuple[Scenario, dict[
         "squares of age",
         "histogram of age",
         "arm x smoker",
+        *(f"age in blocks of {width}" for width in (8, 4, 2, 1)),
     ]
     assert sum(item["share"] for item in told["releases"]) == pytest.approx(1)
     assert "rows" not in record and record["statistics"]["rows"] is None
@@ -144,11 +152,14 @@ def test_the_plan_is_made_without_data(tmp_path: Path) -> None:
     assert isinstance(settings, PrivateSettings)
     facts = plan_json(plan, settings, one)
     assert facts["rounds"] == 1
+    (tree,) = facts["statistics"]["quantiles"]
+    assert (tree["column"], tree["points"], tree["degree"], tree["levels"]) == ("age", 10, 2, 4)
+    assert 0.5 < tree["error"] / (1.96 * settings.deviation) < 1
     assert facts["privacy"]["releases"][2] == {
         "what": "sum",
         "of": "sum of age",
         "numbers": 2,
-        "share": pytest.approx(1 / 6),
+        "share": pytest.approx(1 / 10),
         "error": pytest.approx(settings.deviation * 1.96 * 50 * 2**0.5, rel=1e-2),
     }
 
@@ -157,12 +168,12 @@ def test_summary_shows_epsilon_estimates_and_what_is_outside(ran: tuple[Scenario
     _, record = ran
     blocks = summary_blocks(record, Path("out"))
     text = " ".join(block.text for block in blocks if isinstance(block, Line))
-    assert "epsilon = 3 and delta = 1e-06 were spent, for each patient, on 6 releases" in text
+    assert "epsilon = 3 and delta = 1e-06 were spent, for each patient, on 10 releases" in text
     assert "Not covered by epsilon: that each owner has at least min_rows = 20 rows" in text
     assert "learn only that there are min_rows at least" in text
     assert "Chi-square" not in text and "min_cell" not in text and "Rows: " not in text
     grids = {block.title: block for block in blocks if isinstance(block, Grid)}
-    assert len(grids["Columns, with intervals for the noise"].rows) == 2 * 5
+    assert len(grids["Columns, with intervals for the noise"].rows) == 2 * 6
     assert re.search(r"\d to \d", grids["Columns, with intervals for the noise"].rows[0][-1])
 
 
@@ -190,7 +201,10 @@ def test_noise_is_an_owners_and_a_sessions_own(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "quantiles": ('statistics = ["count"]\nquantiles = [0.5]\n', "quantiles cannot be told with [privacy]"),
+    "too fine": (
+        'statistics = ["count"]\nquantiles = [0.5]\ngrid = { age = { from = 0, to = 600, step = 0.01 } }\n',
+        "about 120002 noisy numbers; 100000 are the most",
+    ),
     "largest": ('statistics = ["count", "max"]\n', "max cannot be told with [privacy]"),
     "cells": ('statistics = ["count"]\nmin_cell = 5\n', "min_cell does not go with [privacy]"),
     "dominance": ('statistics = ["count"]\ndominance = 75\n', "dominance does not go with [privacy]"),
