@@ -74,7 +74,7 @@ def error_of(settings: PrivateSettings, one: Release) -> float:
 
 
 def _quantile_facts(settings: PrivateSettings) -> list[dict[str, Any]]:
-    """Of each column whose quantiles are told: its tree, and by how many ranks they are off at most in 95 of 100 runs."""
+    """Of each column whose quantiles are told: its tree, and how many ranks they are off at most in 95 of 100 runs."""
     shares, reach = settings.statistics.quantiles, margin(settings.deviation)
     return [
         {
