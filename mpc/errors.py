@@ -135,6 +135,13 @@ class RunsFailed(BeaverlodgeError):
     code = "runs-failed"
 
 
+class ContradictedError(BeaverlodgeError):
+    """An audit found that a claim of epsilon cannot be true."""
+
+    exit_code = 10
+    code = "contradicted"
+
+
 class InternalError(BeaverlodgeError):
     """A bug of ours."""
 
@@ -160,6 +167,7 @@ ERRORS: tuple[type[BeaverlodgeError], ...] = (
     TooFewError,
     RecordError,
     RunsFailed,
+    ContradictedError,
     InternalError,
     InterruptedRun,
 )

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mpc.randomness.streams import Stream
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from parties.scenario.file import Scenario
     from parties.scenario.star import StarScenario
-    from parties.tasks.audited import Audit, Population
+    from parties.tasks.audited import Audit, Population, Trial
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,17 @@ class Effort:
         draws: of each mechanism, with and without a row.
     """
 
-    shadows: int = 128
+    shadows: int = 256
     draws: int = 10_000
 
 
-def _nothing_said(text: str) -> None:
+class Say(Protocol):
+    """What takes how far an audit is."""
+
+    def __call__(self, stage: str, done: int | None = None, total: int | None = None) -> None: ...
+
+
+def say_nothing(stage: str, done: int | None = None, total: int | None = None) -> None:
     """`say` of an audit that nobody watches."""
 
 
@@ -44,7 +50,7 @@ class Audited:
         audit: what its kind of task gives an audit.
         record: of the finished run that is attacked; None: a study, of which runs are made in the clear.
         seed: public, of all draws of the audit: it comes out the same again.
-        say: takes what is being done, in a few words.
+        say: takes what is being done, in a few words, and how much of how much.
     """
 
     scenario: Scenario | StarScenario
@@ -52,12 +58,17 @@ class Audited:
     record: Mapping[str, Any] | None = None
     effort: Effort = Effort()
     seed: int = 1
-    say: Callable[[str], None] = field(default=_nothing_said, repr=False)
+    say: Say = field(default=say_nothing, repr=False)
 
     @cached_property
     def population(self) -> Population | None:
         """The rows that might be members; None where nothing is released that depends on them."""
         return self.audit.population(self.scenario, self.record)
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """Its mechanisms; none without [privacy]."""
+        return self.audit.trials(self.scenario)
 
     def rng(self, label: str) -> Generator:
         """Random numbers of one use: of the audit's own, never of a mechanism's noise."""
@@ -78,14 +89,15 @@ class Figure:
     """A number that an attack gained, with its 95 % confidence interval, and what guessing would have given.
 
     Args:
+        low, high: the interval's ends; None where it has none at that side.
         share: whether it is a part of 1, and read as a percentage.
         guess: None where there is nothing to compare it with.
     """
 
     name: str
     value: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
     guess: float | None = None
     share: bool = False
 

@@ -5,5 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from parties.audit.attack import Attack
+from parties.audit.epsilon import EPSILON
+from parties.audit.membership import MEMBERSHIP
 
-ATTACKS: Final[tuple[Attack, ...]] = ()
+ATTACKS: Final[tuple[Attack, ...]] = (EPSILON, MEMBERSHIP)

@@ -11,6 +11,7 @@ import click
 from parties.base.ending import end_process
 from parties.base.version import VERSION
 from parties.cli.approve import approve
+from parties.cli.audit import audit
 from parties.cli.budget import budget
 from parties.cli.doctor import doctor
 from parties.cli.guard import guarded
@@ -28,7 +29,23 @@ from parties.cli.trace import trace
 
 
 @click.group(
-    commands=[approve, budget, doctor, keygen, new, party, plan, report, revoke, roster, run, simulate, sweep, trace],
+    commands=[
+        approve,
+        audit,
+        budget,
+        doctor,
+        keygen,
+        new,
+        party,
+        plan,
+        report,
+        revoke,
+        roster,
+        run,
+        simulate,
+        sweep,
+        trace,
+    ],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(VERSION, prog_name="mpc")
@@ -39,7 +56,8 @@ def cli() -> None:
 
     Exit codes: 0 done; 2 usage, scenario or a port in use; 3 data; 4 a peer is unreachable, lost or too late;
     5 peers disagree or one is refused; 6 a protocol's check failed; 7 too few participants; 8 the run is done, but
-    what it gave could not be written or printed; 9 some runs of a sweep failed; 70 a bug of ours; 130 interrupted.
+    what it gave could not be written or printed; 9 some runs of a sweep failed; 10 an audit
+    contradicts a claim of epsilon; 70 a bug of ours; 130 interrupted.
     """
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from parties.base.private_files import replace_file
 from parties.base.record_files import REPORT, RESULT
 from parties.report.about_text import about_facts, about_line
+from parties.report.audit import NOTE, TITLE, audit_blocks
 from parties.report.summary import (
     correlations_grid,
     faults_blocks,
@@ -66,6 +67,8 @@ def report_html(record: Mapping[str, Any]) -> str:
         sections += [blocks_section("Faults", faults, "Who ran this asked for them, in the scenario's [faults].")]
     if entries(record.get("revealed")):
         sections += [_reveals_section(record)]
+    if attacks := audit_blocks(table(record.get("audit"))):
+        sections += [blocks_section(TITLE, attacks, NOTE)]
     sections += [_about(record)]
     plots = any('<svg class="plot"' in one for one in sections)
     return whole_page(name, sections, PLOT_STYLE if plots else "")

@@ -40,6 +40,7 @@ _KEYS: Final = (
     "predict",
     "program",
     "comparison",
+    "audit",
     "data",
     "revealed",
 )

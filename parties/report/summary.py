@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from parties.base.record_files import REPORT, RESULT
 from parties.report.about_text import about_line
+from parties.report.audit import audit_blocks
 from parties.show.blocks import (
     MISSING,
     Block,
@@ -81,6 +82,7 @@ def summary_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = Tru
     blocks += faults_blocks(record)
     if record.get("revealed"):
         blocks += [reveals_grid(record), Line(""), Line(nothing_else(record))]
+    blocks += audit_blocks(table(record.get("audit")))
     there = [out / name for name in (RESULT, REPORT) if name == RESULT or (out / name).exists()] if recorded else []
     blocks += [Line(""), *(Line(f"{_PLACES[path.name]}: {path}", wrap=False) for path in there)]
     return blocks

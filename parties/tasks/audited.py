@@ -81,6 +81,8 @@ class Trial:
         epsilon, delta: the claim for all that a draw holds.
         draw: so many draws of each world, by onlooker ("the helper", "all owners but one", ...).
         numbers: how many samples of noise a draw takes, about; what a draw costs.
+        shift: of Gaussian noise, the most that a row shifts its mean, in deviations: sqrt(sum of D^2 / v).
+        unit: what is with or without: "patient" or "client".
     """
 
     what: str
@@ -88,6 +90,8 @@ class Trial:
     delta: float
     draw: Callable[[int, Stream], Mapping[str, Worlds]]
     numbers: int = 1
+    shift: float | None = None
+    unit: str = "patient"
 
 
 def no_trials(scenario: Any) -> tuple[Trial, ...]:

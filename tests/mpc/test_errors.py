@@ -18,6 +18,7 @@ CONTRACT = {
     "too-few": 7,
     "record": 8,
     "runs-failed": 9,
+    "contradicted": 10,
     "internal": 70,
     "interrupted": 130,
 }

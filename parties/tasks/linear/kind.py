@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from parties.show.blocks import table
 from parties.tasks.base import Job, Kind, Show
 from parties.tasks.linear.new import propose
 from parties.tasks.linear.settings import READER
 
+if TYPE_CHECKING:
+    from parties.tasks.audited import Audit
+
 
 def _job() -> Job[Any, Any, Any]:
     from parties.tasks.linear.run import LINEAR
 
     return LINEAR
+
+
+def _audit() -> Audit:
+    from parties.tasks.linear.audit import AUDIT
+
+    return AUDIT
 
 
 def _show() -> Show:
@@ -37,4 +46,5 @@ KIND: Final = Kind(
     reader=READER,
     job=_job,
     propose=propose,
+    audit=_audit,
 )

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from parties.tasks.base import Job, Kind, Show
 from parties.tasks.logistic.new import propose
 from parties.tasks.logistic.settings import READER
+
+if TYPE_CHECKING:
+    from parties.tasks.audited import Audit
 
 
 def _job() -> Job[Any, Any, Any]:
     from parties.tasks.logistic.run import TRAINING
 
     return TRAINING
+
+
+def _audit() -> Audit:
+    from parties.tasks.logistic.audit import AUDIT
+
+    return AUDIT
 
 
 def _show() -> Show:
@@ -30,4 +39,5 @@ KIND: Final = Kind(
     reader=READER,
     job=_job,
     propose=propose,
+    audit=_audit,
 )

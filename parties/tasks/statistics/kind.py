@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from parties.tasks.base import Job, Kind, Show, has_part
 from parties.tasks.statistics.settings import READER
+
+if TYPE_CHECKING:
+    from parties.tasks.audited import Audit
 
 
 def _job() -> Job[Any, Any, Any]:
     from parties.tasks.statistics.run import STATISTICS
 
     return STATISTICS
+
+
+def _audit() -> Audit:
+    from parties.tasks.statistics.audit import AUDIT
+
+    return AUDIT
 
 
 def _show() -> Show:
@@ -30,4 +39,5 @@ KIND: Final = Kind(
     older=partial(has_part, "statistics"),
     reader=READER,
     job=_job,
+    audit=_audit,
 )

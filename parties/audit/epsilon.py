@@ -1,0 +1,190 @@
+"""An empirical lower bound of epsilon: a mechanism is drawn many times with and without one row, and told apart.
+
+Worst-case neighbours (Jagielski, Ullman, Oprea 2020, "Auditing Differentially Private Machine Learning", NeurIPS): rows
+that change every release as far as any row can, each in another direction. Onlookers take off the noise that they know.
+The test is the best linear one for noise of the covariance S that a first part of the draws shows,
+
+    t = r . S^-1 (q' - q),      "with the row" if t is above the middle of its two means
+
+with q, q' what is summed up without and with the row. A noise that two releases share makes S singular, and t exact.
+Of the other draws, exact intervals (Clopper, Pearson 1934) give FP+ and FN+, which the two rates of errors exceed with
+a chance of 5 % at most, over all onlookers together. Then epsilon is at least
+
+    log((1 - FN+ - delta) / FP+),  log((1 - FP+ - delta) / FN+)                of any mechanism
+    the epsilon at delta of a Gaussian with mean shift mu = Phi^-1(1 - FP+) - Phi^-1(FN+)
+
+the latter of Gaussian noise, whose errors all lie on one curve (Nasr et al. 2023, "Tight Auditing of Differentially
+Private Machine Learning", USENIX Security; Dong, Roth, Su 2022). It is nearly tight, and the former is far from it at
+a small delta. A claim is contradicted where either exceeds it, or mu the shift that the noise promises.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mpc.ring.array import Array
+from parties.audit.attack import Attack, Audited, Figure, Found
+from parties.audit.rates import clopper_pearson
+from parties.tasks.audited import Trial, Worlds
+from protocols.privacy.accounting import gaussian_delta
+
+WRONG: Final = 0.05
+"""With what chance, at the most, any bound of a trial does not hold."""
+_TRAINING: Final = 0.25  # of so many draws besides: to learn the noise's covariance
+_MOST_SAMPLES: Final = 4_000_000  # of noise, in a trial: some 20 seconds
+_FEWEST: Final = 500
+_RIDGE: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What telling the two worlds apart showed.
+
+    Args:
+        epsilon: at least, with 95 % confidence.
+        shift: of a Gaussian's mean, in deviations, likewise.
+        right: the part of the guesses that were right, and its interval.
+        draws: of each world that were guessed about.
+    """
+
+    epsilon: float
+    shift: float
+    right: float
+    interval: tuple[float, float]
+    draws: int
+
+
+def draws_for(trial: Trial, draws: int) -> int:
+    """How many are guessed about: fewer than asked for where one takes much noise."""
+    most = int(_MOST_SAMPLES / (2 * (1 + _TRAINING) * max(1, trial.numbers)))
+    return max(_FEWEST, min(draws, most))
+
+
+def bound_of(worlds: Worlds, delta: float, wrong: float) -> Bound:
+    """The bound from the draws of one onlooker; the row is chosen, and the test learnt, by the first draws alone.
+
+    Args:
+        wrong: with what chance it does not hold.
+    """
+    learnt = round(len(worlds.without) * _TRAINING / (1 + _TRAINING))
+    without = worlds.without[:learnt]
+    best, chosen, most = 0, np.zeros(worlds.shift.shape[1]), -1.0
+    for k, shift in enumerate(worlds.shift):
+        direction = np.linalg.solve(_covariance(without, worlds.with_row[k][:learnt]), shift)
+        if (gain := float(shift @ direction)) > most:
+            best, chosen, most = k, direction, gain
+    nil, one = worlds.without @ chosen, worlds.with_row[best] @ chosen
+    middle = (nil[:learnt].mean() + one[:learnt].mean()) / 2
+    false = int(np.count_nonzero(nil[learnt:] > middle))
+    missed = int(np.count_nonzero(one[learnt:] <= middle))
+    draws = len(nil) - learnt
+    fp, fn = clopper_pearson(false, draws, wrong)[1], clopper_pearson(missed, draws, wrong)[1]
+    right = 2 * draws - false - missed
+    shift = _normal(1 - fp) - _normal(fn)
+    found = max(0.0, any_epsilon(fp, fn, delta), gaussian_epsilon(shift, delta))
+    return Bound(found, max(0.0, shift), right / (2 * draws), clopper_pearson(right, 2 * draws), draws)
+
+
+def any_epsilon(fp: float, fn: float, delta: float) -> float:
+    """The epsilon that any mechanism has at the least, if it is told apart with no more than these rates of errors."""
+    pairs = [(1 - fn - delta, fp), (1 - fp - delta, fn)]
+    return max(math.log(hit / error) if hit > 0 else -math.inf for hit, error in pairs)
+
+
+def gaussian_epsilon(shift: float, delta: float) -> float:
+    """The epsilon at delta of a Gaussian whose mean a row shifts by so many deviations."""
+    if shift <= 0 or gaussian_delta(shift, 0.0) <= delta:
+        return 0.0
+    from scipy.optimize import brentq
+
+    high = 1.0
+    while gaussian_delta(shift, high) > delta:
+        high *= 2.0
+    return float(brentq(lambda epsilon: gaussian_delta(shift, epsilon) - delta, 0.0, high))
+
+
+def _covariance(without: Array, with_row: Array) -> Array:
+    """Of the noise in both worlds, with a little on the diagonal: constant numbers are no obstacle."""
+    centred = np.concatenate([without - without.mean(axis=0), with_row - with_row.mean(axis=0)])
+    found: Array = centred.T @ centred / max(1, len(centred) - 2)
+    found[np.diag_indices_from(found)] += _RIDGE * max(float(np.trace(found)) / len(found), 1e-300)
+    return found
+
+
+def _normal(chance: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(chance))
+
+
+def _applies(audited: Audited) -> str:
+    return "" if audited.trials else "the scenario has no [privacy], and claims no epsilon"
+
+
+def _run(audited: Audited) -> tuple[Found, ...]:
+    return tuple(_of_trial(audited, trial) for trial in audited.trials)
+
+
+def _of_trial(audited: Audited, trial: Trial) -> Found:
+    draws = draws_for(trial, audited.effort.draws)
+    audited.say(f"epsilon: {draws:,} draws of {trial.what}, with and without a {trial.unit}")
+    seen = trial.draw(round(draws * (1 + _TRAINING)), audited.stream(f"noise of {trial.what}"))
+    bounds = {who: bound_of(one, trial.delta, WRONG / len(seen)) for who, one in seen.items()}
+    beyond = [who for who, bound in bounds.items() if contradicts(trial, bound)]
+    best = max(bounds.values(), key=lambda bound: bound.right)
+    return Found(
+        attack="epsilon",
+        what=f"{trial.what}, {draws:,} draws with and without the {trial.unit} that changes most",
+        against="; ".join(bounds),
+        figures=(
+            *(Figure(f"epsilon at least, as {who}", bound.epsilon, bound.epsilon) for who, bound in bounds.items()),
+            Figure("guesses that were right", best.right, *best.interval, guess=0.5, share=True),
+        ),
+        sentence=_meaning(trial, best, beyond),
+        claim=trial.epsilon,
+        contradicts=bool(beyond),
+    )
+
+
+def contradicts(trial: Trial, bound: Bound) -> bool:
+    """Whether the claim, or the noise that is promised, cannot be true."""
+    return bound.epsilon > trial.epsilon or (trial.shift is not None and bound.shift > trial.shift)
+
+
+def _meaning(trial: Trial, best: Bound, beyond: list[str]) -> str:
+    guessed = (
+        f"Of 100 guesses whether one {trial.unit} was in, {100 * best.right:.3g} were right (a coin: 50), where the "
+        f"claim allows {100 * most_right(trial):.3g}."
+    )
+    if not beyond:
+        return f"{guessed} Nothing contradicts the claim; that it holds, no attack can prove."
+    return (
+        f"{guessed} THE CLAIM CANNOT BE TRUE, as {beyond[0]} sees the results: there is less noise than is claimed, or "
+        "part of it can be taken off."
+    )
+
+
+def most_right(trial: Trial) -> float:
+    """The largest part of right guesses that a claim allows: of Gaussian noise Phi(mu / 2), else by epsilon alone."""
+    odds = math.exp(trial.epsilon)
+    general = (odds + trial.delta) / (1 + odds)
+    if trial.shift is None:
+        return general
+    from scipy.special import ndtr
+
+    return min(general, float(ndtr(trial.shift / 2)))
+
+
+EPSILON: Final = Attack(
+    name="epsilon",
+    about=(
+        "whether the noise is as large as is claimed: the mechanism is drawn with and without the patient that changes "
+        "it most, and told apart (Jagielski et al. 2020, Nasr et al. 2023)"
+    ),
+    applies=_applies,
+    run=_run,
+)

@@ -1,0 +1,156 @@
+"""Membership inference: was a patient's row among those that a release was computed from? Carlini et al. 2022.
+
+The attacker is a strong one: it has the candidates' rows and data like the owners', and computes what a run would
+disclose of other draws of them (`likelihood_ratio.py`). True positives are told at few false ones, as the paper asks:
+an attack that is sure of a few patients harms them, however poor it is on average (its section 2).
+
+- Of a **study**: every training is the target once. Intervals are by a bootstrap over the targets (2.5 % to 97.5 %).
+- Of a **run**: what it disclosed is the target; the rows that it held out are the non-members. The thresholds are
+  those of the study's trainings, for so few non-members do not show a rate of 0.1 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mpc.ring.array import Array
+from parties.audit.attack import Attack, Audited, Figure, Found
+from parties.audit.likelihood_ratio import Masks, laws, laws_of_the_others
+from parties.audit.rates import auc, auc_interval, clopper_pearson, threshold
+from parties.tasks.audited import Population
+
+RATES: Final = (0.01, 0.001)
+"""Of false positives at which true ones are told."""
+_RESAMPLES: Final = 200
+_SOME: Final = 2  # of a rate: what lies below twice the guess is told as little more
+
+
+@dataclass(frozen=True)
+class Shadows:
+    """Trainings on draws of the candidates: their members and everybody's scores (trainings, candidates)."""
+
+    members: Masks
+    scores: Array
+
+
+def shadows_of(audited: Audited, population: Population) -> Shadows:
+    """As many trainings as the audit's effort has."""
+    rng = audited.rng("members of shadow trainings")
+    members, scores = [], []
+    for k in range(audited.effort.shadows):
+        audited.say("membership: runs on other draws of the rows", k, audited.effort.shadows)
+        mask = population.draw(rng)
+        members.append(mask)
+        scores.append(population.score(population.release(mask, rng)))
+    return Shadows(np.array(members), np.array(scores))
+
+
+def _applies(audited: Audited) -> str:
+    return (
+        ""
+        if audited.population is not None
+        else "nothing is disclosed that depends on single rows and is modelled here"
+    )
+
+
+def _run(audited: Audited) -> tuple[Found, ...]:
+    population = audited.population
+    assert population is not None
+    shadows = shadows_of(audited, population)
+    others = laws_of_the_others(shadows.scores, shadows.members)
+    online, offline = others.online(shadows.scores), others.offline(shadows.scores)
+    study = _of_study(audited, population, shadows, online, offline)
+    if population.members is None or population.seen is None:
+        return (study,)
+    ratios = laws(shadows.scores, shadows.members).online(population.score(population.seen))
+    cuts = tuple(threshold(online[~shadows.members], rate) for rate in RATES)
+    return _of_run(population, population.members, ratios, cuts), study
+
+
+def _of_study(audited: Audited, population: Population, shadows: Shadows, online: Array, offline: Array) -> Found:
+    figures = _figures(*_bootstrap(audited, shadows, online))
+    without, low, high = (float(one[0]) for one in _bootstrap(audited, shadows, offline))
+    more = Figure("AUC without runs that have the candidate", without, low, high, 0.5)
+    return Found(
+        attack="membership",
+        what=f"{population.what}, of {len(online)} runs on other draws of the rows",
+        against=population.seen_by,
+        figures=(*figures, more),
+        sentence=_meaning(population, figures),
+    )
+
+
+def _bootstrap(audited: Audited, shadows: Shadows, ratios: Array) -> tuple[Array, Array, Array]:
+    """What the ratios gain, and the ends of the intervals, by drawing the targets anew."""
+    rng, count = audited.rng("bootstrap"), len(ratios)
+    order = np.argsort(-ratios, axis=None, kind="stable")
+    target, inside = order // ratios.shape[1], shadows.members.reshape(-1)[order]
+    draws = (np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(_RESAMPLES))
+    low, high = np.quantile([gains(inside, often[target]) for often in draws], [0.025, 0.975], axis=0)
+    return gains(inside, np.ones(len(order))), low, high
+
+
+def gains(inside: Masks, often: Array) -> Array:
+    """AUC, and true positives at each rate of false ones.
+
+    Args:
+        inside: whether each score is a member's, the largest score first.
+        often: how often each counts.
+    """
+    ours, others = np.cumsum(often * inside), np.cumsum(often * ~inside)
+    area = float(ours @ (often * ~inside)) / (ours[-1] * others[-1])
+    places = [np.searchsorted(others, rate * others[-1], side="right") - 1 for rate in RATES]
+    return np.array([area, *(ours[place] / ours[-1] if place >= 0 else 0.0 for place in places)])
+
+
+def _of_run(population: Population, members: Masks, ratios: Array, cuts: tuple[float, ...]) -> Found:
+    ours, others = ratios[members], ratios[~members]
+    low, high = auc_interval(ours, others)
+    counts = [int(np.count_nonzero(ours > cut)) for cut in cuts]
+    ends = [clopper_pearson(count, ours.size) for count in counts]
+    value = np.array([auc(ours, others), *(count / ours.size for count in counts)])
+    figures = _figures(value, np.array([low, *(a for a, _ in ends)]), np.array([high, *(b for _, b in ends)]))
+    return Found(
+        attack="membership",
+        what=f"{population.what} of this run: {ours.size} {population.unit}s in it, {others.size} held out",
+        against=population.seen_by,
+        figures=figures,
+        sentence=_meaning(population, figures),
+    )
+
+
+def _figures(value: Array, low: Array, high: Array) -> tuple[Figure, ...]:
+    names = ("AUC", *(f"true positives at {100 * rate:g} % false ones" for rate in RATES))
+    return tuple(
+        Figure(name, float(a), float(b), float(c), guess, share=k > 0)
+        for k, (name, a, b, c, guess) in enumerate(zip(names, value, low, high, (0.5, *RATES), strict=True))
+    )
+
+
+def _meaning(population: Population, figures: tuple[Figure, ...]) -> str:
+    """What the figures mean for a patient."""
+    unit, often = population.unit, figures[1]
+    low = [one.low or 0.0 for one in figures]
+    if low[0] <= 0.5 and low[1] <= RATES[0] and low[2] <= RATES[1]:
+        return f"No better than guessing, as far as this can tell: it does not show whether a {unit} took part."
+    sure = (
+        f"Who knows a {unit}'s row and has data like the owners' recognises {100 * often.value:.2g} of 100 {unit}s of "
+        f"the study, where 1 of 100 others is taken for one of them"
+    )
+    if low[1] > _SOME * RATES[0] or low[2] > _SOME * RATES[1]:
+        return f"{sure}: of some {unit}s it can be told that they took part."
+    return f"{sure}: little more than guessing, for any one {unit}."
+
+
+MEMBERSHIP: Final = Attack(
+    name="membership",
+    about=(
+        "whether a patient's row was among those that the release was computed from, by the likelihood ratio of "
+        "trainings with it and without it (Carlini et al. 2022)"
+    ),
+    applies=_applies,
+    run=_run,
+)

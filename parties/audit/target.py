@@ -1,0 +1,81 @@
+"""From what the command line names to what is attacked: a study's file, or the folder of a run and its scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mpc.errors import BeaverlodgeError, UsageError
+from parties.report.read import read_record
+from parties.show.blocks import table
+from parties.tasks.registry import KINDS, load_any
+
+if TYPE_CHECKING:
+    from parties.scenario.file import Scenario
+    from parties.scenario.star import StarScenario
+    from parties.tasks.audited import Audit
+
+_PLACES = (".", "scenarios")
+"""The folders in which the scenario of a run is looked for, beside the run's own."""
+
+
+def target_of(named: Path, scenario: Path | None) -> tuple[Scenario | StarScenario, Mapping[str, Any] | None]:
+    """The scenario, and the record where a run is named.
+
+    Args:
+        named: a scenario file, or a run's folder.
+        scenario: the run's scenario file; None: one in this folder, in `scenarios` or in the run's that has its digest.
+
+    Raises:
+        UsageError: there is no such file or folder; the run failed; its scenario is not found, or is another one.
+    """
+    if not named.is_dir():
+        if scenario is not None:
+            raise UsageError("--scenario goes with the folder of a run", f"`mpc audit {named}` audits the study")
+        return load_any(named), None
+    record = read_record(named)
+    if record["status"] != "ok":
+        raise UsageError(f"the run in {named} failed, and disclosed no result", "name another run, or its scenario")
+    digest = str(table(record.get("scenario")).get("digest"))
+    if scenario is None:
+        return _find(named, digest), record
+    loaded = load_any(scenario)
+    if loaded.digest != digest:
+        raise UsageError(
+            f"{scenario} is not the scenario of the run in {named}: it was changed, or is another",
+            "name the file as it was run",
+        )
+    return loaded, record
+
+
+def audit_of(scenario: Scenario | StarScenario) -> Audit:
+    """What the scenario's kind of task gives an audit.
+
+    Raises:
+        UsageError: nothing.
+    """
+    made = KINDS[scenario.task.kind].audit
+    if made is None:
+        known = ", ".join(f'"{name}"' for name, kind in KINDS.items() if kind.audit is not None)
+        raise UsageError(f'no attack on kind = "{scenario.task.kind}" is known here', f"audited are {known}")
+    return made()
+
+
+def _find(run: Path, digest: str) -> Scenario | StarScenario:
+    for path in _candidates(run):
+        try:
+            loaded = load_any(path)
+        except BeaverlodgeError:
+            continue  # of another version, or no scenario
+        if loaded.digest == digest:
+            return loaded
+    raise UsageError(
+        f"the scenario of the run in {run} is not found, and a record holds neither it nor any data",
+        f"name it: mpc audit {run} --scenario FILE",
+    )
+
+
+def _candidates(run: Path) -> Iterator[Path]:
+    for folder in (run, *map(Path, _PLACES)):
+        yield from sorted(folder.glob("*.toml"))

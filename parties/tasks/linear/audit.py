@@ -1,0 +1,31 @@
+"""What `mpc audit` is given of a linear regression: the rows, and the least-squares fit to some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mpc.ring.array import Array
+from parties.scenario.file import Scenario
+from parties.tasks.audited import Audit, Population, Random
+from parties.tasks.model_audit import model_population, together
+from protocols.plain.linear import fit_plain
+
+
+def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Population:
+    rows = together(scenario, record)
+
+    def fit(chosen: Mapping[str, Array], rng: Random) -> Array:
+        x, y, beside = rows.of(np.concatenate(list(chosen.values())))
+        return np.array(fit_plain(x, y, rows.names, beside).coefficients)
+
+    def nearness(z: Array) -> Array:
+        found: Array = -np.abs(rows.y - z)
+        return found
+
+    return model_population(scenario, rows, record, fit, nearness)
+
+
+AUDIT = Audit(_population)

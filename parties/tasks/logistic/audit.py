@@ -1,0 +1,47 @@
+"""What `mpc audit` is given of a logistic regression: the rows, and the plaintext training on some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mpc.ring.array import Array
+from parties.scenario.file import Scenario
+from parties.tasks.audited import Audit, Population, Random
+from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.shape import settings_for
+from parties.tasks.model_audit import Together, model_population, together, trained_counts
+from protocols.plain.logistic import ended_after, pooled
+from protocols.rows.own_rows import OwnRows
+
+
+def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Population | None:
+    if scenario.task_as(LogisticTask).keeps_shares:
+        return None
+    rows = together(scenario, record)
+    counts = trained_counts(scenario, rows)
+    by_owner = dict.fromkeys(scenario.owners, next(iter(counts.values()))) if scenario.vertical else counts
+    facts = (record or {}).get("training") or {}
+    settings = ended_after(settings_for(scenario, by_owner, len(rows.names), facts.get("solver")), facts.get("steps"))
+
+    def fit(chosen: Mapping[str, Array], rng: Random) -> Array:
+        model = pooled([_own(rows, one) for one in chosen.values()], settings)
+        own = model.weights[:-1] / model.deviation
+        return np.append(own, model.weights[-1] - own @ model.mean)
+
+    def log_odds_of_the_truth(z: Array) -> Array:
+        """log(p / (1 - p)) of the chance p that the model gives the row's own label: Carlini et al. 2022, section 4."""
+        found: Array = (2 * rows.y - 1) * z
+        return found
+
+    return model_population(scenario, rows, record, fit, log_odds_of_the_truth)
+
+
+def _own(rows: Together, chosen: Array) -> OwnRows:
+    x, y, beside = rows.of(chosen)
+    return OwnRows(rows.names, x, y, x[:0], y[:0], offset_weights_train=beside)
+
+
+AUDIT = Audit(_population)

@@ -1,0 +1,146 @@
+"""All owners' rows of a model in one place, as an audit takes them: trained on some of them, scored on all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from mpc.errors import InternalError
+from mpc.ring.array import Array
+from parties.data.own_table import shared_columns
+from parties.data.table import load_owner_table
+from parties.scenario.file import Scenario
+from parties.show.blocks import join_words
+from parties.tasks.audited import Mask, Population, Random
+from parties.tasks.regression import row_counts, split_of
+from protocols.rows.offset_weights import OffsetWeights
+from protocols.rows.own_rows import SAME_ROWS, joint_names
+from protocols.training.batches import split
+
+_HALF: Final = 0.5
+"""Of the rows, where a run holds out none: some must be outside for an attack to be measured."""
+
+
+@dataclass(frozen=True)
+class Together:
+    """The rows of all owners; where columns are split, their columns side by side.
+
+    Args:
+        names: of the columns.
+        x, y, beside: features (m, d), targets, and offsets and weights.
+        groups: the names under which rows are split, each with its rows' numbers.
+        shares: of each group's rows that a run trains on.
+    """
+
+    names: tuple[str, ...]
+    x: Array = field(repr=False)
+    y: Array = field(repr=False)
+    beside: OffsetWeights = field(repr=False)
+    groups: Mapping[str, Array] = field(repr=False)
+
+    def of(self, rows: Array) -> tuple[Array, Array, OffsetWeights]:
+        """Some of the rows."""
+        return self.x[rows], self.y[rows], self.beside.of(rows)
+
+
+def together(scenario: Scenario, record: Mapping[str, Any] | None) -> Together:
+    """The rows of a scenario whose owners' data are all here; with the columns of a run's model, if there was one.
+
+    Raises:
+        UsageError: an owner's data are not here.
+        DataError: data cannot be read.
+    """
+    tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
+    if scenario.vertical:
+        held = tables[split_of(tables).target_owner]
+        x = np.concatenate([table.values for table in tables.values()], axis=1)
+        names = joint_names({owner: table.columns for owner, table in tables.items()})
+        return Together(names, x, held.target, held.offset_weights, {SAME_ROWS: np.arange(held.rows)})
+    model = None if record is None else record.get("model")
+    names = tuple(model["features"]) if model else shared_columns(list(tables.values()))
+    chosen = [table if table.columns == names else table.select(names) for table in tables.values()]
+    ends = np.cumsum([0, *(table.rows for table in chosen)])
+    return Together(
+        names,
+        np.concatenate([table.values for table in chosen]),
+        np.concatenate([table.target for table in chosen]),
+        OffsetWeights.joined([table.offset_weights for table in chosen]),
+        {table.owner: np.arange(ends[k], ends[k + 1]) for k, table in enumerate(chosen)},
+    )
+
+
+Fit = Callable[[Mapping[str, Array], Random], Array]
+"""Weights in the columns' own units, the intercept last (d + 1,), of a training on these rows of each group."""
+
+
+def trained_counts(scenario: Scenario, rows: Together) -> dict[str, tuple[int, int]]:
+    """How many of each group's rows an audit's trainings train on, and how many they hold out."""
+    fraction = scenario.model_task.test_fraction
+    sizes = {name: len(own) for name, own in rows.groups.items()}
+    if not fraction:
+        return {name: (size - int(size * _HALF), int(size * _HALF)) for name, size in sizes.items()}
+    return {name: row_counts(scenario, size) for name, size in sizes.items()}
+
+
+def model_population(
+    scenario: Scenario, rows: Together, record: Mapping[str, Any] | None, fit: Fit, score: Callable[[Array], Array]
+) -> Population:
+    """The candidates of a model that the owners see.
+
+    Args:
+        fit: the training's plaintext twin.
+        score: of each row, given its linear score z (m,).
+    """
+    counts = trained_counts(scenario, rows)
+    size, owners = len(rows.y), scenario.owners
+    whose = [""] * size
+    for name, own in rows.groups.items():
+        for row in own:
+            whose[row] = name
+
+    def draw(rng: Random) -> Mask:
+        mask = np.zeros(size, dtype=bool)
+        for name, own in rows.groups.items():
+            mask[rng.permutation(own)[: counts[name][0]]] = True
+        return mask
+
+    def release(mask: Mask, rng: Random) -> Array:
+        return fit({name: own[mask[own]] for name, own in rows.groups.items()}, rng)
+
+    def fitted(weights: Array) -> Array:
+        return score(rows.beside.add_offset(rows.x @ weights[:-1] + weights[-1]))
+
+    members = seen = None
+    if record is not None:
+        model = record.get("model")
+        if not model or "weights" not in model:
+            raise InternalError("the record holds no model", "report this as a bug")
+        seen = np.array([*model["weights"], model["intercept"]])
+        if scenario.model_task.test_fraction:
+            members = _members(scenario, rows)
+    return Population(
+        unit="patient",
+        what="the model's weights",
+        seen_by=f"{join_words(owners)}, and whoever they show the model",
+        whose=tuple(whose),
+        draw=draw,
+        release=release,
+        score=fitted,
+        members=members,
+        seen=seen,
+        x=rows.x,
+        y=rows.y,
+        names=rows.names,
+    )
+
+
+def _members(scenario: Scenario, rows: Together) -> Mask:
+    """The rows that a run of this scenario trains on."""
+    mask = np.zeros(len(rows.y), dtype=bool)
+    for name, own in rows.groups.items():
+        train, _ = split(scenario.seed, name, len(own), scenario.model_task.test_fraction)
+        mask[own[train]] = True
+    return mask
