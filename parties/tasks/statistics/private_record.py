@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parties.tasks.statistics.private_inference import comparison_facts, correlation_facts, curve_facts
 from protocols.statistics.noisy_estimates import (
     NOTHING,
     Estimate,
@@ -60,9 +61,35 @@ def private_statistics_facts(opened: NDArray[np.float64], settings: PrivateSetti
             }
             for (a, b), cells in s.crossed.items()
         ],
-        "correlations": [],
-        "t_tests": [],
-        "survival": [],
+        "correlations": [
+            {
+                "columns": list(pair),
+                "groups": [
+                    {"group": name, **correlation_facts(parts, settings, pair, g)} for g, name in enumerate(groups)
+                ],
+            }
+            for pair in s.correlated
+        ],
+        "t_tests": [
+            {
+                "column": test[0],
+                "between": test[1],
+                "groups": [
+                    {"group": name, **comparison_facts(parts, settings, test, g)} for g, name in enumerate(groups)
+                ],
+            }
+            for test in s.compared
+        ],
+        "survival": [
+            {
+                "time": one.time,
+                "event": one.event,
+                "between": one.between,
+                "times": [float(t) for t in s.grid_of(one.time).points],
+                "groups": [{"group": name, **curve_facts(parts, settings, one, g)} for g, name in enumerate(groups)],
+            }
+            for one in s.exact_curves
+        ],
     }
 
 

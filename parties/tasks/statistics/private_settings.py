@@ -15,16 +15,12 @@ if TYPE_CHECKING:
     from protocols.statistics.settings import StatisticsSettings
 
 _OF_SUMS: Final = ("sum", "mean", "variance", "sd")
-_NOT_NOISY: Final = ("correlations", "t_tests", "survival")
 MOST_NUMBERS: Final = 100_000
 """The most numbers of trees and curves: each takes some microseconds of noise."""
 
 
 def make_statistics_private(task: StatisticsTask, privacy: PrivacySpec) -> Reading[StatisticsTask]:
     """The task under [privacy]: nothing of it is tested for small cells, for the tests' outcomes would be exact."""
-    for key in _NOT_NOISY:
-        if dict(task)[key]:
-            yield Problem(f"[task] {key} cannot be told with [privacy] yet", f"remove {key}, or [privacy]")
     if ends := [one for one in ("min", "max") if one in task.statistics]:
         hint = "each is the value of one patient; remove it from `statistics`, or [privacy]"
         yield Problem(f"[task] {' and '.join(ends)} cannot be told with [privacy]", hint)
@@ -42,8 +38,9 @@ def _check_cells(task: StatisticsTask) -> Iterator[Problem]:
 
 
 def _check_clips(task: StatisticsTask, privacy: PrivacySpec) -> Iterator[Problem]:
-    summed = task.columns if set(_OF_SUMS) & set(task.statistics) else ()
-    yield from check_clips(privacy, summed, "whose values are summed up")
+    described = task.columns if set(_OF_SUMS) & set(task.statistics) else ()
+    summed = dict.fromkeys((*described, *task.correlations, *(test.column for test in task.t_tests)))
+    yield from check_clips(privacy, tuple(summed), "whose values are summed up")
 
 
 def _check_numbers(task: StatisticsTask) -> Iterator[Problem]:
