@@ -8,9 +8,9 @@ stretch, and half of those who are censored in it count as at risk (actuarial; C
 
     n_j = sum_(i >= j) (d_i + c_i) + beyond - c_j / 2,   H(t_j) = -sum_(i <= j) log(1 - d_i / n_i),   S = exp(-H)
 
-**An interval accounts for sampling and for noise.** The noise in H is a sum over the cells, each times the derivative of
-H; its variance is N. Sampling has Greenwood's variance V = sum d_i / (n_i (n_i - d_i)), which is proportional to H where
-few have had the event: with m = H / V the interval holds all h with
+**An interval accounts for sampling and for noise.** The noise in H is a sum over the cells, each times the derivative
+of H; its variance is N. Sampling has Greenwood's variance V = sum d_i / (n_i (n_i - d_i)), which is proportional to H
+where few have had the event: with m = H / V the interval holds all h with
 
     (H - h)^2 <= z^2 (N + h / m),   z = 1.96
 
@@ -37,6 +37,16 @@ _FEWEST: Final = 5.0
 _TINY: Final = 1e-12
 
 
+def at_risk_deviations(times: int, deviation: float) -> Values:
+    """Of the noise in the number of patients at risk at each time (T,)."""
+    return np.asarray(deviation * np.sqrt(2.0 * np.arange(times + 1, 1, -1) - 0.75))
+
+
+def least_at_risk(times: int, deviation: float) -> Values:
+    """How many have to be at risk beside those with the event for a curve to be told at each time (T,)."""
+    return np.asarray(np.maximum(_ENOUGH * at_risk_deviations(times, deviation), _FEWEST))
+
+
 @dataclass(frozen=True)
 class NoisyArm:
     """A noisy table without and with the event at each time, and beyond the last (..., T + 1, 2)."""
@@ -58,9 +68,8 @@ class NoisyArm:
     @property
     def told(self) -> Bits:
         """At which times enough patients are at risk (..., T): up to some time."""
-        times = self.table.shape[-2] - 1
-        noise = self.deviation * np.sqrt(2.0 * np.arange(times + 1, 1, -1) - 0.75)
-        enough = self.at_risk - np.maximum(self.events, 0.0) >= np.maximum(_ENOUGH * noise, _FEWEST)
+        least = least_at_risk(self.table.shape[-2] - 1, self.deviation)
+        enough = self.at_risk - np.maximum(self.events, 0.0) >= least
         return np.asarray(np.logical_and.accumulate(enough, axis=-1))
 
 
@@ -131,9 +140,9 @@ def noisy_log_rank(arms: NoisyArm) -> tuple[Values, int]:
     """Do the curves of the arms (..., arms, T + 1, 2) differ? Chi-square, and its degrees of freedom; NaN where no time
     is told of all arms.
 
-    u_g = sum_j (d_gj - d_j n_gj / n_j) over the times that are told of all, with the covariance V + N: V that of sampling
-    (Mantel, Cancer Chemother. Rep. 50, 1966), N that of the noise, which is known: u is linear in small noise. So the
-    chance of a false alarm is what p says; noise costs power, not truth.
+    u_g = sum_j (d_gj - d_j n_gj / n_j) over the times that are told of all, with the covariance V + N: V that of
+    sampling (Mantel, Cancer Chemother. Rep. 50, 1966), N that of the noise, in which u is linear where it is small
+    beside the patients at risk. So noise costs power, and raises no false alarms.
     """
     told = np.logical_and.accumulate(arms.told.all(axis=-2), axis=-1)[..., None, :]
     d, n = np.where(told, arms.events, 0.0), np.where(told, arms.at_risk, 1.0)

@@ -1,4 +1,4 @@
-"""t-tests and correlations from noisy sums, for the population that rows are drawn from: public arithmetic, no protocol.
+"""t-tests and correlations from noisy sums, of the population that rows are drawn from: no protocol.
 
 Sums over the rows of a cell: n rows, f = sum u, g = sum (2 u^2 - 1), each with noise of one deviation s; u is a value
 on its agreed range, which is [-1, 1] here (private.py). Intervals and p account for sampling and for the noise, whose
@@ -92,7 +92,8 @@ def noisy_welch(one: Moments, other: Moments, deviation: float, rounding: float)
     df = 2 * total**2 / varies
     reach, t = stdtrit(df, 0.975) * root, value / root
     told = np.minimum(one.count, other.count) >= max(_MANY * s, _FEWEST)
-    found = (value, value - reach, value + reach, t, df, 2 * stdtr(df, -np.abs(t)))
+    low, high = np.maximum(value - reach, -2.0), np.minimum(value + reach, 2.0)  # means are in [-1, 1]
+    found = (value, low, high, t, df, 2 * stdtr(df, -np.abs(t)))
     return Difference(*(np.where(told, of, np.nan) for of in found))
 
 

@@ -23,7 +23,7 @@ Parts = Mapping[tuple[Any, str], Values]
 
 def correlation_facts(parts: Parts, settings: PrivateSettings, pair: tuple[str, str], g: int) -> dict[str, Any]:
     """The correlation of two columns in a group."""
-    cells, (a, b) = settings.statistics.correlated[pair].cells, pair
+    cells = settings.statistics.correlated[pair].cells
     x, y = (_moments(parts, cells, column)[g] for column in pair)
     product = parts["product", f"products ({cells.name})"].reshape(-1)[g]
     found = noisy_pearson(x, y, product, settings.deviation, settings.rounding)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import hypot
+from math import ceil, hypot
 from typing import TYPE_CHECKING, Any, Final
 
 from parties.show.blocks import Grid, Line, count_text, plural, to_digits
@@ -20,6 +20,7 @@ from parties.tasks.private import (
     releases_grid,
 )
 from protocols.statistics.noisy_estimates import margin
+from protocols.statistics.noisy_survival import at_risk_deviations, least_at_risk
 from protocols.statistics.private import OF_VALUES, PrivateSettings, Release
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def private_plan_text(settings: PrivateSettings, scenario: Scenario) -> PlanText
     )
     return PlanText(
         scenario={},
-        facts={"privacy": privacy_facts_of(settings, privacy), "statistics": {"quantiles": _quantile_facts(settings)}},
+        facts={"privacy": privacy_facts_of(settings, privacy), "statistics": _facts(settings)},
         work=work,
         how=tuple(map(Line, _how(settings))),
         helper_learns=("the scenario's settings, and when the owners ask for more",),
@@ -47,6 +48,7 @@ def private_plan_text(settings: PrivateSettings, scenario: Scenario) -> PlanText
         details=(
             releases_grid(noisy_releases(settings), _WORDS),
             *_quantiles_grid(settings),
+            *_curves_grid(settings),
             outside_grid(outside(s.rows[0])),
         ),
     )
@@ -95,6 +97,45 @@ def _quantiles_grid(settings: PrivateSettings) -> list[Grid]:
     )
     heads = ("column", "points", "degree of the tree", "levels", "error in ranks")
     return [Grid("Quantiles, from a tree of counts over each grid", heads, rows)] if rows else []
+
+
+def _curve_facts(settings: PrivateSettings) -> list[dict[str, Any]]:
+    """How exact each arm of each set of curves will be: by how much the patients at risk at the first time, and the
+    number of events, are off at most in 95 of 100 runs, and how many at risk a curve needs to be told."""
+    s, deviation = settings.statistics, settings.deviation
+    found = []
+    for one, cells in s.exact_curves.items():
+        times = cells.shape[-2] - 1
+        at_risk, least = at_risk_deviations(times, deviation), least_at_risk(times, deviation)
+        found.append(
+            {
+                "of": s.curves[one].name,
+                "times": times,
+                "at_risk_error": margin(float(at_risk[0])),
+                "events_error": margin(deviation * times**0.5),
+                "least_at_risk": [float(least[0]), float(least[-1])],
+            }
+        )
+    return found
+
+
+def _curves_grid(settings: PrivateSettings) -> list[Grid]:
+    rows = tuple(
+        (
+            one["of"],
+            count_text(one["times"]),
+            to_digits(one["at_risk_error"]),
+            to_digits(one["events_error"]),
+            " to ".join(count_text(ceil(least)) for least in one["least_at_risk"]),
+        )
+        for one in _curve_facts(settings)
+    )
+    heads = ("of", "times", "error of those at risk", "error of all events", "least at risk, first to last time")
+    return [Grid("Survival curves, from a noisy table of events", heads, rows, frozenset({0}))] if rows else []
+
+
+def _facts(settings: PrivateSettings) -> dict[str, Any]:
+    return {"quantiles": _quantile_facts(settings), "survival": _curve_facts(settings)}
 
 
 def noisy_releases(settings: PrivateSettings) -> list[NoisyRelease]:

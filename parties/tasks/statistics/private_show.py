@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits
@@ -45,9 +45,10 @@ def notes(privacy: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = [Line("")]
     if reach is not None:
         text = (
-            f"Each count is within {to_digits(reach)} of the exact one in 95 of 100 runs; it may be below 0. Intervals "
-            "are for the noise alone: they hold what the owners' rows give, with values beyond [privacy.clip], of "
-            "quantiles beyond their grid, cut off."
+            f"Each count is within {to_digits(reach)} of the exact one in 95 of 100 runs; it may be below 0. Values "
+            "beyond [privacy.clip], or beyond a grid, count as its nearer end. Intervals of counts and columns are for "
+            "the noise alone: they hold what the owners' rows give. Those of correlations, differences and curves "
+            "account for sampling, too."
         )
         blocks.append(Line(text))
     return [*blocks, outside_line(privacy)]
@@ -60,10 +61,16 @@ def _estimate(key: str, value: Any) -> str:
 
 
 def _interval(key: str, ends: Any) -> str:
+    return interval_text(ends, lambda end: _estimate(key, end))
+
+
+def interval_text(ends: Any, text: Callable[[Any], str] | None = None) -> str:
+    """An interval as text; of a median an end may be open."""
     low, high = (*entries(ends), None, None)[:2]
-    if not is_number(low) or not is_number(high):
-        return MISSING
-    return f"{_estimate(key, low)} to {_estimate(key, high)}"
+    shown = text or _plain_digits
+    if is_number(low):
+        return f"{shown(low)} to {shown(high)}" if is_number(high) else f"from {shown(low)}"
+    return MISSING
 
 
 def _plain_digits(value: float) -> str:

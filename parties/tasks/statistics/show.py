@@ -9,7 +9,7 @@ from typing import Any, Final
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits
 from parties.tasks.base import Show
 from parties.tasks.private import spent_text
-from parties.tasks.statistics.private_show import columns_grid, notes
+from parties.tasks.statistics.private_show import columns_grid, interval_text, notes
 
 _MOST_TIMES: Final = 12
 """The most points of a survival curve that are shown; the record has all."""
@@ -156,13 +156,14 @@ def _tables(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
 
 
 def _correlations(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
-    rows = []
+    rows, noisy = [], found.get("rows") is None
     for one in map(table, entries(found.get("correlations"))):
         pair = " and ".join(map(str, entries(one.get("columns"))))
         for group in map(table, entries(one.get("groups"))):
-            numbers = (_value(group, "count", count_text), _value(group, "r"), _value(group, "p", p_text))
+            ends = [interval_text(table(group.get("intervals")).get("r"))] if noisy else []
+            numbers = (_value(group, "count", count_text), _value(group, "r"), *ends, _value(group, "p", p_text))
             rows.append((pair, *_group(group, by), *numbers))
-    heads = ("columns", *_group_head(by), "rows", "r", "p")
+    heads = ("columns", *_group_head(by), "rows", "r", *(["95 % interval"] if noisy else []), "p")
     return [Grid("Correlations (Pearson)", heads, tuple(rows), _left(by))] if rows else []
 
 
@@ -202,10 +203,12 @@ def _survival(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
             curves = [table(curve) for curve in entries(group.get("curves"))]
             survival = [entries(curve.get("survival")) for curve in curves]
             shown = _times_shown(survival)
-            rows = [(_number(times[k]), *(_at(curve, k) for curve in survival)) for k in shown]
+            rows = [(_number(times[k]), *(_at(curve, k) for curve in curves)) for k in shown]
             for words, key in (("rows", "count"), ("events", "events")):
                 rows.append((words, *(_value(curve, key, count_text) for curve in curves)))
             rows.append(("median", *(_median(curve) for curve in curves)))
+            if any("intervals" in curve for curve in curves):
+                rows.append(("its interval", *(interval_text(table(c.get("intervals")).get("median")) for c in curves)))
             heads = (str(one.get("time")), *(str(curve.get("level") or "all") for curve in curves))
             between = f" by {one.get('between')}" if one.get("between") else ""
             name = _ESTIMATORS.get(str(group.get("estimator")), "Kaplan-Meier")
@@ -216,9 +219,14 @@ def _survival(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
     return blocks
 
 
-def _at(curve: Sequence[Any], k: int) -> str:
-    """A curve at one of its times; of a curve that is withheld, the mark."""
-    return _number(curve[k]) if k < len(curve) else _WITHHELD
+def _at(curve: Mapping[str, Any], k: int) -> str:
+    """A curve at one of its times, with its interval if it has one; of a curve that is withheld, the mark."""
+    values, intervals = entries(curve.get("survival")), entries(table(curve.get("intervals")).get("survival"))
+    if k >= len(values):
+        return _WITHHELD
+    if k < len(intervals):
+        return f"{_number(values[k])} ({interval_text(intervals[k])})" if is_number(values[k]) else "too noisy"
+    return _number(values[k])
 
 
 def _median(curve: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from mpc.testing import integers, own, words
 from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.private import Clip, PrivateSettings, private_settings, private_statistics_job
-from protocols.statistics.settings import StatisticsSettings
+from protocols.statistics.settings import Grid, StatisticsSettings
 from tests.testing.cases.case import Case, Cost, View, each_in_turn, two_others_trade
 from tests.testing.cases.costs import WORD
 
@@ -36,7 +36,15 @@ HIGHEST = 16
 
 
 def settings_of(owners: tuple[str, ...], rows: int) -> PrivateSettings:
-    asked = StatisticsSettings(owners, "helper", (rows,) * len(owners), columns=("age",), statistics=("count", "sd"))
+    asked = StatisticsSettings(
+        owners,
+        "helper",
+        (rows,) * len(owners),
+        columns=("age",),
+        statistics=("count", "sd"),
+        quantiles=(0.5,),
+        grids=(("age", Grid(0, HIGHEST, HIGHEST / 2)),),
+    )
     return private_settings(asked, [("age", Clip(0, HIGHEST))], 1.0, 1e-6)
 
 
@@ -50,7 +58,8 @@ async def _statistics(p: Party, ages: Array, key: Array) -> tuple[Array, ...]:
 
 def _statistics_reference(ages: tuple[Array, ...], keys: tuple[Array, ...]) -> Array:
     u = 2 * np.concatenate(ages) / HIGHEST - 1
-    return np.array([len(u), u.sum(), (2 * u**2 - 1).sum()])
+    points = [np.sum(u == -1), np.sum((u > -1) & (u <= 0)), np.sum(u > 0)]
+    return np.array([len(u), u.sum(), (2 * u**2 - 1).sum(), *points])
 
 
 # An owner's addend and its noise trade: the sum stays, and hides which of them it is.
@@ -69,7 +78,7 @@ CASES: dict[str, Case] = {
         _statistics_reference,
         [own(integers(("m",), 0, HIGHEST)), own(words((4,)))],
         _TAIL * settings_of(("a", "b"), 1).deviation,
-        Cost(1, 3 * WORD, 3 * WORD, {"m": 3}),
+        Cost(1, 6 * WORD, 6 * WORD, {"m": 3}),
         View(
             owners=(3,),
             soak_from=4,

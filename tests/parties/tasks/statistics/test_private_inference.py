@@ -1,0 +1,145 @@
+"""Curves, correlations and t-tests with [privacy]: what plan, record and summary say of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.errors import UsageError
+from parties.report.plan import plan_json
+from parties.report.record import record_of
+from parties.report.summary import summary_blocks
+from parties.scenario.file import Scenario
+from parties.session.lockstep import run_in_one_thread
+from parties.show.blocks import Grid, Line
+from parties.tasks.registry import load_scenario, planned
+from parties.tasks.statistics.data import load_statistics_table
+from protocols.statistics.private import PrivateSettings
+from tests.scenario_texts import two_owners
+
+ROWS = 1500
+TASK = """correlations = ["age", "bmi"]
+t_tests = [{ column = "bmi", between = "arm" }]
+survival = [{ time = "months", event = "died", between = "arm" }]
+[task.categories]
+arm = ["a", "b"]
+[task.grid]
+months = { from = 6, to = 36, step = 6 }
+[privacy]
+epsilon = 8
+[privacy.clip]
+age = [20, 100]
+bmi = [15, 45]
+[testing]
+insecure_seed = 5
+"""
+
+
+def csv(seed: int, rows: int) -> str:
+    rng = np.random.default_rng(seed)
+    lines = ["age,bmi,arm,months,died"]
+    for _ in range(rows):
+        age, arm = rng.normal(60, 15), int(rng.integers(2))
+        bmi, died = 15 + 0.2 * age + arm + rng.normal(0, 2), rng.exponential(30 if arm else 60)
+        lost = rng.uniform(0, 80)
+        lines.append(f"{age:.1f},{bmi:.2f},{'ab'[arm]},{min(died, lost):.2f},{int(died <= lost)}")
+    return "\n".join(lines) + "\n"
+
+
+def scenario(folder: Path, task: str = TASK, rows: int = ROWS) -> Scenario:
+    for k, name in enumerate("ab"):
+        (folder / f"{name}.csv").write_text(csv(k, rows))
+    path = folder / "private.toml"
+    path.write_text(two_owners("statistics") + task)
+    return load_scenario(path)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, dict[str, Any]]:
+    one = scenario(tmp_path_factory.mktemp("private"))
+    return one, record_of(one, run_in_one_thread(one))
+
+
+def pooled(one: Scenario) -> dict[str, np.ndarray]:
+    parts = [load_statistics_table(one, owner) for owner in one.owners]
+    return {
+        name: np.concatenate([of.values[:, of.columns.index(name)] for of in parts])
+        for name in ("age", "bmi", "arm", "months", "died")
+    }
+
+
+def test_a_correlation_is_near_that_of_the_clipped_rows(ran: tuple[Scenario, dict[str, Any]]) -> None:
+    rows, found = pooled(ran[0]), ran[1]["statistics"]["correlations"][0]["groups"][0]
+    exact = np.corrcoef(np.clip(rows["age"], 20, 100), np.clip(rows["bmi"], 15, 45))[0, 1]
+    low, high = found["intervals"]["r"]
+    assert low < exact < high < low + 0.2 and low <= found["r"] <= high
+    assert found["p"] < 1e-6
+    assert found["count"] == pytest.approx(2 * ROWS, abs=40)
+
+
+def test_a_t_test_is_in_the_columns_unit(ran: tuple[Scenario, dict[str, Any]]) -> None:
+    rows, found = pooled(ran[0]), ran[1]["statistics"]["t_tests"][0]["groups"][0]
+    bmi = np.clip(rows["bmi"], 15, 45)
+    exact = [bmi[rows["arm"] == arm].mean() for arm in (0, 1)]
+    assert [one["mean"] for one in found["samples"]] == pytest.approx(exact, abs=0.3)
+    (test,) = found["tests"]
+    assert test["levels"] == ["a", "b"]
+    assert test["low"] < exact[0] - exact[1] < test["high"] < test["low"] + 1
+    assert test["low"] <= test["difference"] <= test["high"] and test["p"] < 0.01
+
+
+def test_curves_are_near_the_true_ones(ran: tuple[Scenario, dict[str, Any]]) -> None:
+    found = ran[1]["statistics"]["survival"][0]
+    (group,) = found["groups"]
+    assert found["times"] == [6.0, 12.0, 18.0, 24.0, 30.0, 36.0]
+    for curve, mean in zip(group["curves"], (60, 30), strict=True):
+        true = np.exp(-np.array(found["times"]) / mean)
+        told = [value is not None for value in curve["survival"]]
+        assert sum(told) >= 5
+        inside = [low <= s <= high for (low, high), s in zip(curve["intervals"]["survival"][:5], true, strict=False)]
+        assert sum(inside) >= 4
+        assert curve["survival"][2] == pytest.approx(true[2], abs=0.08)
+    assert group["curves"][1]["intervals"]["median"][0] <= 24  # the stretch up to it has 20.8
+    assert group["log_rank"]["p"] < 1e-3 and group["log_rank"]["of"] == "noisy counts"
+
+
+def test_the_plan_says_how_exact_curves_will_be(tmp_path: Path) -> None:
+    settings, plan = planned(scenario(tmp_path, rows=20))
+    assert isinstance(settings, PrivateSettings)
+    facts = plan_json(plan, settings, scenario(tmp_path, rows=20))
+    (curves,) = facts["statistics"]["survival"]
+    assert (curves["of"], curves["times"]) == ("months to died by arm", 6)
+    assert curves["events_error"] == pytest.approx(1.96 * settings.deviation * 6**0.5, rel=1e-4)
+    assert curves["at_risk_error"] == pytest.approx(1.96 * settings.deviation * 13.25**0.5, rel=1e-4)
+    assert len(facts["privacy"]["releases"]) == 3 + 6 + 1
+
+
+def test_the_summary_shows_intervals(ran: tuple[Scenario, dict[str, Any]]) -> None:
+    blocks = summary_blocks(ran[1], Path("out"))
+    grids = {block.title: block for block in blocks if isinstance(block, Grid)}
+    curves = grids["Survival to died by arm (actuarial: times lie between points)"]
+    assert curves.rows[0][1].count(" to ") == 1
+    assert [line[0] for line in curves.rows[-2:]] == ["median", "its interval"]
+    assert grids["Correlations (Pearson)"].columns == ("columns", "rows", "r", "95 % interval", "p")
+    text = " ".join(block.text for block in blocks if isinstance(block, Line))
+    assert "Log-rank: chi-square" in text and "account for sampling, too" in text
+
+
+def test_little_data_tells_no_curve_and_no_test(tmp_path: Path) -> None:
+    one = scenario(tmp_path, rows=25)
+    record = record_of(one, run_in_one_thread(one))
+    found = record["statistics"]
+    (group,) = found["survival"][0]["groups"]
+    assert all(value is None for curve in group["curves"] for value in curve["survival"])
+    assert group["log_rank"] is None
+    assert found["correlations"][0]["groups"][0]["r"] is None
+    assert found["t_tests"][0]["groups"][0]["tests"][0]["p"] is None
+    assert isinstance(summary_blocks(record, Path("out")), list)
+
+
+def test_a_column_that_is_compared_needs_a_range(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\[privacy.clip\] does not list 'age'"):
+        scenario(tmp_path, TASK.replace("age = [20, 100]\n", ""))
