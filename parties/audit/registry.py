@@ -7,5 +7,6 @@ from typing import Final
 from parties.audit.attack import Attack
 from parties.audit.epsilon import EPSILON
 from parties.audit.membership import MEMBERSHIP
+from parties.audit.reconstruction import RECONSTRUCTION
 
-ATTACKS: Final[tuple[Attack, ...]] = (EPSILON, MEMBERSHIP)
+ATTACKS: Final[tuple[Attack, ...]] = (EPSILON, MEMBERSHIP, RECONSTRUCTION)

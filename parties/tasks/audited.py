@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
+from parties.tasks.audited_counts import Counted
 
 Mask = NDArray[np.bool_]
 """Which candidates are members."""
@@ -107,7 +108,9 @@ class Audit:
         population: of a scenario whose owners' data are all here, and of the record of a run of it, if there is one;
             None where nothing is released that depends on rows.
         trials: the mechanisms of a scenario with [privacy].
+        counted: of the record of a run, what its counts and sums told of the owners' rows; None: it has none.
     """
 
     population: Callable[[Any, Mapping[str, Any] | None], Population | None]
     trials: Callable[[Any], tuple[Trial, ...]] = no_trials
+    counted: Callable[[Any, Mapping[str, Any]], Counted] | None = None

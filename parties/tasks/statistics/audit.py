@@ -12,6 +12,7 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import join_words
 from parties.tasks.audited import Audit, Mask, Population, Random, Trial
 from parties.tasks.noise_audit import noisy_sum_trial
+from parties.tasks.statistics.audit_counts import counted
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.private_settings import with_noise
 from parties.tasks.statistics.run import statistics_settings
@@ -151,4 +152,4 @@ def _columns(rows: Sequence[Mapping[str, float]], like: Mapping[str, float]) -> 
     return OwnColumns({name: np.array([row[name] for row in rows], dtype=np.float64) for name in like}, len(rows))
 
 
-AUDIT: Final = Audit(_population, _trials)
+AUDIT: Final = Audit(_population, _trials, counted)

@@ -1,0 +1,291 @@
+"""Reconstruction from counts and sums: what the numbers that were told give back of those that were not.
+
+Every number told is a linear fact about how many patients are of each kind. The least and the largest value that a
+withheld number can have under all of them, by linear programming, are what an onlooker knows of it (Dinur and Nissim
+2003, "Revealing information while preserving privacy"; Garfinkel, Abowd and Martindale 2018, "Understanding database
+reconstruction attacks on public data"). Owners know their own rows besides. With [privacy], noise is a slack.
+
+What follows does follow. What does not may still follow from numbers that are not used (correlations, tests, curves),
+or from what an onlooker knows otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.random import Generator
+from scipy.sparse import csr_array, vstack
+
+from parties.audit.attack import Attack, Audited, Figure, Found
+from parties.audit.linear_bounds import InconsistentFacts, Programme, bounds_of, whole_bounds
+from parties.audit.unknown_counts import MOST_KINDS, Unknowns, clusters_of
+from parties.scenario.file import Scenario
+from parties.tasks.audited_counts import Asked, Counted, Fact, Moments, Values
+
+NEAR: Final = 2.0
+"""A count is nearly known if no two of its possible values are further apart; a sum, by this part of a hundred of its
+largest possible range."""
+_MOST_ASKED: Final = 200
+_NAMED: Final = 3
+_EQUAL: Final = 1e-5
+
+
+@dataclass(frozen=True)
+class Deduced:
+    """What an onlooker knows of a count, or a sum, of others' patients.
+
+    Args:
+        low, high: its least and largest possible value; where it is neither known nor nearly so, two possible values.
+        truth: what it is.
+        nearly: how far apart values are that are nearly the same.
+    """
+
+    asked: Asked
+    low: float
+    high: float
+    truth: float
+    nearly: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether there is one value."""
+        return self.high - self.low <= _EQUAL * max(1.0, self.nearly)
+
+    @property
+    def near(self) -> bool:
+        """Whether there are few."""
+        return self.high - self.low <= self.nearly
+
+
+def deduce(counted: Counted, onlooker: str | None, rng: Generator, most: int = _MOST_ASKED) -> list[Deduced]:
+    """What an onlooker knows of others' counts and sums that were not told; small ones first, at most so many.
+
+    Args:
+        onlooker: an owner, who knows its rows; None: whoever has the record alone.
+
+    Raises:
+        InconsistentFacts: the numbers do not go together.
+    """
+    found = []
+    for column in (None, *counted.ranges):
+        asked = [one for one in counted.asked if one.of == column and not one.told]
+        if asked:
+            found += list(_deduced(counted, asked, column, onlooker, rng, most))
+    return found
+
+
+def _deduced(
+    counted: Counted, asked: Sequence[Asked], column: str | None, onlooker: str | None, rng: Generator, most: int
+) -> Iterator[Deduced]:
+    facts = [fact for fact in counted.facts if fact.of in (None, column)]
+    unknowns = _unknowns(counted, [*facts, *asked], column)
+    true = {owner: _counts(counted, unknowns, owner, column) for owner in counted.cells}
+    others = np.sum([one for owner, one in true.items() if owner != onlooker], axis=0)
+    own = true[onlooker] if onlooker is not None else np.zeros(unknowns.size)
+    programme = programme_of(unknowns, facts, own)
+    forms = [unknowns.form(one.weights, sums=one.of is not None) for one in asked]
+    truths = [float((form @ others)[0]) for form in forms]
+    chosen = sorted(range(len(asked)), key=lambda k: (truths[k] == 0, abs(truths[k]), k))[:most]
+    nearly = NEAR if column is None else NEAR / 100 * float(np.ptp(np.concatenate(counted.ranges[column])))
+    bounds = bounds_of([forms[k] for k in chosen], programme, nearly, rng)
+    for k, (low, high) in zip(chosen, bounds, strict=True):
+        if column is None and high - low <= nearly:
+            low, high = whole_bounds(forms[k], programme)
+        yield Deduced(asked[k], low, high, truths[k], nearly)
+
+
+def _unknowns(counted: Counted, facts: Sequence[Fact | Asked], column: str | None) -> Unknowns:
+    together = {frozenset(fact.weights) for fact in facts} - {frozenset()} or {frozenset(list(counted.sizes)[:1])}
+    clusters = clusters_of(together, counted.sizes, MOST_KINDS)
+    return Unknowns(counted.sizes, clusters, None if column is None else (column, *counted.ranges[column]))
+
+
+def _counts(counted: Counted, unknowns: Unknowns, owner: str, column: str | None) -> Values:
+    return unknowns.of_rows(counted.cells[owner], None if column is None else counted.values[owner][column])
+
+
+def programme_of(unknowns: Unknowns, facts: Sequence[Fact], own: Values) -> Programme:
+    """The programme of the others' unknowns: what is told of all, less one's own.
+
+    Args:
+        own: what the unknowns of the onlooker's own rows are (size,).
+    """
+    forms = [unknowns.form(fact.weights, sums=fact.of is not None) for fact in facts]
+    told = vstack(forms, format="csr") if forms else csr_array((0, unknowns.size))
+    mine = told @ own
+    ties, ranges = unknowns.ties(), unknowns.value_ranges()
+    low = [np.array([fact.low for fact in facts]) - mine, np.zeros(ties.shape[0]), np.zeros(ranges.shape[0])]
+    high = [np.array([fact.high for fact in facts]) - mine, np.zeros(ties.shape[0]), np.full(ranges.shape[0], np.inf)]
+    counts = np.arange(unknowns.size) < unknowns.counts_size
+    return Programme(
+        vstack([told, ties, ranges], format="csr"),
+        np.concatenate(low),
+        np.concatenate(high),
+        np.where(counts, 0.0, -np.inf),
+        counts.astype(float),
+    )
+
+
+def openly_told(counted: Counted, onlooker: str | None) -> list[tuple[Asked, int]]:
+    """Small counts of others' patients that stand in the record as they are, or less one's own, and how many."""
+    found = []
+    sizes = counted.sizes
+    for one in counted.asked:
+        if one.told and one.of is None:
+            unknowns = Unknowns(sizes, [sorted(one.weights) or list(sizes)[:1]])
+            form = unknowns.form(one.weights)
+            others = sum(
+                float((form @ unknowns.of_rows(cells))[0])
+                for owner, cells in counted.cells.items()
+                if owner != onlooker
+            )
+            if 0 < others < counted.small:
+                found.append((one, int(others)))
+    return found
+
+
+def values_told(counted: Counted, onlooker: str | None) -> list[tuple[Moments, Values]]:
+    """Single patients' values that follow from a mean of one, or mean and deviation of two, of others' patients."""
+    found = []
+    for one in counted.moments:
+        others = np.concatenate([rows for owner, rows in one.rows.items() if owner != onlooker])
+        values = solved(len(others), float(others.sum()), float((others**2).sum()) if one.squares else None)
+        if values is not None:
+            found.append((one, values))
+    return found
+
+
+def solved(count: int, total: float, squares: float | None) -> Values | None:
+    """The values of one or two patients from their sum and sum of squares; None where these are not enough."""
+    if count == 1:
+        return np.array([total])
+    if count == 2 and squares is not None:
+        half = np.sqrt(max(squares / 2 - (total / 2) ** 2, 0.0))
+        return np.array([total / 2 - half, total / 2 + half])
+    return None
+
+
+def _applies(audited: Audited) -> str:
+    return "" if audited.audit.counted is not None else "no counts or sums are disclosed that are modelled here"
+
+
+def _run(audited: Audited) -> tuple[Found, ...]:
+    made, scenario = audited.audit.counted, audited.scenario
+    assert made is not None
+    assert isinstance(scenario, Scenario)
+    audited.say("reconstruction: linear programmes over all that was told")
+    record = audited.record
+    if record is None:
+        from parties.report.record import record_of
+        from parties.session.lockstep import run_in_one_thread
+
+        record = record_of(scenario, run_in_one_thread(scenario))
+    counted = made(scenario, record)
+    onlookers = [None, *counted.cells]
+    learnt = [_learnt(counted, one, audited.rng(f"reconstruction/{one}")) for one in onlookers]
+    most = max(learnt[1:], key=lambda one: one.gained)
+    shown = [learnt[0], most] if most.gained > learnt[0].gained else [learnt[0]]
+    return tuple(_found(one, counted, audited.record is None) for one in shown)
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What an onlooker learnt; `deduced` is None where the numbers do not go together, as noise beyond its slack."""
+
+    onlooker: str | None
+    deduced: list[Deduced] | None
+    openly: list[tuple[Asked, int]]
+    values: list[tuple[Moments, Values]]
+
+    @property
+    def exact(self) -> list[Deduced]:
+        """What follows exactly and is of patients."""
+        return [one for one in self.deduced or () if one.exact and one.truth]
+
+    @property
+    def gained(self) -> tuple[int, int]:
+        return len(self.exact), len(self.openly) + len(self.values)
+
+
+def _learnt(counted: Counted, onlooker: str | None, rng: Generator) -> _Learnt:
+    try:
+        deduced = deduce(counted, onlooker, rng)
+    except InconsistentFacts:
+        deduced = None
+    return _Learnt(onlooker, deduced, openly_told(counted, onlooker), values_told(counted, onlooker))
+
+
+def _found(learnt: _Learnt, counted: Counted, own: bool) -> Found:
+    withheld = [one for one in learnt.deduced or () if one.truth]
+    figures = []
+    if withheld:
+        near = sum(one.near for one in withheld)
+        figures = [
+            Figure("of withheld numbers, those that follow", len(learnt.exact) / len(withheld), share=True),
+            Figure("of withheld numbers, those nearly known", near / len(withheld), share=True),
+        ]
+    figures.append(Figure(f"counts of 1 to {counted.small - 1} patients told openly", len(learnt.openly)))
+    figures.append(Figure("values of single patients told by means", len(learnt.values)))
+    noise = ", with noise" if counted.noisy else ""
+    withheld_text = f"{len(withheld)} numbers that are not told" + (" exactly" if counted.noisy else "")
+    return Found(
+        attack="reconstruction",
+        what=f"{len(counted.facts)} numbers told{noise}, for {withheld_text}",
+        against=(
+            "whoever has the statistics; where nothing else stands below, an owner with its own rows learns no more"
+            if learnt.onlooker is None
+            else f"{learnt.onlooker}, of the owners the one that learns most; it knows its own rows"
+        ),
+        figures=tuple(figures),
+        sentence=" ".join(_sentences(learnt, counted, own)),
+    )
+
+
+def _sentences(learnt: _Learnt, counted: Counted, own: bool) -> Iterator[str]:
+    """What follows, in words.
+
+    Args:
+        own: whether values may be said: not in a record, which is shown to others.
+    """
+    others = "" if learnt.onlooker is None else " of the others' patients"
+    if learnt.deduced is None:
+        yield "The numbers fit no rows within the slack of their noise, and nothing was deduced from them."
+    elif learnt.exact:
+        named = "; ".join(one.asked.text + (f": {one.low:g}" if own else "") for one in learnt.exact[:_NAMED])
+        yield (
+            f"{len(learnt.exact)} numbers{others} that were withheld follow from the others by linear programming: "
+            f"{named}{', and more' * (len(learnt.exact) > _NAMED)}."
+        )
+    elif counted.noisy:
+        yield f"No count{others} is known within the slack of its noise: neither exactly nor to {NEAR:g} patients."
+    else:
+        yield f"No number{others} that was withheld follows from what was told."
+    if learnt.openly:
+        named = "; ".join(one.text + (f": {n}" if own else "") for one, n in learnt.openly[:_NAMED])
+        yield (
+            f"{len(learnt.openly)} counts{others} of 1 to {counted.small - 1} are told as they are: "
+            f"{named}{', and more' * (len(learnt.openly) > _NAMED)}."
+        )
+    if learnt.values:
+        named = "; ".join(
+            one.text + (": " + ", ".join(f"{v:g}" for v in values) if own else "")
+            for one, values in learnt.values[:_NAMED]
+        )
+        yield (
+            f"A mean{others} is of one patient, or of two with their deviation, and so gives their values: "
+            f"{named}{', and more' * (len(learnt.values) > _NAMED)}."
+        )
+
+
+RECONSTRUCTION: Final = Attack(
+    name="reconstruction",
+    about=(
+        "which withheld counts and sums follow from all those that were told, by linear programming (Dinur and Nissim "
+        "2003; Garfinkel, Abowd and Martindale 2018)"
+    ),
+    applies=_applies,
+    run=_run,
+)
