@@ -155,11 +155,12 @@ def epsilon_of(mechanisms: Iterable[AnyMechanism], delta: float, *, near: float 
             numbers.append(one)
         else:
             vectors.append(one)
-    if not vectors and all(one.sensitivity**2 <= _FAR * one.variance for one in numbers):
-        return _epsilon_of_numbers(numbers, delta, near)
     releases = [Releases(one.squared / (2 * one.variance), one.times, one.rate) for one in vectors]
     releases += [Releases(one.sensitivity**2 / (2 * one.variance), one.times) for one in numbers]
-    return epsilon_of_vectors(releases, delta)
+    bound = epsilon_of_vectors(releases, delta)
+    if vectors or any(one.sensitivity**2 > _FAR * one.variance for one in numbers):
+        return bound
+    return min(bound, _epsilon_of_numbers(numbers, delta, near))  # that of the losses may be infinite, cut off too far
 
 
 def _epsilon_of_numbers(mechanisms: Iterable[Mechanism], delta: float, near: float) -> float:

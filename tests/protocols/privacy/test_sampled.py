@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import comb, exp, log, sqrt
+from math import comb, exp, expm1, log, log1p, sqrt
 
 import numpy as np
 import pytest
 
 from mpc.errors import UsageError
-from protocols.privacy.accounting import Mechanism, VectorMechanism, epsilon_of, least_variance
+from protocols.privacy.accounting import Mechanism, VectorMechanism, epsilon_of, gaussian_delta, least_variance
 from protocols.privacy.concentrated import epsilon_at
 from protocols.privacy.sampled import _ORDERS, Releases, divergences, epsilon_of_vectors
 from tests.protocols.privacy.laws import Law, sum_law
@@ -35,6 +35,18 @@ def test_samples_cost_what_dp_accounting_says(spread: float, rate: float, times:
     found = epsilon_of_vectors([Releases(1 / (2 * spread**2), times, rate)], 1e-6)
     assert found == pytest.approx(other.get_epsilon(1e-6), rel=0.01)
     assert found >= other.get_epsilon(1e-6) * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.2, 0.7])
+@pytest.mark.parametrize("mu", [0.3, 1.0, 3.0])
+def test_one_sample_costs_at_least_the_closed_form(mu: float, rate: float) -> None:
+    """Renyi is loose for one alone. delta(epsilon) = q delta_1(log(1 + (e^epsilon - 1) / q)) of a sampled Gaussian, with delta_1 its own."""
+    found = epsilon_of_vectors([Releases(mu**2 / 2, 1, rate)], 1e-6)
+
+    def exact(epsilon: float) -> float:
+        return rate * gaussian_delta(mu, log1p(expm1(epsilon) / rate))
+
+    assert exact(found) <= 1e-6 < exact(0.5 * found)
 
 
 def sampled_deltas(noise: Law, shift: int, rate: float, times: int, epsilon: float) -> tuple[float, float]:
