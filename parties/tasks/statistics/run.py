@@ -150,7 +150,9 @@ def _data_notice(scenario: Scenario, me: str, table: PlainTable | None) -> list[
     ]
     rows.append(("rows", NOT_STATED if count is None else count_text(count)))
     if scenario.privacy is not None:
-        return [*rows, *privacy_notice(scenario.privacy)]
+        grids = "; ".join(f"{name} from {one.from_:g} to {one.to:g}" for name, one in task.grid.items())
+        beyond = [("values beyond count as the nearer end of their grid", grids)] if grids else []
+        return [*rows, *privacy_notice(scenario.privacy), *beyond]
     return [*rows, ("small cells", " ".join(_cell_rules(scenario)))]
 
 

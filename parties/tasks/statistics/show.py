@@ -244,7 +244,10 @@ def _at_most(curve: Mapping[str, Any], shown: list[int]) -> float:
 
 
 def _curve_note(group: Mapping[str, Any], errors: Sequence[float]) -> list[Line]:
-    """How a curve is made of the stretches that are disclosed, and how near it is to that of all counts."""
+    """How a curve is made of what is disclosed: of stretches, near that of all counts; or until noise hides it."""
+    noisy = [entries(of.get("survival")) for of in map(table, entries(group.get("curves"))) if "intervals" in of]
+    if any(survival and survival[-1] is None for survival in noisy):
+        return [Line("A curve ends where the noise is large beside the patients who are still at risk.")]
     if not group.get("deferred"):
         return []
     text = "Told at the ends of stretches in which enough had the event; who was lost is counted by lots. At the times "

@@ -182,7 +182,7 @@ def test_an_approval_shows_the_guarantee(tmp_path: Path) -> None:
     blocks = asked_and_read(one, "a", load_statistics_table(one, "a"), {name: f"bl1-{name}" for name in one.parties})
     text = json.dumps([block.rows if isinstance(block, Grid) else block.text for block in blocks])
     assert "epsilon = 3, delta = 1e-06, for each patient" in text
-    assert "age from 0 to 100" in text
+    assert "age from 0 to 100" in text and "age from 0 to 90" in text
     assert "noisy counts and sums" in text
 
 
