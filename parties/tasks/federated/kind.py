@@ -12,6 +12,7 @@ from parties.trust.request import Request
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from parties.tasks.audited import Audit
     from parties.tasks.federated.settings import FederatedScenario
     from parties.tasks.star import Star
 
@@ -46,6 +47,12 @@ def _star() -> Star:
     return STAR
 
 
+def _audit() -> Audit:
+    from parties.tasks.federated.audit import AUDIT
+
+    return AUDIT
+
+
 def _show() -> Show:
     from parties.tasks.federated.show import SHOW
 
@@ -61,4 +68,5 @@ KIND: Final = Kind(
     request=_request,
     read=_read,
     star=_star,
+    audit=_audit,
 )
