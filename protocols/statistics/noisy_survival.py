@@ -161,5 +161,5 @@ def noisy_log_rank(arms: NoisyArm) -> tuple[Values, int]:
     slopes = np.concatenate((by_event, by_censored, beyond), axis=-1)
     slopes = slopes.reshape(*slopes.shape[:-2], -1)
     v = v + arms.deviation**2 * slopes @ np.swapaxes(slopes, -1, -2)
-    x = np.einsum("...g,...gh,...h->...", u, np.linalg.pinv(v, hermitian=True), u)
+    x = np.einsum("...g,...gh,...h->...", u, np.linalg.pinv(v, rcond=_TINY, hermitian=True), u)
     return np.asarray(np.where(told[..., 0, 0], x, np.nan)), groups - 1

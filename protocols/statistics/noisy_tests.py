@@ -17,6 +17,11 @@ freedom that give the estimate's variance, so here:
 sampling (of normal values), and by noise s^2 |a - h b|^2: a and b are the derivatives of S_uv / sqrt(S_uu S_vv), with
 the root held fixed, and of the root's logarithm, by the six sums. The interval holds all h that r is not too far from;
 p is that of h = 0.
+
+**A table** O of N rows with shares p of its rows and q of its columns: are they independent? The residuals
+u = O - N p q' have, if so, the covariance of sampling N A x B, A = diag(p) - p p', B = diag(q) - q q' (Pearson's), and
+that of noise s^2 (P P') x (Q Q'), P = 1 - p 1', Q = 1 - q 1', as u changes by P dO Q'. With W such that W' P P' W = 1
+and W' A W = diag(d), and V, e likewise of Q and B, chi-square is the sum of (W' u V)_ij^2 / (N d_i e_j + s^2).
 """
 
 from __future__ import annotations
@@ -140,3 +145,32 @@ def noisy_pearson(x: Moments, y: Moments, product: Values, deviation: float, rou
     high = np.maximum(np.where(near, held, -1.0).max(axis=0), estimate)
     found = (estimate, low, high, 2 * stdtr(df, -np.abs(t)))
     return Correlation(*(np.where(told, of, np.nan) for of in found))
+
+
+def noisy_chi_square(table: Values, deviation: float) -> tuple[float, int] | None:
+    """Chi-square of independence of a noisy table (r, c), and its degrees of freedom; None where noise hides how many
+    rows there are."""
+    number = float(table.sum())
+    if number < max(_MANY * deviation * table.size**0.5, _FEWEST):
+        return None
+    p, q = (_shares(table.sum(axis=axis) / number) for axis in (1, 0))
+    u = table - np.outer(table.sum(axis=1), table.sum(axis=0)) / number
+    (d, w), (e, v) = _directions(p), _directions(q)
+    terms = (w.T @ u @ v) ** 2 / (number * np.outer(d, e) + deviation**2)
+    return float(terms.sum()), terms.size
+
+
+def _shares(noisy: Values) -> Values:
+    """Shares that are none below 0."""
+    some = np.maximum(noisy, 0.0)
+    return np.asarray(some / some.sum())
+
+
+def _directions(p: Values) -> tuple[Values, Values]:
+    """d (r - 1,) and W (r, r - 1), whose columns add up to 0 as those of A and P do."""
+    from scipy.linalg import eigh, helmert
+
+    basis = helmert(len(p)).T
+    slopes = basis.T @ (np.eye(len(p)) - p[:, None])
+    d, w = eigh(basis.T @ (np.diag(p) - np.outer(p, p)) @ basis, slopes @ slopes.T)
+    return np.maximum(d, 0.0), basis @ w

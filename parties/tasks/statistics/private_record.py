@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parties.tasks.statistics.private_inference import comparison_facts, correlation_facts, curve_facts
+from protocols.evaluation import p_values
+from protocols.rows.results import Statistic
 from protocols.statistics.noisy_estimates import (
     NOTHING,
     Estimate,
@@ -19,6 +21,7 @@ from protocols.statistics.noisy_estimates import (
     sum_of,
     variance_of,
 )
+from protocols.statistics.noisy_tests import noisy_chi_square
 from protocols.statistics.private import PrivateSettings, level_cells, parts_of
 from protocols.statistics.quantile_tree import consistent_counts, quantile_of
 
@@ -161,15 +164,17 @@ def _histogram(counts: NDArray[np.float64], settings: PrivateSettings, g: int) -
 
 
 def _table(counts: NDArray[np.float64], settings: PrivateSettings, g: int) -> dict[str, Any]:
-    """A table without a test: chi-square's law is another one where noise is added."""
+    """A table, with the chi-square that accounts for the noise."""
     grid = counts if settings.statistics.by is None else counts[g]
+    chi = noisy_chi_square(grid, settings.deviation)
+    test = None if chi is None else Statistic(*chi)
     found = [[_count(one, settings) for one in line] for line in grid]
     return {
         "counts": [[one.value for one in line] for line in found],
         "intervals": [[_interval(one) for one in line] for line in found],
-        "chi_square": None,
-        "df": None,
-        "p": None,
+        "chi_square": None if test is None else test.value,
+        "df": None if test is None else test.df,
+        "p": p_values.of_chi_square(test),
     }
 
 

@@ -150,8 +150,7 @@ def _tables(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
             rows = tuple((str(n), *map(_count, line)) for n, line in zip(levels, counts, strict=False))
             heads = (str(a.get("column")), *map(str, entries(b.get("levels"))))
             blocks.append(Grid(f"{a.get('column')} by {b.get('column')}{where}", heads, rows))
-            if "intervals" not in group:  # there is no such test of noisy counts
-                blocks.append(Line(_chi_square_text(group, "Chi-square")))
+            blocks.append(Line(_chi_square_text(group, "Chi-square")))
     return blocks
 
 

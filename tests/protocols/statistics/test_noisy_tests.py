@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from protocols.statistics.noisy_tests import Correlation, Difference, Moments, noisy_pearson, noisy_welch
+from protocols.statistics.noisy_tests import (
+    Correlation,
+    Difference,
+    Moments,
+    noisy_chi_square,
+    noisy_pearson,
+    noisy_welch,
+)
 
 Values = np.ndarray
 
@@ -169,3 +176,53 @@ def test_no_difference_is_beyond_the_range() -> None:
     same = noisy_moments(np.full((1, 100), 0.5), 0.0, rng)
     found = noisy_welch(same, same, 0.01, 0.0)
     assert (found.low[0], found.high[0]) == (-2.0, 2.0)
+
+
+TABLES = {
+    "two by two": ((0.5, 0.5), (0.5, 0.5), 300, 10.0),
+    "small cells": ((0.05, 0.95), (0.1, 0.9), 500, 8.0),
+    "large": ((0.1, 0.2, 0.3, 0.4), (0.25, 0.25, 0.25, 0.25), 2000, 20.0),
+    "little noise": ((0.5, 0.5), (0.3, 0.7), 200, 0.5),
+    "rare levels": ((0.01, 0.04, 0.95), (0.3, 0.3, 0.4), 1500, 15.0),
+}
+
+
+def dependent(name: str, studies: int, seed: int, more: float = 0.0) -> float:
+    """The share of tables whose chi-square is significant at 5 %, where the first cell has so much more."""
+    p, q, rows, deviation = TABLES[name]
+    chances = np.outer(p, q)
+    chances[:2, :2] += np.array([[more, -more], [-more, more]])
+    rng = np.random.default_rng(seed)
+    found = 0
+    for table in rng.multinomial(rows, chances.ravel(), studies):
+        noisy = table + rng.normal(0, deviation, table.size)
+        test = noisy_chi_square(noisy.reshape(chances.shape), deviation)
+        assert test is not None and test[1] == (len(p) - 1) * (len(q) - 1)
+        found += test[0] > stats.chi2.ppf(0.95, test[1])
+    return found / studies
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_chi_square_raises_no_false_alarms(name: str) -> None:
+    assert 0.015 <= dependent(name, 400, 13) <= 0.08
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("name", TABLES)
+def test_size_of_chi_square_in_4000_studies(name: str) -> None:
+    size = dependent(name, 4000, 14)
+    print(f"{name}: {size:.4f}")
+    assert size <= 0.055
+
+
+def test_chi_square_finds_what_depends() -> None:
+    assert dependent("two by two", 100, 15, 0.12) > 0.9
+
+
+def test_without_noise_chi_square_is_pearsons() -> None:
+    table = np.random.default_rng(16).integers(1, 50, (3, 4))
+    test = noisy_chi_square(table.astype(float), 1e-9)
+    exact = stats.chi2_contingency(table, correction=False)
+    assert test is not None
+    assert test[0] == pytest.approx(exact.statistic) and test[1] == exact.dof
+    assert noisy_chi_square(table.astype(float), 100.0) is None

@@ -144,3 +144,27 @@ def test_little_data_tells_no_curve_and_no_test(tmp_path: Path) -> None:
 def test_a_column_that_is_compared_needs_a_range(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\[privacy.clip\] does not list 'age'"):
         scenario(tmp_path, TASK.replace("age = [20, 100]\n", ""))
+
+
+def test_groups_are_told_apart(tmp_path: Path) -> None:
+    """With `by`, of each group its own samples, pairs and curves."""
+    task = TASK.replace("[task.categories]", 'by = "sex"\n[task.categories]\nsex = ["f", "m"]')
+    for k, name in enumerate("ab"):
+        lines = csv(k, ROWS).splitlines()
+        rows = [[*line.split(","), "fm"[n % 2]] for n, line in enumerate(lines[1:])]
+        for row in rows:
+            if row[5] == "m":  # a mean above f's by 5, no correlation, no events
+                row[0], row[1], row[4] = f"{30 + 37 * float(row[3]) % 60:.1f}", f"{float(row[1]) + 5:.2f}", "0"
+        (tmp_path / f"{name}.csv").write_text("\n".join((f"{lines[0]},sex", *map(",".join, rows))) + "\n")
+    path = tmp_path / "groups.toml"
+    path.write_text(two_owners("statistics") + task)
+    one = load_scenario(path)
+    found = record_of(one, run_in_one_thread(one))["statistics"]
+    women, men = (group["samples"] for group in found["t_tests"][0]["groups"])
+    for f, m in zip(women, men, strict=True):
+        assert m["mean"] - f["mean"] == pytest.approx(5, abs=1)
+    assert women[1]["mean"] - women[0]["mean"] == pytest.approx(1, abs=0.8)
+    women, men = (group["r"] for group in found["correlations"][0]["groups"])
+    assert women > 0.6 > 0.3 > abs(men)
+    women, men = (group["curves"] for group in found["survival"][0]["groups"])
+    assert min(curve["survival"][1] for curve in men) > 0.9 > women[1]["survival"][1]
