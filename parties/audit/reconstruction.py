@@ -60,11 +60,14 @@ class Deduced:
         return self.high - self.low <= self.nearly
 
 
-def deduce(counted: Counted, onlooker: str | None, rng: Generator, most: int = _MOST_ASKED) -> list[Deduced]:
+def deduce(
+    counted: Counted, onlooker: str | None, rng: Generator, most: int = _MOST_ASKED, near: float = NEAR
+) -> list[Deduced]:
     """What an onlooker knows of others' counts and sums that were not told; small ones first, at most so many.
 
     Args:
         onlooker: an owner, who knows its rows; None: whoever has the record alone.
+        near: how far apart values of a count may be that are nearly the same.
 
     Raises:
         InconsistentFacts: the numbers do not go together.
@@ -73,12 +76,18 @@ def deduce(counted: Counted, onlooker: str | None, rng: Generator, most: int = _
     for column in (None, *counted.ranges):
         asked = [one for one in counted.asked if one.of == column and not one.told]
         if asked:
-            found += list(_deduced(counted, asked, column, onlooker, rng, most))
+            found += list(_deduced(counted, asked, column, onlooker, rng, most, near))
     return found
 
 
 def _deduced(
-    counted: Counted, asked: Sequence[Asked], column: str | None, onlooker: str | None, rng: Generator, most: int
+    counted: Counted,
+    asked: Sequence[Asked],
+    column: str | None,
+    onlooker: str | None,
+    rng: Generator,
+    most: int,
+    near: float,
 ) -> Iterator[Deduced]:
     facts = [fact for fact in counted.facts if fact.of in (None, column)]
     unknowns = _unknowns(counted, [*facts, *asked], column)
@@ -89,10 +98,10 @@ def _deduced(
     forms = [unknowns.form(one.weights, sums=one.of is not None) for one in asked]
     truths = [float((form @ others)[0]) for form in forms]
     chosen = sorted(range(len(asked)), key=lambda k: (truths[k] == 0, abs(truths[k]), k))[:most]
-    nearly = NEAR if column is None else NEAR / 100 * float(np.ptp(np.concatenate(counted.ranges[column])))
+    nearly = near if column is None else NEAR / 100 * float(np.ptp(np.concatenate(counted.ranges[column])))
     bounds = bounds_of([forms[k] for k in chosen], programme, nearly, rng)
     for k, (low, high) in zip(chosen, bounds, strict=True):
-        if column is None and high - low <= nearly:
+        if column is None and _EQUAL < high - low <= nearly:
             low, high = whole_bounds(forms[k], programme)
         yield Deduced(asked[k], low, high, truths[k], nearly)
 
@@ -172,18 +181,24 @@ def _applies(audited: Audited) -> str:
     return "" if audited.audit.counted is not None else "no counts or sums are disclosed that are modelled here"
 
 
-def _run(audited: Audited) -> tuple[Found, ...]:
+def counted_of(audited: Audited) -> Counted:
+    """What the audited run told; of a study, what a run of it in one thread tells."""
     made, scenario = audited.audit.counted, audited.scenario
     assert made is not None
     assert isinstance(scenario, Scenario)
-    audited.say("reconstruction: linear programmes over all that was told")
     record = audited.record
     if record is None:
         from parties.report.record import record_of
         from parties.session.lockstep import run_in_one_thread
 
+        audited.say("a run of the study in one thread")
         record = record_of(scenario, run_in_one_thread(scenario))
-    counted = made(scenario, record)
+    return made(scenario, record)
+
+
+def _run(audited: Audited) -> tuple[Found, ...]:
+    counted = counted_of(audited)
+    audited.say("reconstruction: linear programmes over all that was told")
     onlookers = [None, *counted.cells]
     learnt = [_learnt(counted, one, audited.rng(f"reconstruction/{one}")) for one in onlookers]
     most = max(learnt[1:], key=lambda one: one.gained)

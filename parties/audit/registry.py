@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from parties.audit.attack import Attack
+from parties.audit.attribute import ATTRIBUTE
 from parties.audit.epsilon import EPSILON
 from parties.audit.membership import MEMBERSHIP
 from parties.audit.reconstruction import RECONSTRUCTION
 
-ATTACKS: Final[tuple[Attack, ...]] = (EPSILON, MEMBERSHIP, RECONSTRUCTION)
+ATTACKS: Final[tuple[Attack, ...]] = (EPSILON, MEMBERSHIP, ATTRIBUTE, RECONSTRUCTION)

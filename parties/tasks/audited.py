@@ -19,6 +19,8 @@ from parties.tasks.audited_counts import Counted
 Mask = NDArray[np.bool_]
 """Which candidates are members."""
 Random = np.random.Generator
+Losses = Callable[[Array, Array], Array]
+"""(rows (n, d), targets (n,)) -> minus the log-likelihood of each target by some model (n,)."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Population:
         members: those of the audited run; None of a study, or where all candidates are members.
         seen: what the audited run disclosed, as `release` gives it; None of a study.
         x, y, names: of a model, the rows as it takes them (candidates, d), their targets, and the columns' names.
+        losses: of a model by what was released of it, to somebody who has the rows of these members; None where a
+            target does not follow from x alone.
     """
 
     unit: str
@@ -50,6 +54,7 @@ class Population:
     x: Array | None = field(default=None, repr=False)
     y: Array | None = field(default=None, repr=False)
     names: tuple[str, ...] = ()
+    losses: Callable[[Array, Mask], Losses] | None = None
 
     @property
     def size(self) -> int:

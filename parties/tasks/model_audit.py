@@ -14,7 +14,7 @@ from parties.data.own_table import shared_columns
 from parties.data.table import load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import join_words
-from parties.tasks.audited import Mask, Population, Random
+from parties.tasks.audited import Losses, Mask, Population, Random
 from parties.tasks.regression import row_counts, split_of
 from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.own_rows import SAME_ROWS, joint_names
@@ -85,14 +85,24 @@ def trained_counts(scenario: Scenario, rows: Together) -> dict[str, tuple[int, i
     return {name: row_counts(scenario, size) for name, size in sizes.items()}
 
 
+Loss = Callable[[Array, Array], Callable[[Array, Array], Array]]
+"""From scores z and targets of some rows to a function from z and targets of others to minus their log-likelihood."""
+
+
 def model_population(
-    scenario: Scenario, rows: Together, record: Mapping[str, Any] | None, fit: Fit, score: Callable[[Array], Array]
+    scenario: Scenario,
+    rows: Together,
+    record: Mapping[str, Any] | None,
+    fit: Fit,
+    score: Callable[[Array], Array],
+    loss: Loss,
 ) -> Population:
     """The candidates of a model that the owners see.
 
     Args:
         fit: the training's plaintext twin.
         score: of each row, given its linear score z (m,).
+        loss: of a row, by what the rows of members show of the errors.
     """
     counts = trained_counts(scenario, rows)
     size, owners = len(rows.y), scenario.owners
@@ -112,6 +122,10 @@ def model_population(
 
     def fitted(weights: Array) -> Array:
         return score(rows.beside.add_offset(rows.x @ weights[:-1] + weights[-1]))
+
+    def losses(weights: Array, known: Mask) -> Losses:
+        of = loss(rows.x[known] @ weights[:-1] + weights[-1], rows.y[known])
+        return lambda x, y: of(x @ weights[:-1] + weights[-1], y)
 
     members = seen = None
     if record is not None:
@@ -134,6 +148,7 @@ def model_population(
         x=rows.x,
         y=rows.y,
         names=rows.names,
+        losses=losses if rows.beside.offset is None else None,
     )
 
 

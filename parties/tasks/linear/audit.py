@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,13 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
         found: Array = -np.abs(rows.y - z)
         return found
 
-    return model_population(scenario, rows, record, fit, nearness)
+    return model_population(scenario, rows, record, fit, nearness, _gaussian)
+
+
+def _gaussian(z: Array, y: Array) -> Callable[[Array, Array], Array]:
+    """Minus the log-likelihood, up to a constant, of errors with the variance that these have."""
+    variance = max(float(np.mean((y - z) ** 2)), np.finfo(float).tiny)
+    return lambda z, y: (y - z) ** 2 / (2 * variance)
 
 
 AUDIT = Audit(_population)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,12 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
         found: Array = (2 * rows.y - 1) * z
         return found
 
-    return model_population(scenario, rows, record, fit, log_odds_of_the_truth)
+    return model_population(scenario, rows, record, fit, log_odds_of_the_truth, _entropy)
+
+
+def _entropy(z: Array, y: Array) -> Callable[[Array, Array], Array]:
+    """Minus the log-likelihood of a label, whatever the errors of others are."""
+    return lambda z, y: np.logaddexp(0.0, (1 - 2 * y) * z)
 
 
 def _own(rows: Together, chosen: Array) -> OwnRows:
