@@ -16,6 +16,10 @@ a chance of 5 % at most, over all onlookers together. Then epsilon is at least
 the latter of Gaussian noise, whose errors all lie on one curve (Nasr et al. 2023, "Tight Auditing of Differentially
 Private Machine Learning", USENIX Security; Dong, Roth, Su 2022). It is nearly tight, and the former is far from it at
 a small delta. A claim is contradicted where either exceeds it, or mu the shift that the noise promises.
+
+The draws are of the functions that a run calls. Beside them the protocol itself runs some times, and the noise in what
+it opens is measured: its variance, which is chi-square, and the largest correlation of two of its numbers, or of two
+runs. This tells at any epsilon whether a part of it is missing, or is used twice.
 """
 
 from __future__ import annotations
@@ -38,6 +42,11 @@ _TRAINING: Final = 0.25  # of so many draws besides: to learn the noise's covari
 _MOST_SAMPLES: Final = 4_000_000  # of noise, in a trial: some 20 seconds
 _FEWEST: Final = 500
 _RIDGE: Final = 1e-9
+_RUNS: Final = 200
+_SURE: Final = 1e-4  # the chance with which noise as promised is taken for less
+_LIKE: Final = 0.6  # of the correlation of two numbers: eight deviations of what it is by chance
+_COMPARED: Final = 500  # numbers, with each other
+_TINY: Final = 1e-300
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,8 @@ def _of_trial(audited: Audited, trial: Trial) -> Found:
     seen = trial.draw(round(draws * (1 + _TRAINING)), audited.stream(f"noise of {trial.what}"))
     bounds = {who: bound_of(one, trial.delta, WRONG / len(seen)) for who, one in seen.items()}
     beyond = [who for who, bound in bounds.items() if contradicts(trial, bound)]
+    measured = _measured(audited, trial)
+    beyond += ["whoever reads them"] if measured is not None and measured.lacks else []
     best = max(bounds.values(), key=lambda bound: bound.right)
     return Found(
         attack="epsilon",
@@ -143,11 +154,68 @@ def _of_trial(audited: Audited, trial: Trial) -> Found:
         figures=(
             *(Figure(f"epsilon at least, as {who}", bound.epsilon, bound.epsilon) for who, bound in bounds.items()),
             Figure("guesses that were right", best.right, *best.interval, guess=0.5, share=True),
+            *([] if measured is None else [_noise_figure(measured)]),
         ),
         sentence=_meaning(trial, best, beyond),
         claim=trial.epsilon,
         contradicts=bool(beyond),
     )
+
+
+def _measured(audited: Audited, trial: Trial) -> Measured | None:
+    """The noise of runs of the trial's protocol; None where there is none, or its runs would take long."""
+    if trial.opened is None or trial.opened.numbers * _RUNS > _MOST_SAMPLES:
+        return None
+    audited.say(f"epsilon: {_RUNS} runs of the protocol of {trial.what}")
+    return noise_found(trial.opened.noise(_RUNS, audited.stream(f"runs of {trial.what}")), trial.opened.variance)
+
+
+def _noise_figure(found: Measured) -> Figure:
+    name = f"noise in {_RUNS} runs of the protocol, of what is promised"
+    return Figure(name, found.part, found.low, found.high, share=True)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The noise that runs of a protocol opened, as a part of what is promised: 1, with its interval.
+
+    Args:
+        lacks: whether it is surely less, or two numbers or two runs share theirs.
+    """
+
+    part: float
+    low: float
+    high: float
+    lacks: bool
+
+
+def noise_found(noise: Array, variance: float) -> Measured:
+    """How much noise there is (runs, numbers), where each number should have this variance."""
+    count, squares = noise.size, float((noise**2).sum()) / variance
+    shared = _repeats(noise, variance) or _likeness(noise.T[:_COMPARED]) > _LIKE
+    ends = [squares / _chi_square(count, chance) for chance in (0.975, 0.025, _SURE)]
+    return Measured(squares / count, ends[0], ends[1], shared or ends[2] < 1.0)
+
+
+def _repeats(noise: Array, variance: float) -> bool:
+    """Whether two runs have the same noise, where that is no chance: two samples are equal with 1 / (2 sqrt(pi v))."""
+    runs, numbers = noise.shape
+    by_chance = 2 * math.log(runs) - numbers * math.log(2 * math.sqrt(math.pi * variance))
+    return by_chance < math.log(_SURE) and len(np.unique(noise, axis=0)) < runs
+
+
+def _likeness(numbers: Array) -> float:
+    """The largest correlation of two numbers (numbers, runs), signs aside; each is 0 on average."""
+    unit = numbers / np.maximum(np.sqrt((numbers**2).sum(axis=1, keepdims=True)), _TINY)
+    between = np.abs(unit @ unit.T)
+    np.fill_diagonal(between, 0.0)
+    return float(between.max(initial=0.0))
+
+
+def _chi_square(df: int, chance: float) -> float:
+    from scipy.special import gammaincinv
+
+    return 2.0 * float(gammaincinv(df / 2.0, chance))
 
 
 def contradicts(trial: Trial, bound: Bound) -> bool:

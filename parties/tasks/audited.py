@@ -79,6 +79,21 @@ class Worlds:
 
 
 @dataclass(frozen=True)
+class Opened:
+    """The noise in what the protocol itself opens, run by all parties in one thread.
+
+    Args:
+        noise: of so many runs, what was opened less what was summed up (runs, numbers).
+        variance: what the noise in each number should have.
+        numbers: how many samples of noise a run takes, about.
+    """
+
+    noise: Callable[[int, Stream], Array]
+    variance: float
+    numbers: int
+
+
+@dataclass(frozen=True)
 class Trial:
     """A mechanism of which many draws are made, with and without one row: the worst neighbours.
 
@@ -89,6 +104,7 @@ class Trial:
         numbers: how many samples of noise a draw takes, about; what a draw costs.
         shift: of Gaussian noise, the most that a row shifts its mean, in deviations: sqrt(sum of D^2 / v).
         unit: what is with or without: "patient" or "client".
+        opened: the same mechanism by its protocol; None where the draws are by its very functions.
     """
 
     what: str
@@ -98,6 +114,7 @@ class Trial:
     numbers: int = 1
     shift: float | None = None
     unit: str = "patient"
+    opened: Opened | None = None
 
 
 def no_trials(scenario: Any) -> tuple[Trial, ...]:

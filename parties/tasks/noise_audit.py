@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from math import sqrt
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.randomness.streams import Stream
+from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
-from parties.tasks.audited import Trial, Worlds
+from mpc.runtime.lockstep import run_lockstep
+from mpc.runtime.party import Party
+from parties.tasks.audited import Opened, Trial, Worlds
 from protocols.privacy.accounting import AnyMechanism, Mechanism
 from protocols.privacy.noisy_sum import DiscreteGaussian, Noise
 
@@ -35,6 +38,7 @@ def noisy_sum_trial(
     mechanisms: Iterable[AnyMechanism],
     without: Whole,
     with_row: Whole,
+    opened: Opened | None = None,
 ) -> Trial:
     """The trial of one opening of `noisy_sum`.
 
@@ -46,6 +50,7 @@ def noisy_sum_trial(
         mechanisms: what is charged for it.
         without: what an owner enters without the row (numbers,).
         with_row: likewise with each of the rows that are tried (rows, numbers): as the protocol would enter it.
+        opened: the protocol itself (`opened_by_runs`).
     """
     shift = (with_row - without).astype(np.float64)
     touched = np.flatnonzero(shift.any(axis=0))
@@ -57,7 +62,42 @@ def noisy_sum_trial(
             who: Worlds(nil + left[0][who], tuple(nil + row + left[1][who] for row in shift), shift) for who in left[0]
         }
 
-    return Trial(what, *claim, draw, numbers=count * (noise.owners + 1), shift=promised_shift(mechanisms))
+    numbers, shift_promised = count * (noise.owners + 1), promised_shift(mechanisms)
+    return Trial(what, *claim, draw, numbers, shift_promised, opened=opened)
+
+
+def opened_by_runs(
+    owners: Sequence[str],
+    helper: str,
+    one: Callable[[Party, Stream | None], Awaitable[Array | None]],
+    summed: Array,
+    noise: Noise,
+) -> Opened:
+    """The noise in what a protocol opens.
+
+    Args:
+        one: the protocol of an owner, given its own randomness; None, as its result, of a dry party.
+        summed: what all owners together enter (numbers,), in the unit of the result.
+        noise: what it promises, in that unit.
+    """
+
+    def runs_of(runs: int, stream: Stream) -> Array:
+        keys = {name: stream.take(_KEY).tobytes() for name in (*owners, helper)}
+
+        def program(p: Party) -> Any:
+            own = None if p.dry else Stream(derive(keys[p.name], "own noise"))
+
+            async def again() -> list[Array | None]:
+                return [await one(p, own) for _ in range(runs)]
+
+            return again()
+
+        entropy = {name: partial(derive, key) for name, key in keys.items()}
+        outcome = run_lockstep(dict.fromkeys(owners, program), entropy=entropy, helper=helper)
+        found: Array = np.array(outcome.results[owners[0]]) - summed
+        return found
+
+    return Opened(runs_of, float(noise.opened_variance), summed.size * (noise.owners + 1))
 
 
 def _left(noise: Noise, draws: int, count: int, stream: Stream) -> dict[str, Array]:

@@ -7,18 +7,27 @@ from typing import Any, Final
 
 import numpy as np
 
+from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
+from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
 from parties.show.blocks import join_words
 from parties.tasks.audited import Audit, Mask, Population, Random, Trial
-from parties.tasks.noise_audit import noisy_sum_trial
+from parties.tasks.noise_audit import noisy_sum_trial, opened_by_runs
 from parties.tasks.statistics.audit_counts import counted
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.private_settings import with_noise
 from parties.tasks.statistics.run import statistics_settings
 from parties.tasks.statistics.settings import StatisticsTask
 from protocols.statistics.own_cells import OwnColumns, places
-from protocols.statistics.private import OF_VALUES, PrivateSettings, Release, own_numbers, releases_of
+from protocols.statistics.private import (
+    OF_VALUES,
+    PrivateSettings,
+    Release,
+    own_numbers,
+    private_statistics_job,
+    releases_of,
+)
 from protocols.statistics.settings import StatisticsSettings
 
 _MOST_NUMBERS: Final = 500
@@ -121,7 +130,15 @@ def _trials(scenario: Scenario) -> tuple[Trial, ...]:
     with_row = np.array([own_numbers(_columns([row], row), settings) for row in rows])
     claim = scenario.privacy.epsilon, scenario.privacy.delta
     noise, mechanisms = settings.calibration.noise, [settings.mechanism]
-    return (noisy_sum_trial("the noisy counts and sums", claim, noise, mechanisms, without, with_row),)
+    own, unit = _columns(rows[:1], rows[0]), settings.calibration.sensitivity
+
+    async def one(p: Party, stream: Stream | None) -> Array | None:
+        found = await private_statistics_job(p, None if p.dry else own, stream, settings)
+        return None if found is None else found * unit
+
+    summed = own_numbers(own, settings) * float(len(scenario.owners))
+    opened = opened_by_runs(scenario.owners, scenario.helper, one, summed, noise)
+    return (noisy_sum_trial("the noisy counts and sums", claim, noise, mechanisms, without, with_row, opened),)
 
 
 def worst_rows(settings: PrivateSettings) -> list[dict[str, float]]:

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public
 from parties.audit.attack import Audited, Effort
-from parties.audit.epsilon import EPSILON, Bound, any_epsilon, bound_of, contradicts, gaussian_epsilon
+from parties.audit.epsilon import EPSILON, Bound, any_epsilon, bound_of, contradicts, gaussian_epsilon, noise_found
 from parties.tasks.audited import Audit, Trial, Worlds
 from parties.tasks.noise_audit import HELPER, noisy_sum_trial
 from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.audit import AUDIT
 from protocols.privacy.accounting import calibrated, gaussian_delta, mean_shift
-from protocols.privacy.noisy_sum import Noise
+from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.statistics import private
 from tests.scenario_texts import two_owners
 
@@ -110,6 +112,38 @@ def test_values_that_are_not_clipped_are_caught(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(private.Clip, "fine", fine)
     (found,) = EPSILON.run(statistics(tmp_path))
     assert found.contradicts and "CANNOT BE TRUE" in found.sentence
+
+
+def test_a_protocol_that_leaves_noise_out_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its functions draw all that is promised, and the protocol does not add it."""
+
+    async def without_own(p: Party, own: Array, own_noise: Array, noise: Noise, **words: str) -> Public:
+        return await noisy_sum(p, own, own_noise * np.uint64(0), noise, **words)
+
+    monkeypatch.setattr(private, "noisy_sum", without_own)
+    (found,) = EPSILON.run(statistics(tmp_path))
+    measured = next(one for one in found.figures if "runs of the protocol" in one.name)
+    assert found.contradicts and measured.value == pytest.approx(0.5, abs=0.1)
+
+
+def test_noise_that_is_there_is_measured() -> None:
+    rng = np.random.default_rng(10)
+    noise = rng.normal(0, 30, (200, 40)).round()
+    found = noise_found(noise, 900.0)
+    assert not found.lacks and found.low < 1 < found.high and found.high - found.low < 0.07
+    assert noise_found(noise, 1100.0).lacks
+    assert not noise_found(noise, 700.0).lacks  # more than promised
+    assert not noise_found(noise[:, :1], 900.0).lacks
+
+
+@pytest.mark.parametrize("axis", [0, 1], ids=["of two runs", "of two numbers"])
+def test_noise_that_is_used_twice_is_caught(axis: int) -> None:
+    noise = np.random.default_rng(11).normal(0, 30, (200, 40)).round()
+    twice = np.concatenate([np.take(noise, range(noise.shape[axis] - 1), axis), np.take(noise, [0], axis)], axis)
+    assert twice.shape == noise.shape
+    assert noise_found(twice, 900.0).lacks
+    if axis:
+        assert noise_found(np.concatenate([noise[:, 1:], -noise[:, 1:2]], axis=1), 900.0).lacks
 
 
 def test_gaussian_epsilon_inverts_the_claim() -> None:
