@@ -58,7 +58,9 @@ def scenarios() -> Iterator[tuple[str, str]]:
             yield f"{name}, {split[13:18]}", f"kind = 'linear_regression'\ntarget = 'y'\n{split}{task}"
     yield "statistics", f"kind = 'statistics'\n{EVERY_STATISTIC}"
     yield "all statistics", f"kind = 'statistics'\nmin_cell = 0\n{EVERY_STATISTIC}"
-    yield "private", "kind = 'statistics'\ncolumns = ['x']\n[privacy]\nepsilon = 1\nclip = { x = [0, 1] }\n"
+    private = "[privacy]\nepsilon = 1\nclip = { x = [0, 1] }\n"
+    yield "private", f"kind = 'statistics'\ncolumns = ['x']\n{private}"
+    yield "private training", f"kind = 'logistic_regression'\ntarget = 'y'\n{private}"
 
 
 def plan_of(folder: Path, task: str, owners: int) -> Plan:

@@ -346,7 +346,7 @@ def _seconds(trace: Trace, total: float) -> dict[str, float]:
         "connect": trace.seconds("connecting", "handshake"),
         "setup": trace.seconds("handshake", "running"),
         "online": trace.seconds("running", "done"),
-        "training": trace.seconds("training", "range check"),
+        "training": trace.seconds("training", "range check") or trace.seconds("training", "metrics"),
         "total": total,
     }
 

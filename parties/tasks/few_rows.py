@@ -70,6 +70,8 @@ def most_features(scenario: Scenario, rows: Rows) -> int | None:
     task = scenario.task
     if not isinstance(task, ModelTask) or not task.told_without_penalty or not task.min_rows_per_feature:
         return None
+    if scenario.privacy is not None:  # noise covers each row, however few there are
+        return None
     return _others(scenario, rows) // task.min_rows_per_feature
 
 

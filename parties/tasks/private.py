@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from mpc.errors import DataError
+from parties.data.checks import rows_text
 from parties.scenario.problems import Problem, quote
 from parties.show.blocks import MISSING, Grid, Line, count_text, entries, is_number, plural, table, to_digits
 
 if TYPE_CHECKING:
     from mpc.randomness.streams import Stream
+    from parties.data.table import Table
     from parties.scenario.file import Scenario
     from parties.scenario.privacy import PrivacySpec
     from parties.tasks.base import Rows
@@ -75,6 +78,26 @@ def check_clips(privacy: PrivacySpec, needed: Sequence[str], use: str) -> Iterat
 def fewest_rows(scenario: Scenario, otherwise: int) -> int:
     """The fewest rows with which an owner's data are read: with [privacy] nobody else sees whether they are enough."""
     return otherwise if scenario.privacy is None else max(otherwise, _min_rows(scenario))
+
+
+def load_private_table(scenario: Scenario, owner: str) -> Table:
+    """An owner's table for a model with [privacy].
+
+    Raises:
+        UsageError: the scenario does not say where this owner's data are.
+        DataError: the data cannot be read, are not fit for the task, or have fewer than `min_rows` rows.
+    """
+    from parties.data.table import FEWEST_ROWS, load_owner_table
+
+    table = load_owner_table(scenario, owner)
+    fewest = fewest_rows(scenario, FEWEST_ROWS)
+    if table.rows < fewest:
+        raise DataError(
+            f"{owner}, {table.source}: {rows_text(table.rows)} of data, but an owner needs at least {fewest}",
+            "add rows, or leave this owner out; a lower min_rows in [task] has to be allowed by every owner's policy",
+            party=owner,
+        )
+    return table
 
 
 def private_counts(scenario: Scenario) -> tuple[int, int]:

@@ -97,7 +97,7 @@ def calibrated(epsilon: float, delta: float, releases: int, owners: int) -> Cali
     sensitivity = 1 << bits
     variance = (ratio * sensitivity) ** 2
     for _ in range(_TRIES):
-        found = Calibration(Noise(_rounded_up(max(variance, LEAST * owners), owners), owners), sensitivity)
+        found = Calibration(Noise(rounded_up(max(variance, LEAST * owners), owners), owners), sensitivity)
         spent = epsilon_of([found.mechanism(releases)], delta, near=epsilon)
         if spent <= epsilon:
             return found
@@ -120,7 +120,7 @@ def least_variance(epsilon: float, delta: float, owners: int, cost: Callable[[in
 
     def excess(power: float) -> float:
         """log2 of what is spent, as a part of epsilon, with 2^power as the owners' variance."""
-        spent = epsilon_of(cost(_rounded_up(2.0**power, owners)), delta, near=epsilon)
+        spent = epsilon_of(cost(rounded_up(2.0**power, owners)), delta, near=epsilon)
         return log2(min(max(spent / epsilon, 1e-9), 1e9))
 
     high = log2(LEAST * owners)
@@ -130,7 +130,7 @@ def least_variance(epsilon: float, delta: float, owners: int, cost: Callable[[in
         high += max(1.0, 2.0 * above)
         above = excess(high)
     power = high if above > 0 or low == high else brentq(excess, low, high, xtol=2e-4)
-    while (variance := _rounded_up(2.0**power, owners)) <= MOST_VARIANCE:
+    while (variance := rounded_up(2.0**power, owners)) <= MOST_VARIANCE:
         if epsilon_of(cost(variance), delta, near=epsilon) <= epsilon:
             return variance
         power += 2e-4
@@ -202,8 +202,8 @@ def mean_shift(epsilon: float, delta: float) -> float:
     return float(brentq(lambda mu: gaussian_delta(mu, epsilon) - delta, epsilon / 100.0, high, xtol=1e-14, rtol=1e-12))
 
 
-def _rounded_up(variance: float, owners: int) -> int:
-    """A whole multiple of `owners`, of `_DIGITS` bits but for that."""
+def rounded_up(variance: float, owners: int) -> int:
+    """The next variance that is a whole multiple of `owners`, of `_DIGITS` bits but for that."""
     assert variance < inf
     step = 1 << max(0, floor(log2(variance)) - _DIGITS)
     return -(-ceil(variance / step) * step // owners) * owners

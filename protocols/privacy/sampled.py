@@ -67,6 +67,11 @@ def epsilon_of_vectors(releases: Iterable[Releases], delta: float) -> float:
     return max(0.0, float(bounds.min()))
 
 
+def unsampled_rho(rho: float, rate: float) -> float:
+    """The rho of a release of all rows whose divergence is at no order above that of a sampled one."""
+    return rho if rate >= 1.0 else float((divergences(rho, rate) / np.array(_ORDERS)).min())
+
+
 @lru_cache(maxsize=256)
 def divergences(rho: float, rate: float) -> NDArray[np.float64]:
     """The bound of D_a of one sampled release, of each of `_ORDERS`."""

@@ -9,6 +9,7 @@ from parties.tasks.logistic.new import propose
 from parties.tasks.logistic.settings import READER
 
 if TYPE_CHECKING:
+    from parties.scenario.file import Scenario
     from parties.tasks.audited import Audit
 
 
@@ -24,6 +25,12 @@ def _audit() -> Audit:
     return AUDIT
 
 
+def _noisy(scenario: Scenario) -> Job[Any, Any, Any]:
+    from parties.tasks.logistic.private_run import noisy_job
+
+    return noisy_job(scenario)
+
+
 def _show() -> Show:
     from parties.tasks.logistic.show import SHOW
 
@@ -34,10 +41,11 @@ KIND: Final = Kind(
     name="logistic_regression",
     words="logistic regression",
     task=READER.model,
-    part=("training", "model", "metrics", "data", "inference", "fit", "calibration"),
+    part=("training", "model", "metrics", "data", "inference", "fit", "calibration", "privacy"),
     show=_show,
     reader=READER,
     job=_job,
+    noisy=_noisy,
     propose=propose,
     audit=_audit,
 )

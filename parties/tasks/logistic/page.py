@@ -10,6 +10,7 @@ from parties.show.blocks import MISSING, Grid, count_text, is_number, table, to_
 from parties.show.html import bar_chart, blocks_section, escape, grid_table, paragraph, section
 from parties.tasks.coefficients import calibration_grid, calibration_texts, fit_texts, inference_grid
 from parties.tasks.data_summary import data_blocks
+from parties.tasks.logistic.private_show import noisy_blocks, noisy_notes
 from parties.tasks.logistic.show import (
     UNRANKED,
     RowSet,
@@ -35,6 +36,9 @@ def training_sections(record: Mapping[str, Any]) -> list[str]:
     """All sections of a training that succeeded, in their order."""
     if record.get("status") != "ok":
         return []
+    if table(record.get("privacy")):
+        notes = blocks_section("What the guarantee does not cover", noisy_notes(record))
+        return [blocks_section("How good the model is", noisy_blocks(record)), _weights(record), notes]
     return [_quality(record), _confusion(record), _inference(record), _weights(record), _data(record)]
 
 

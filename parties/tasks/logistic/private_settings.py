@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import sqrt
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from parties.scenario.problems import Problem, Reading, quote
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 Method = Literal["gradients", "output", "objective"]
 
-METHODS: Final[Mapping[str, tuple[Method, ...]]] = {"horizontal": (), "vertical": ()}
+METHODS: Final[Mapping[str, tuple[Method, ...]]] = {"horizontal": ("gradients",), "vertical": ()}
 """The methods for owners with rows of their own, and for owners with columns of the same rows; the default first."""
 
 _WITH: Final = "does not go with [privacy]"
@@ -37,18 +36,15 @@ _NOT_NOISY: Final[Mapping[str, str]] = {
 _NO_PART: Final = ("solver", "epochs", "batch_size", "sigmoid_range")
 """Settings of trainings on shares, which noisy gradients have no use for."""
 
-ITERATIONS: Final = 30
+ITERATIONS: Final = 100
 """The default number of noisy sums of gradients."""
+NORM: Final = 1.0
+"""The default of the L2 norm to which a row's gradient is clipped."""
 
 
 def method_of(task: LogisticTask, privacy: PrivacySpec) -> Method:
     """The method: the scenario's, or the default of how the data are split."""
     return privacy.method or ("gradients" if task.partition == "horizontal" else "output")
-
-
-def default_norm(features: int) -> float:
-    """The L2 norm to which a row is clipped, where the scenario names none: its columns are in [-1, 1], and a 1."""
-    return sqrt(1 + features) / 2
 
 
 def private_method(scenario: Scenario) -> Method:

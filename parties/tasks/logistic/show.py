@@ -27,6 +27,7 @@ from parties.tasks.beside import figures_beside, own_figures
 from parties.tasks.coefficients import inference_blocks
 from parties.tasks.data_summary import data_blocks
 from parties.tasks.logistic.plan_solver import optimum_text, solver_text
+from parties.tasks.logistic.private_show import noisy_blocks, noisy_notes
 
 TOP_WEIGHTS: Final = 5
 MOST_DOUBT: Final = 0.005
@@ -41,6 +42,8 @@ def training_blocks(record: Mapping[str, Any]) -> list[Block]:
     """The whole summary of a successful training, in order."""
     if record.get("status") != "ok":
         return []
+    if table(record.get("privacy")):
+        return [*noisy_blocks(record), *_weight_blocks(record), *noisy_notes(record)]
     blocks: list[Block] = []
     if table(record.get("training")):
         blocks.append(Line(solver_text(table(record["training"]))))

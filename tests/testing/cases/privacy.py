@@ -1,4 +1,4 @@
-"""Sums with noise that nobody knows: of words, and the counts and sums of a column."""
+"""Sums with noise that nobody knows: of words, the counts and sums of a column, and gradients."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.private import Clip, PrivateSettings, private_settings, private_statistics_job
 from protocols.statistics.settings import Grid, StatisticsSettings
+from protocols.training.noisy_gradients import Clipping, Ranges, WholeRows
+from protocols.training.noisy_training import NoisySettings, calibrated_gradients, noisy_training_job
 from tests.testing.cases.case import Case, Cost, View, each_in_turn, two_others_trade
 from tests.testing.cases.costs import WORD
 
@@ -62,6 +64,50 @@ def _statistics_reference(ages: tuple[Array, ...], keys: tuple[Array, ...]) -> A
     return np.array([len(u), u.sum(), (2 * u**2 - 1).sum(), *points])
 
 
+HUGE = 1e6
+"""Rows by which a step is divided, whatever their noisy number, and its length: one step then adds up gradients."""
+
+
+def training_of(owners: tuple[str, ...]) -> NoisySettings:
+    how = Clipping(64.0)
+    return NoisySettings(
+        owners,
+        "helper",
+        ("age",),
+        Ranges(((0.0, HIGHEST),)),
+        how,
+        steps=1,
+        rate=1.0,
+        step_size=HUGE,
+        momentum=0.0,
+        l2=0.0,
+        class_scale=1.0,
+        held_out=0.0,
+        fewest_rows=HUGE,
+        epsilon=1.0,
+        delta=1e-6,
+        variance=calibrated_gradients(1.0, 1e-6, len(owners), how.squared, 1, 1.0),
+    )
+
+
+async def _training(p: Party, ages: Array, key: Array) -> tuple[Array, ...]:
+    """Those who are older than half of the range are of class 1."""
+    how = training_of(p.owners)
+    if p.dry:
+        await noisy_training_job(p, None, None, how)
+        return ()
+    x = ages.view(np.int64).astype(float)[:, np.newaxis]
+    own_rows = WholeRows(how.ranges.whole_rows(x), (x[:, 0] > HIGHEST / 2).astype(np.int64))
+    found = await noisy_training_job(p, own_rows, Stream(key.tobytes()), how)
+    assert found is not None
+    return (np.array(found.scaled),)
+
+
+def _training_reference(ages: tuple[Array, ...], keys: tuple[Array, ...]) -> Array:
+    u, y = 2 * np.concatenate(ages) / HIGHEST - 1, np.concatenate(ages) > HIGHEST / 2
+    return np.array([((y - 0.5) * u).sum(), (y - 0.5).sum()])
+
+
 # An owner's addend and its noise trade: the sum stays, and hides which of them it is.
 CASES: dict[str, Case] = {
     "noisy sum": Case(
@@ -79,6 +125,19 @@ CASES: dict[str, Case] = {
         [own(integers(("m",), 0, HIGHEST)), own(words((4,)))],
         _TAIL * settings_of(("a", "b"), 1).deviation,
         Cost(1, 6 * WORD, 6 * WORD, {"m": 3}),
+        View(
+            owners=(3,),
+            soak_from=4,
+            secrets=lambda n: two_others_trade([1, 5, 16], [[1, 2, 3, 4]] * n),
+            addends=True,
+        ),
+    ),
+    "noisy gradients": Case(
+        _training,
+        _training_reference,
+        [own(integers(("m",), 0, HIGHEST)), own(words((4,)))],
+        _TAIL * training_of(("a", "b")).deviation,
+        Cost(1, 3 * WORD, 3 * WORD, {"m": 3}),
         View(
             owners=(3,),
             soak_from=4,
