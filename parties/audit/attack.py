@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from parties.scenario.file import Scenario
     from parties.scenario.star import StarScenario
     from parties.tasks.audited import Audit, Population, Trial
+    from parties.tasks.audited_updates import Updates
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class Audited:
     def trials(self) -> tuple[Trial, ...]:
         """Its mechanisms; none without [privacy]."""
         return self.audit.trials(self.scenario)
+
+    @cached_property
+    def updates(self) -> Updates | None:
+        """What clients of a federated training send; None where they send none."""
+        return None if self.audit.updates is None else self.audit.updates(self.scenario)
 
     def rng(self, label: str) -> Generator:
         """Random numbers of one use: of the audit's own, never of a mechanism's noise."""

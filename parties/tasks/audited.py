@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from parties.tasks.audited_counts import Counted
+from parties.tasks.audited_updates import Updates
 
 Mask = NDArray[np.bool_]
 """Which candidates are members."""
@@ -131,8 +132,10 @@ class Audit:
             None where nothing is released that depends on rows.
         trials: the mechanisms of a scenario with [privacy].
         counted: of the record of a run, what its counts and sums told of the owners' rows; None: it has none.
+        updates: what clients of a scenario send in the first rounds of training; None: they send none.
     """
 
     population: Callable[[Any, Mapping[str, Any] | None], Population | None]
     trials: Callable[[Any], tuple[Trial, ...]] = no_trials
     counted: Callable[[Any, Mapping[str, Any]], Counted] | None = None
+    updates: Callable[[Any], Updates | None] | None = None

@@ -19,6 +19,7 @@ from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from parties.show.blocks import count_text
 from parties.tasks.audited import Audit, Mask, Population, Random, Trial, Worlds
+from parties.tasks.federated.audit_updates import updates_of
 from parties.tasks.federated.data import OwnRows, own_rows, rows_of
 from parties.tasks.federated.rounds import ServerState, first_state, message_of, next_state
 from parties.tasks.federated.settings import FederatedScenario, Round
@@ -194,4 +195,4 @@ def _left(how: Distributed, draws: int, update: Array, signs: bytes, stream: Str
     return found
 
 
-AUDIT: Final = Audit(_population, _trials)
+AUDIT: Final = Audit(_population, _trials, updates=updates_of)
