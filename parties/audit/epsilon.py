@@ -201,7 +201,7 @@ def _repeats(noise: Array, variance: float) -> bool:
     """Whether two runs have the same noise, where that is no chance: two samples are equal with 1 / (2 sqrt(pi v))."""
     runs, numbers = noise.shape
     by_chance = 2 * math.log(runs) - numbers * math.log(2 * math.sqrt(math.pi * variance))
-    return by_chance < math.log(_SURE) and len(np.unique(noise, axis=0)) < runs
+    return bool(by_chance < math.log(_SURE)) and len(np.unique(noise, axis=0)) < runs
 
 
 def _likeness(numbers: Array) -> float:
