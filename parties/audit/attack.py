@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from parties.scenario.file import Scenario
     from parties.scenario.star import StarScenario
-    from parties.tasks.audited import Audit, Population, Trial
+    from parties.tasks.audited import Alone, Audit, Population, Trial
     from parties.tasks.audited_updates import Updates
 
 
@@ -50,6 +50,7 @@ class Audited:
         scenario: whose data are all on this machine.
         audit: what its kind of task gives an audit.
         record: of the finished run that is attacked; None: a study, of which runs are made in the clear.
+        owner: whose data alone are here, beside the record of its run; None: all owners' are.
         seed: public, of all draws of the audit: it comes out the same again.
         say: takes what is being done, in a few words, and how much of how much.
     """
@@ -59,12 +60,22 @@ class Audited:
     record: Mapping[str, Any] | None = None
     effort: Effort = Effort()
     seed: int = 1
+    owner: str | None = None
     say: Say = field(default=say_nothing, repr=False)
 
     @cached_property
     def population(self) -> Population | None:
-        """The rows that might be members; None where nothing is released that depends on them."""
+        """The rows that might be members; None where nothing is released that depends on them, or not all are here."""
+        if self.owner is not None:
+            return None
         return self.audit.population(self.scenario, self.record)
+
+    @cached_property
+    def alone(self) -> Alone | None:
+        """The rows of the one owner whose data are here; None where nothing can be said with them."""
+        if self.owner is None or self.record is None or self.audit.alone is None:
+            return None
+        return self.audit.alone(self.scenario, self.record, self.owner)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:

@@ -7,6 +7,7 @@ an attack that is sure of a few patients harms them, however poor it is on avera
 - Of a **study**: every training is the target once. Intervals are by a bootstrap over the targets (2.5 % to 97.5 %).
 - Of a **run**: what it disclosed is the target; the rows that it held out are the non-members. The thresholds are
   those of the study's trainings, for so few non-members do not show a rate of 0.1 %.
+- Of a **run by one owner's rows**: there is nothing to train shadows on, and scores are compared as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mpc.ring.array import Array
 from parties.audit.attack import Attack, Audited, Figure, Found
 from parties.audit.likelihood_ratio import Masks, laws, laws_of_the_others
 from parties.audit.rates import auc, auc_interval, clopper_pearson, threshold
-from parties.tasks.audited import Population
+from parties.tasks.audited import Alone, Population
 
 RATES: Final = (0.01, 0.001)
 """Of false positives at which true ones are told."""
@@ -49,14 +50,16 @@ def shadows_of(audited: Audited, population: Population) -> Shadows:
 
 
 def _applies(audited: Audited) -> str:
-    return (
-        ""
-        if audited.population is not None
-        else "nothing is disclosed that depends on single rows and is modelled here"
-    )
+    if audited.owner is not None and audited.alone is None:
+        return "with one owner's rows alone, it takes a run that disclosed a model and held out rows of this owner"
+    if audited.owner is None and audited.population is None:
+        return "nothing is disclosed that depends on single rows and is modelled here"
+    return ""
 
 
 def _run(audited: Audited) -> tuple[Found, ...]:
+    if audited.alone is not None:
+        return (_of_owner(audited.alone, str(audited.owner)),)
     population = audited.population
     assert population is not None
     shadows = shadows_of(audited, population)
@@ -119,6 +122,23 @@ def _of_run(population: Population, members: Masks, ratios: Array, cuts: tuple[f
         against=population.seen_by,
         figures=figures,
         sentence=_meaning(population, figures),
+    )
+
+
+def _of_owner(alone: Alone, owner: str) -> Found:
+    """The gap between an owner's own rows that were trained on and those that were held out: Yeom et al. 2018."""
+    ours, others = alone.scores[alone.members], alone.scores[~alone.members]
+    low, high = auc_interval(ours, others)
+    area = Figure("AUC", auc(ours, others), low, high, 0.5)
+    told = "The model fits the rows that it was trained on "
+    better = "better than those that were held out: that tells something of who is in it."
+    same = "no better than those that were held out, as far as so few rows can tell."
+    return Found(
+        attack="membership",
+        what=f"{alone.what}, by the rows of {owner} alone: {ours.size} in the run, {others.size} held out",
+        against=f"who has a patient's row, and nothing like {owner}'s data to compare with",
+        figures=(area,),
+        sentence=f"{told}{better if low > 0.5 else same} With all owners' data an attack gains more.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,17 +50,21 @@ def target_of(named: Path, scenario: Path | None) -> tuple[Scenario | StarScenar
     return loaded, record
 
 
-def audit_of(scenario: Scenario | StarScenario) -> Audit:
-    """What the scenario's kind of task gives an audit.
+def audit_of(scenario: Scenario | StarScenario, owner: str | None = None) -> Audit:
+    """What the scenario's kind of task gives an audit; to one owner, what needs no other's data.
 
     Raises:
-        UsageError: nothing.
+        UsageError: nothing; or it has no such owner.
     """
     made = KINDS[scenario.task.kind].audit
     if made is None:
         known = ", ".join(f'"{name}"' for name, kind in KINDS.items() if kind.audit is not None)
         raise UsageError(f'no attack on kind = "{scenario.task.kind}" is known here', f"audited are {known}")
-    return made()
+    if owner is None:
+        return made()
+    if owner not in scenario.parties:
+        raise UsageError(f"{scenario.path} has no party '{owner}'", f"it has {', '.join(scenario.parties)}")
+    return replace(made(), counted=None, updates=None)
 
 
 def _find(run: Path, digest: str) -> Scenario | StarScenario:

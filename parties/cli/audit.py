@@ -7,11 +7,16 @@ from pathlib import Path
 import click
 
 from mpc.errors import ContradictedError
+from parties.cli.options import DATA, KEYS, SQL
 from parties.cli.output import Output
 
 
 @click.command()
 @click.argument("target", metavar="RUN|SCENARIO", type=click.Path(path_type=Path))
+@click.option("--as", "owner", metavar="NAME", help="With this owner's data alone, and the record of its run.")
+@KEYS
+@DATA
+@SQL
 @click.option("--scenario", type=click.Path(path_type=Path), help="The scenario of RUN, where it is not found.")
 @click.option("--attack", "attacks", metavar="NAME", multiple=True, help="Try this attack only; may be repeated.")
 @click.option("--shadows", type=click.IntRange(16, 100_000), default=256, show_default=True, help="Runs in the clear.")
@@ -22,6 +27,10 @@ from parties.cli.output import Output
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def audit(
     target: Path,
+    owner: str | None,
+    keys: Path,
+    data: Path | None,
+    sql: Path | None,
     scenario: Path | None,
     attacks: tuple[str, ...],
     shadows: int,
@@ -31,9 +40,9 @@ def audit(
 ) -> None:
     """Attack what SCENARIO, or a finished RUN of it, discloses, and say what an attacker gains.
 
-    All owners' data must be on this machine, as for `mpc run`. Of SCENARIO, runs are made in the clear; of RUN, what it
-    disclosed is read from its record, to which the findings are added. With [privacy], a lower bound of epsilon is
-    measured: exit code 10 if it contradicts the claim.
+    All owners' data must be on this machine, as for `mpc run`; with --as one owner's are, and less can be said. Of
+    SCENARIO, runs are made in the clear; of RUN, what it disclosed is read from its record, to which the findings are
+    added. With [privacy] a lower bound of epsilon is measured: exit code 10 if it contradicts the claim.
     """
     from parties.processes.child import one_blas_thread
 
@@ -50,13 +59,18 @@ def audit(
 
     tried = chosen(attacks)
     loaded, record = target_of(target, scenario)
+    if owner is not None:
+        from parties.session.own_data import apply_own_data
+
+        loaded = apply_own_data(loaded, owner, keys, data, sql)
     output = Output()
     with output.progress(["audit"]) as progress:
 
         def say(stage: str, done: int | None = None, total: int | None = None) -> None:
             progress("audit", {"event": "stage", "stage": stage, "done": done, "total": total})
 
-        found = conduct(Audited(loaded, audit_of(loaded), record, Effort(shadows, draws), seed, say), tried)
+        offered = audit_of(loaded, owner)
+        found = conduct(Audited(loaded, offered, record, Effort(shadows, draws), seed, owner, say), tried)
     if record is not None:
         renewed = {**record, "audit": found}
         write_record(target, renewed)

@@ -64,6 +64,21 @@ class Population:
 
 
 @dataclass(frozen=True)
+class Alone:
+    """One owner's own rows beside what a run disclosed: all that it has on its own machine.
+
+    Args:
+        what: what was disclosed.
+        scores: of its rows, as `Population.score` has them (rows,).
+        members: those that the run trained on; the others were held out.
+    """
+
+    what: str
+    scores: Array
+    members: Mask
+
+
+@dataclass(frozen=True)
 class Worlds:
     """What one onlooker has of a mechanism after it has taken off the noise that it knows.
 
@@ -133,9 +148,11 @@ class Audit:
         trials: the mechanisms of a scenario with [privacy].
         counted: of the record of a run, what its counts and sums told of the owners' rows; None: it has none.
         updates: what clients of a scenario send in the first rounds of training; None: they send none.
+        alone: of a run's record and an owner, its own rows; None: nothing can be said with these.
     """
 
     population: Callable[[Any, Mapping[str, Any] | None], Population | None]
     trials: Callable[[Any], tuple[Trial, ...]] = no_trials
     counted: Callable[[Any, Mapping[str, Any]], Counted] | None = None
     updates: Callable[[Any], Updates | None] | None = None
+    alone: Callable[[Any, Mapping[str, Any], str], Alone | None] | None = None

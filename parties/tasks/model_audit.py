@@ -14,7 +14,7 @@ from parties.data.own_table import shared_columns
 from parties.data.table import load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import join_words
-from parties.tasks.audited import Losses, Mask, Population, Random
+from parties.tasks.audited import Alone, Losses, Mask, Population, Random
 from parties.tasks.regression import row_counts, split_of
 from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.own_rows import SAME_ROWS, joint_names
@@ -46,18 +46,22 @@ class Together:
         return self.x[rows], self.y[rows], self.beside.of(rows)
 
 
-def together(scenario: Scenario, record: Mapping[str, Any] | None) -> Together:
+def together(scenario: Scenario, record: Mapping[str, Any] | None, owner: str | None = None) -> Together:
     """The rows of a scenario whose owners' data are all here; with the columns of a run's model, if there was one.
+
+    Args:
+        owner: whose rows are read alone; None: all owners'.
 
     Raises:
         UsageError: an owner's data are not here.
         DataError: data cannot be read.
     """
-    tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
+    whose = scenario.owners if owner is None else (owner,)
+    tables = {name: load_owner_table(scenario, name) for name in whose}
     if scenario.vertical:
         held = tables[split_of(tables).target_owner]
         x = np.concatenate([table.values for table in tables.values()], axis=1)
-        names = joint_names({owner: table.columns for owner, table in tables.items()})
+        names = joint_names({name: table.columns for name, table in tables.items()})
         return Together(names, x, held.target, held.offset_weights, {SAME_ROWS: np.arange(held.rows)})
     model = None if record is None else record.get("model")
     names = tuple(model["features"]) if model else shared_columns(list(tables.values()))
@@ -129,10 +133,7 @@ def model_population(
 
     members = seen = None
     if record is not None:
-        model = record.get("model")
-        if not model or "weights" not in model:
-            raise InternalError("the record holds no model", "report this as a bug")
-        seen = np.array([*model["weights"], model["intercept"]])
+        seen = _told(record)
         if scenario.model_task.test_fraction:
             members = _members(scenario, rows)
     return Population(
@@ -150,6 +151,29 @@ def model_population(
         names=rows.names,
         losses=losses if rows.beside.offset is None else None,
     )
+
+
+def own_rows_alone(
+    scenario: Scenario, record: Mapping[str, Any], owner: str, score: Callable[[Array, Array], Array]
+) -> Alone | None:
+    """An owner's own rows beside the model of a run; None where none was held out, or columns are split.
+
+    Args:
+        score: of scores z and targets (m,), as `Population.score`.
+    """
+    if scenario.vertical or not scenario.model_task.test_fraction:
+        return None
+    rows, seen = together(scenario, record, owner), _told(record)
+    z = rows.beside.add_offset(rows.x @ seen[:-1] + seen[-1])
+    return Alone("the model's weights", score(z, rows.y), _members(scenario, rows))
+
+
+def _told(record: Mapping[str, Any]) -> Array:
+    """The weights in a record, the intercept last."""
+    model = record.get("model")
+    if not model or "weights" not in model:
+        raise InternalError("the record holds no model", "report this as a bug")
+    return np.array([*model["weights"], model["intercept"]])
 
 
 def _members(scenario: Scenario, rows: Together) -> Mask:

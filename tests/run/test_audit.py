@@ -32,7 +32,7 @@ def test_a_run_is_attacked_and_the_report_says_so(tmp_path: Path) -> None:
     path = study(tmp_path)
     assert mpc("run", path, "--out", tmp_path / "run").code == 0
     before = record(tmp_path / "run")
-    ran = mpc("audit", tmp_path / "run", "--shadows", "32", cwd=tmp_path)
+    ran = mpc("audit", tmp_path / "run", "--shadows", "32", "--attack", "membership", cwd=tmp_path)
     assert ran.code == 0, ran.err
     assert "the model's weights of this run: 60 patients in it, 60 held out" in ran.out
     assert "audit: membership" in ran.err
@@ -89,3 +89,24 @@ def test_a_claim_that_cannot_be_true_ends_with_a_code_of_its_own(
     assert carry_out() == 10
     told = capsys.readouterr()
     assert "THE CLAIM CANNOT BE TRUE" in told.out and "contradicts the scenario's claim" in told.err
+
+
+def test_one_owner_asks_with_its_own_rows(tmp_path: Path) -> None:
+    """As of a record of `mpc party`: the others' data are elsewhere."""
+    path = study(tmp_path)
+    assert mpc("run", path, "--out", tmp_path / "run").code == 0
+    (tmp_path / "b.csv").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "a.csv").rename(tmp_path / "elsewhere" / "mine.csv")
+    own = ("--as", "a", "--data", tmp_path / "elsewhere" / "mine.csv")
+    ran = mpc("audit", tmp_path / "run", *own, "--scenario", path, "--json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)
+    (one,) = found["found"]
+    assert "by the rows of a alone: 30 in the run, 30 held out" in one["what"]
+    assert one["figures"][0]["low"] < one["figures"][0]["value"] < one["figures"][0]["high"]
+    assert mpc("audit", tmp_path / "run", "--scenario", path).code == 3  # b's data are not here
+    ran = mpc("audit", path, *own)
+    assert ran.code == 0 and "it takes a run that disclosed a model" in ran.out.replace("\n", " ")
+    ran = mpc("audit", path, "--as", "nobody")
+    assert ran.code == 2 and "no party 'nobody'" in ran.err

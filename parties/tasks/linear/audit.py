@@ -9,8 +9,8 @@ import numpy as np
 
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
-from parties.tasks.audited import Audit, Population, Random
-from parties.tasks.model_audit import model_population, together
+from parties.tasks.audited import Alone, Audit, Population, Random
+from parties.tasks.model_audit import model_population, own_rows_alone, together
 from protocols.plain.linear import fit_plain
 
 
@@ -21,11 +21,16 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
         x, y, beside = rows.of(np.concatenate(list(chosen.values())))
         return np.array(fit_plain(x, y, rows.names, beside).coefficients)
 
-    def nearness(z: Array) -> Array:
-        found: Array = -np.abs(rows.y - z)
-        return found
+    return model_population(scenario, rows, record, fit, lambda z: _nearness(z, rows.y), _gaussian)
 
-    return model_population(scenario, rows, record, fit, nearness, _gaussian)
+
+def _alone(scenario: Scenario, record: Mapping[str, Any], owner: str) -> Alone | None:
+    return own_rows_alone(scenario, record, owner, _nearness)
+
+
+def _nearness(z: Array, y: Array) -> Array:
+    found: Array = -np.abs(y - z)
+    return found
 
 
 def _gaussian(z: Array, y: Array) -> Callable[[Array, Array], Array]:
@@ -34,4 +39,4 @@ def _gaussian(z: Array, y: Array) -> Callable[[Array, Array], Array]:
     return lambda z, y: (y - z) ** 2 / (2 * variance)
 
 
-AUDIT = Audit(_population)
+AUDIT = Audit(_population, alone=_alone)

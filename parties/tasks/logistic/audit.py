@@ -9,10 +9,10 @@ import numpy as np
 
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
-from parties.tasks.audited import Audit, Population, Random
+from parties.tasks.audited import Alone, Audit, Population, Random
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for
-from parties.tasks.model_audit import Together, model_population, together, trained_counts
+from parties.tasks.model_audit import Together, model_population, own_rows_alone, together, trained_counts
 from protocols.plain.logistic import ended_after, pooled
 from protocols.rows.own_rows import OwnRows
 
@@ -31,12 +31,19 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
         own = model.weights[:-1] / model.deviation
         return np.append(own, model.weights[-1] - own @ model.mean)
 
-    def log_odds_of_the_truth(z: Array) -> Array:
-        """log(p / (1 - p)) of the chance p that the model gives the row's own label: Carlini et al. 2022, section 4."""
-        found: Array = (2 * rows.y - 1) * z
-        return found
+    return model_population(scenario, rows, record, fit, lambda z: _log_odds_of_the_truth(z, rows.y), _entropy)
 
-    return model_population(scenario, rows, record, fit, log_odds_of_the_truth, _entropy)
+
+def _alone(scenario: Scenario, record: Mapping[str, Any], owner: str) -> Alone | None:
+    if scenario.task_as(LogisticTask).keeps_shares:
+        return None
+    return own_rows_alone(scenario, record, owner, _log_odds_of_the_truth)
+
+
+def _log_odds_of_the_truth(z: Array, y: Array) -> Array:
+    """log(p / (1 - p)) of the chance p that the model gives the row's own label: Carlini et al. 2022, section 4."""
+    found: Array = (2 * y - 1) * z
+    return found
 
 
 def _entropy(z: Array, y: Array) -> Callable[[Array, Array], Array]:
@@ -49,4 +56,4 @@ def _own(rows: Together, chosen: Array) -> OwnRows:
     return OwnRows(rows.names, x, y, x[:0], y[:0], offset_weights_train=beside)
 
 
-AUDIT = Audit(_population)
+AUDIT = Audit(_population, alone=_alone)
