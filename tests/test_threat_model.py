@@ -61,6 +61,8 @@ def scenarios() -> Iterator[tuple[str, str]]:
     private = "[privacy]\nepsilon = 1\nclip = { x = [0, 1] }\n"
     yield "private", f"kind = 'statistics'\ncolumns = ['x']\n{private}"
     yield "private training", f"kind = 'logistic_regression'\ntarget = 'y'\n{private}"
+    clips = private.replace("[0, 1] }", "[0, 1], y = [0, 1] }")
+    yield "private line", f"kind = 'linear_regression'\ntarget = 'y'\n{clips}"
 
 
 def plan_of(folder: Path, task: str, owners: int) -> Plan:

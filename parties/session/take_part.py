@@ -174,7 +174,8 @@ def _play(
     say = _make_say(reporter, log)
     noting = _note_release(own, scenario, table, agreement, trace, say)
     program = job.run.program(scenario, agreement, table) if table is not None else None
-    excluded = {} if table is None or table.excluded is None else {"rows_excluded": table.excluded}
+    told = table is not None and table.excluded is not None and scenario.privacy is None
+    excluded = {"rows_excluded": table.excluded} if table is not None and told else {}
     del table  # it may be large; the program has its own copy of the rows
     if own.tracer is not None:
         own.tracer.planned(plan_facts(agreement.plan, scenario.network))

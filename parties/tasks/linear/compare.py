@@ -44,10 +44,38 @@ def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     apart = [
         abs(a - b) / np.sqrt(v) for a, b, v in zip(run, pooled.coefficients, pooled.variances, strict=True) if v > 0
     ]
-    return {
+    found = {
         "alone": {owner: _facts(fit) for owner, fit in alone.items()},
         "pooled": {**(_facts(pooled) or {}), "max_difference_in_se": float(max(apart, default=0.0))},
     }
+    return found if scenario.privacy is None else _with_errors(found, run, pooled, alone, x, beside.subtract_offset(y))
+
+
+def _with_errors(
+    found: dict[str, Any],
+    run: list[float],
+    pooled: LinearFit,
+    alone: Mapping[str, LinearFit | None],
+    x: np.ndarray,
+    y: np.ndarray,
+) -> dict[str, Any]:
+    """The same with the exact errors of each model on all rows, under `train`: what a run with noise cannot know."""
+    of = {owner: {**(found["alone"][owner] or {}), **_errors(fit, x, y)} for owner, fit in alone.items()}
+    return {
+        "alone": of,
+        "pooled": {**found["pooled"], **_errors(pooled, x, y)},
+        "run": {"train": _error_facts(run, x, y)},
+    }
+
+
+def _errors(fit: LinearFit | None, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    return {} if fit is None else {"train": _error_facts(list(fit.coefficients), x, y)}
+
+
+def _error_facts(coefficients: list[float], x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    left = y - x @ np.array(coefficients[:-1]) - coefficients[-1]
+    squares = float(left @ left)
+    return {"rows": len(y), "r2": 1 - squares / float(((y - y.mean()) ** 2).sum()), "rmse": (squares / len(y)) ** 0.5}
 
 
 def _alone(x: np.ndarray, y: np.ndarray, names: tuple[str, ...], beside: OffsetWeights) -> LinearFit | None:

@@ -12,10 +12,21 @@ from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
 from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, all_cells, outcome_for_all
-from parties.tasks.extent import extent_from_here, training_shapes
+from parties.tasks.extent import Extent, extent_from_here, training_shapes
+from parties.tasks.linear.private_record import private_record
+from parties.tasks.linear.private_settings import with_noise
 from parties.tasks.linear.record import fit_facts, inference_rows
 from parties.tasks.linear.settings import LinearTask
 from parties.tasks.linear.show import EXACT_TEXT
+from parties.tasks.private import (
+    SMALL_COUNTS,
+    load_private_table,
+    own_stream,
+    privacy_notice,
+    private_counts,
+    private_extent,
+    private_rows,
+)
 from parties.tasks.regression import (
     MISSING_COUNTS,
     WEIGHTS,
@@ -25,11 +36,17 @@ from parties.tasks.regression import (
     row_counts,
     table_notice,
 )
+from parties.trust.budget import Charge
 from protocols.linear.columns_job import vertical_linear_job
+from protocols.linear.noisy_moments import Floats, NoisyLinear, noisy_linear_job
 from protocols.linear.rows_job import linear_job
 from protocols.linear.settings import LinearFit, LinearSettings
 from protocols.linear.table import is_exact
 from protocols.statistics.job import MOST_ROWS
+
+AnySettings = LinearSettings | NoisyLinear
+AnyResult = LinearFit | Floats
+"""A fit; with [privacy] the noisy sums of products, from which every owner computes it."""
 
 SCALES: Final = ("scales", "standardisation")
 SUMS: Final = ("open-gram",)
@@ -71,26 +88,66 @@ def linear_settings(scenario: Scenario, rows: Rows, columns: int) -> LinearSetti
     )
 
 
+def _settings(scenario: Scenario, rows: Rows, columns: int) -> AnySettings:
+    return linear_settings(scenario, rows, columns) if scenario.privacy is None else with_noise(scenario)
+
+
+def _load(scenario: Scenario, owner: str) -> Table:
+    return (load_owner_table if scenario.privacy is None else load_private_table)(scenario, owner)
+
+
+def _shapes(scenario: Scenario) -> tuple[Rows, int]:
+    return training_shapes(scenario) if scenario.privacy is None else (private_rows(scenario), _width(scenario))
+
+
+def _extent(scenario: Scenario, table: Table | None) -> Extent:
+    private = scenario.privacy is not None
+    return private_extent(scenario, _width(scenario)) if private else extent_from_here(scenario, table)
+
+
+def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
+    return row_counts(scenario, rows) if scenario.privacy is None else private_counts(scenario)
+
+
+def _width(scenario: Scenario) -> int:
+    """The features of a scenario that lists them."""
+    return len(scenario.task_as(LinearTask).feature_names or ())
+
+
 def _job_of(settings: LinearSettings) -> Callable[..., Any]:
     return vertical_linear_job if settings.partition == "vertical" else linear_job
 
 
-def _plan(settings: LinearSettings) -> Plan:
+def _plan(settings: AnySettings) -> Plan:
+    if isinstance(settings, NoisyLinear):
+        return make_plan(lambda p: noisy_linear_job(p, None, None, settings), settings.owners, settings.helper)
     job = _job_of(settings)
     return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper)
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
-    return program_of_table(scenario, agreement, table, _job_of(agreement.settings))
+    settings = agreement.settings
+    if isinstance(settings, NoisyLinear):
+        chosen = table.select(settings.names)
+        stream = own_stream(scenario, table.owner, agreement.session)
+        own = chosen.values, chosen.offset_weights.subtract_offset(chosen.target)
+        return lambda p: noisy_linear_job(p, own, stream, settings)
+    return program_of_table(scenario, agreement, table, _job_of(settings))
 
 
-def _after(fit: LinearFit) -> list[str]:
-    return [EXACT_TEXT] if is_exact(fit) else []
+def _after(result: AnyResult) -> list[str]:
+    return [EXACT_TEXT] if isinstance(result, LinearFit) and is_exact(result) else []
 
 
-def _record(scenario: Scenario, agreement: Agreement, fit: LinearFit | None) -> dict[str, Any]:
-    if fit is None:
-        return {"model": None, "metrics": None, "inference": None, "fit": None, "data": None}
+def _record(scenario: Scenario, agreement: Agreement, result: AnyResult | None) -> dict[str, Any]:
+    if result is None:
+        return dict.fromkeys(("model", "metrics", "inference", "fit", "data", "privacy"))
+    if isinstance(result, LinearFit):
+        return _exact_record(scenario, result)
+    return private_record(scenario, agreement.settings or with_noise(scenario), result)
+
+
+def _exact_record(scenario: Scenario, fit: LinearFit) -> dict[str, Any]:
     task = scenario.task_as(LinearTask)
     columns = (*fit.features, task.target)
     return {
@@ -107,6 +164,7 @@ def _record(scenario: Scenario, agreement: Agreement, fit: LinearFit | None) -> 
         "data": None
         if fit.missing is None
         else {"missing": dict(zip(columns, fit.missing, strict=True)), "unlike_ranges": None},
+        "privacy": None,
     }
 
 
@@ -116,14 +174,19 @@ def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     return compare(scenario, record)
 
 
-def _plan_text(settings: LinearSettings, scenario: Scenario) -> PlanText:
+def _plan_text(settings: AnySettings, scenario: Scenario) -> PlanText:
+    if isinstance(settings, NoisyLinear):
+        from parties.tasks.linear.private_plan import private_plan_text
+
+        return private_plan_text(settings, scenario)
     from parties.tasks.linear.plan import linear_plan_text
 
     return linear_plan_text(settings, scenario.task_as(LinearTask))
 
 
 def _data_notice(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
-    return table_notice(scenario, me, table, "target, a number", "in the fit")
+    asked = table_notice(scenario, me, table, "target, a number", "in the fit")
+    return asked if scenario.privacy is None else [*asked, *privacy_notice(scenario.privacy)]
 
 
 def _summary(scenario: Scenario, table: Table) -> str:
@@ -133,6 +196,8 @@ def _summary(scenario: Scenario, table: Table) -> str:
 
 def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
     task = scenario.task_as(LinearTask)
+    if scenario.privacy is not None:
+        return [(what,) for what in task.reveal]
     behind = SUMS if task.inference == "open-gram" else SCALES
     weights = [] if task.weights is None else [(WEIGHTS,)]
     return [*((what,) for what in task.reveal), *([] if scenario.vertical else [behind]), *weights]
@@ -140,12 +205,19 @@ def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
     """The fit's cells are tested; its metrics are of all rows."""
+    if scenario.privacy is not None:
+        return [SMALL_COUNTS]
     task = scenario.task_as(LinearTask)
     untested = {
         f"it has min_cell = {task.min_cell}": task.min_cell < least,
         MISSING_COUNTS: "missing" in task.reveal,
     }
     return [text for text, applies in untested.items() if applies]
+
+
+def _charge(scenario: Scenario) -> Charge | None:
+    privacy = scenario.privacy
+    return None if privacy is None else Charge((with_noise(scenario).mechanism,), privacy.epsilon, privacy.delta)
 
 
 def _outcome(scenario: Scenario) -> str:
@@ -157,16 +229,16 @@ def _pooled(scenario: Scenario, rows: Rows, columns: int) -> int:
     return columns * columns + (all_cells(scenario, rows, columns) if scenario.vertical else 0)
 
 
-LINEAR: Job[Table, LinearSettings, LinearFit] = Job(
+LINEAR: Job[Table, AnySettings, AnyResult] = Job(
     data=Data(
-        load=load_owner_table,
-        shapes=training_shapes,
-        extent=extent_from_here,
-        counts=row_counts,
+        load=_load,
+        shapes=_shapes,
+        extent=_extent,
+        counts=_counts,
         has_target=has_target,
     ),
     run=Run(
-        settings=linear_settings,
+        settings=_settings,
         plan=_plan,
         program=_program,
         record=_record,
@@ -181,5 +253,6 @@ LINEAR: Job[Table, LinearSettings, LinearFit] = Job(
         outcome=_outcome,
         reveals=_reveals,
         small_counts=_small_counts,
+        charge=_charge,
     ),
 )

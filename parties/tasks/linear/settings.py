@@ -13,6 +13,7 @@ from parties.scenario.models import ModelTask, PartySpec, Text
 from parties.scenario.partition import check_split
 from parties.scenario.problems import Problem, Reading
 from parties.scenario.task import TaskReader
+from parties.tasks.linear.private_settings import make_linear_private
 
 
 class LinearTask(ModelTask):
@@ -60,4 +61,4 @@ def _check_vertical(task: LinearTask) -> Iterator[Problem]:
         yield Problem(f'[task] reveal = ["missing"] is not available with {where}', hint)
 
 
-READER = TaskReader(LinearTask, settle_linear, prepare_categories)
+READER = TaskReader(LinearTask, settle_linear, prepare_categories, noisy=make_linear_private)

@@ -8,8 +8,10 @@ from typing import Any, Final
 from parties.base.record_files import RESULT
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits, to_fixed
 from parties.tasks.base import Show
+from parties.tasks.beside import figures_beside, own_figures
 from parties.tasks.coefficients import MEAN_NOTE, coefficients_grid, p_text
 from parties.tasks.data_summary import data_blocks
+from parties.tasks.linear.private_show import EXACT_BESIDE, private_blocks
 
 EXACT_TEXT = (
     "The features determine the target, to ten digits of its spread: standard errors are of rounding, and tests and "
@@ -22,6 +24,8 @@ def linear_blocks(record: Mapping[str, Any]) -> list[Block]:
     fit = table(record.get("fit"))
     if not fit:
         return []
+    if table(record.get("privacy")):
+        return [*private_blocks(record), *_comparison_blocks(record)]
     rows = [table(row) for row in entries(record.get("inference"))]
     blocks: list[Block] = [coefficients_grid(rows, "t")]
     if rows and table(record.get("about")).get("missing") == "mean":
@@ -77,7 +81,22 @@ def _comparison_blocks(record: Mapping[str, Any]) -> list[Block]:
     grid = Grid("Coefficient (standard error), together and alone", ("feature", "together", *fits), rows)
     largest = to_digits(pooled.get("max_difference_in_se"), 2)
     text = f"Largest difference from the fit to all rows in the clear: {largest} standard errors."
+    if table(record.get("privacy")):
+        return [_exact_grid(joint, pooled), Line(f"{text} {EXACT_BESIDE}")]
     return [grid, Line(text)]
+
+
+def _exact_grid(joint: list[Mapping[str, Any]], pooled: Mapping[str, Any]) -> Grid:
+    exact = {table(row).get("feature"): table(row) for row in entries(pooled.get("inference"))}
+    rows = tuple(
+        (str(row.get("feature", MISSING)), _with_error(row), _with_error(exact.get(row.get("feature"), {})))
+        for row in joint
+    )
+    return Grid(
+        "Coefficient (standard error), with noise and of all rows in the clear",
+        ("feature", "with noise", "exact"),
+        rows,
+    )
 
 
 def _with_error(row: Mapping[str, Any]) -> str:
@@ -97,6 +116,10 @@ _NOTE: Final = (
 def linear_figures(record: Mapping[str, Any]) -> dict[str, Any]:
     """How well the model fits the rows that it was fitted to, and those that were held out."""
     fit, held_out = table(record.get("fit")), table(table(record.get("metrics")).get("test"))
+    if table(record.get("privacy")):
+        named = {"R2": "r2", "RMSE": "rmse"}
+        own = own_figures(record, "train")
+        return {**{name: own.get(key) for name, key in named.items()}, **figures_beside(record, "train", named)}
     return {
         "R2": fit.get("r2"),
         "residual standard error": fit.get("residual_se"),

@@ -11,6 +11,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public
 from mpc.testing import integers, own, words
+from protocols.linear.noisy_moments import NoisyLinear, Number, Scaling, enough_variance, noisy_linear_job
 from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.private import Clip, PrivateSettings, private_settings, private_statistics_job
@@ -108,6 +109,35 @@ def _training_reference(ages: tuple[Array, ...], keys: tuple[Array, ...]) -> Arr
     return np.array([((y - 0.5) * u).sum(), (y - 0.5).sum()])
 
 
+GRID = 32
+
+
+_ROWS = [[0, 8, 16, 32, 1, 5, 9, 30, 2, 4, 6, 8], [7] * 12, [31, 2, 0] * 4]
+
+
+def regression_of(owners: tuple[str, ...]) -> NoisyLinear:
+    scaling = Scaling((Number(0, GRID), Number(0, GRID)), Number(0, GRID))
+    return NoisyLinear(owners, "helper", ("x", "w"), "y", scaling, 1.0, 1e-6, enough_variance(1.0, 1e-6, len(owners)))
+
+
+async def _regression(p: Party, rows: Array, key: Array) -> tuple[Array, ...]:
+    columns = rows.view(np.int64).astype(float).reshape(-1, 3)
+    own_rows = None if p.dry else (columns[:, :2], columns[:, 2])
+    stream = None if p.dry else Stream(key.tobytes())
+    found = await noisy_linear_job(p, own_rows, stream, regression_of(p.owners))
+    return () if found is None else (found,)
+
+
+def _regression_reference(rows: tuple[Array, ...], keys: tuple[Array, ...]) -> Array:
+    """The sums of products by another way: a row at a time, from the definition."""
+    total = np.zeros((4, 4))
+    for x, w, y in np.concatenate(rows).reshape(-1, 3):
+        u = np.array([1.0, *(2 * (one - GRID / 2) / (GRID / 2) for one in (x, w))])
+        z = np.append(u, (y - GRID / 2) / (GRID / 2)) * min(1.0, sqrt(3 / (u @ u)))
+        total += np.outer(z, z)
+    return total
+
+
 # An owner's addend and its noise trade: the sum stays, and hides which of them it is.
 CASES: dict[str, Case] = {
     "noisy sum": Case(
@@ -142,6 +172,19 @@ CASES: dict[str, Case] = {
             owners=(3,),
             soak_from=4,
             secrets=lambda n: two_others_trade([1, 5, 16], [[1, 2, 3, 4]] * n),
+            addends=True,
+        ),
+    ),
+    "private linear regression": Case(
+        _regression,
+        _regression_reference,
+        [own(integers((12,), 0, GRID)), own(words((4,)))],
+        _TAIL * regression_of(("a", "b")).deviation,
+        Cost(1, 10 * WORD, 10 * WORD, {}),
+        View(
+            owners=(3,),
+            soak_from=4,
+            secrets=lambda n: two_others_trade(_ROWS, [[1, 2, 3, 4]] * n),
             addends=True,
         ),
     ),
