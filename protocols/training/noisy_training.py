@@ -7,12 +7,14 @@ part with chance q, and the owners open
     G_t = sum_i own_sum_i(w_t) + noise of N(v) from the helper + noise of N(v/n) from each owner          1 round
 
 All else follows from what was opened (post-processing), at each owner alike: with m_t the mean so far of the noisy
-numbers of rows, over q, but at least `fewest_rows`,
+numbers of rows, over q,
 
-    V_(t+1) = momentum V_t - rate (G_t / (q m_t) + l2 w),     w_(t+1) = w_t + V_(t+1)
+    V_(t+1) = momentum V_t - step_size (G_t / (q m) + l2 w),     w_(t+1) = w_t + V_(t+1)
 
-where the gradient is taken at w_t + momentum V_t (Nesterov 1983). The model is the mean of the second half of the w_t,
-which has less of their noise (Polyak, Juditsky 1992).
+where the gradient is taken at w = w_t + momentum V_t (Nesterov 1983). The model is the mean of the second half of the
+w_t, which has less of their noise (Polyak, Juditsky 1992). m is the most rows that there may be: m_t and `_SURE` times
+its standard deviation. Where the noise is small that is m_t; where it is large, steps are short, and so is the noise
+in them.
 
 **What is released.** T vectors of L2 sensitivity D = C sqrt(17/16), and then, of held-out rows, counts by class and
 score (evaluation/noisy_metrics.py), of which a row changes one by 1. A row is held out by a coin of its own, which its
@@ -60,6 +62,7 @@ COUNTS = "noisy counts of held-out rows"
 COUNT_UNIT = 1 << 8
 """The units of the noise that a held-out row counts for."""
 _SCORE = 2.0**-40
+_SURE = 5.0
 
 Floats = NDArray[np.float64]
 
@@ -73,8 +76,9 @@ class NoisySettings:
         steps: how many noisy sums, T.
         rate: q, the chance with which a row is in a step.
         step_size, momentum, l2: of a step.
+        class_scale: how much a row of the class counts whose weight is 1 in `clipping`.
         held_out: the chance with which a row is held out; 0 where no metrics are asked for.
-        fewest_rows: of all owners together, to train on: what steps are divided by at least.
+        fewest_rows: of all owners together, to train on; their noisy number counts as no less.
         epsilon, delta: of everything that is released together.
         variance: v of each noisy sum of gradients, in units of 2^-32.
     """
@@ -120,6 +124,11 @@ class NoisySettings:
     def deviation(self) -> float:
         """The standard deviation of the noise in each number of a sum of gradients."""
         return sqrt(self.noise.opened_variance) * 2.0**-FINE
+
+    @property
+    def rows_deviation(self) -> float:
+        """The standard deviation of the noise in the number of rows that comes with each sum."""
+        return sqrt(self.noise.opened_variance) / (self.clipping.counted * self.rate)
 
     @property
     def counts_deviation(self) -> float:
@@ -176,12 +185,16 @@ class Descent:
         """The number of rows that are trained on, as far as the noise tells."""
         return max(how.fewest_rows, self.rows / (self.taken * how.clipping.counted * how.rate))
 
+    def most_rows(self, how: NoisySettings) -> float:
+        """The most that there may be, after these steps."""
+        return self.mean_rows(how) + _SURE * how.rows_deviation / sqrt(self.taken)
+
     def stepped(self, opened: NDArray[np.int64], how: NoisySettings) -> Descent:
         """After one more noisy sum (d + 2,), in units of 2^-16."""
         ahead = self.look_ahead(how)
         now = Descent(self.taken + 1, self.w, self.velocity, self.rows + int(opened[-1]), self.late)
         penalty = how.l2 * np.append(ahead[:-1], 0.0)
-        slope = opened[:-1] * (2.0**-FINE * how.class_scale / (how.rate * now.mean_rows(how))) + penalty
+        slope = opened[:-1] * (2.0**-FINE * how.class_scale / (how.rate * now.most_rows(how))) + penalty
         velocity = how.momentum * self.velocity - how.step_size * slope
         w = self.w + velocity
         late = self.late + w if self.taken >= how.steps // 2 else self.late

@@ -151,17 +151,18 @@ def test_model_is_near_the_truth_where_there_are_many_rows() -> None:
 
 
 def test_an_iterate_follows_its_formula() -> None:
-    """Nesterov's step on the mean of the noisy sums, by hand; below the fewest rows, these divide."""
+    """Nesterov's step on the sum over the most rows there may be, by hand; a noisy number of rows has its least."""
     how = replace(settings_of(2, steps=2), l2=0.5, step_size=0.25, momentum=0.5, fewest_rows=10.0)
-    unit = 2.0**16
-    rows = how.clipping.counted
+    unit, rows = 2.0**16, how.clipping.counted
+    doubt = 5 * (2 * how.variance) ** 0.5 / rows
     one = Descent.start(3).stepped(np.array([8 * unit, 0, -4 * unit, 0, 16 * rows], dtype=np.int64), how)
-    assert one.w.tolist() == [-0.125, 0.0, 0.0625, 0.0]
+    assert np.allclose(one.w, np.array([-2.0, 0.0, 1.0, 0.0]) / (16 + doubt), atol=1e-15)
     ahead = one.look_ahead(how)
-    assert ahead.tolist() == [-0.1875, 0.0, 0.09375, 0.0]
+    assert np.allclose(ahead, 1.5 * one.w, atol=1e-15)
     two = one.stepped(np.array([0, 0, 0, 10 * unit, 0], dtype=np.int64), how)
-    slope = np.array([-0.09375, 0.0, 0.046875, 1.0])  # over max(10, (16 + 0) / 2) rows, and the penalty
+    slope = np.array([*(0.5 * ahead[:3]), 10 / (10 + doubt / 2**0.5)])
     assert np.allclose(two.w, one.w + 0.5 * one.velocity - 0.25 * slope, atol=1e-15)
+    assert two.mean_rows(how) == 10.0
     assert two.model(how).tolist() == two.w.tolist()
 
 
