@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from parties.scenario.file import Scenario
     from parties.scenario.star import StarScenario
     from parties.tasks.audited import Alone, Audit, Population, Trial
+    from parties.tasks.audited_counts import Counted
     from parties.tasks.audited_updates import Updates
 
 
@@ -53,6 +54,7 @@ class Audited:
         owner: whose data alone are here, beside the record of its run; None: all owners' are.
         seed: public, of all draws of the audit: it comes out the same again.
         say: takes what is being done, in a few words, and how much of how much.
+        beside: records of other runs of it that the attacker has.
     """
 
     scenario: Scenario | StarScenario
@@ -62,6 +64,7 @@ class Audited:
     seed: int = 1
     owner: str | None = None
     say: Say = field(default=say_nothing, repr=False)
+    beside: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     @cached_property
     def population(self) -> Population | None:
@@ -81,6 +84,26 @@ class Audited:
     def trials(self) -> tuple[Trial, ...]:
         """Its mechanisms; none without [privacy]."""
         return self.audit.trials(self.scenario)
+
+    @cached_property
+    def told(self) -> Mapping[str, Any]:
+        """The record of the run; of a study, of a run of it in one thread."""
+        if self.record is not None:
+            return self.record
+        from parties.report.record import record_of
+        from parties.scenario.file import Scenario
+        from parties.session.lockstep import run_in_one_thread
+
+        assert isinstance(self.scenario, Scenario)
+        self.say("a run of the study in one thread")
+        return record_of(self.scenario, run_in_one_thread(self.scenario))
+
+    @cached_property
+    def counted(self) -> Counted:
+        """What its counts and sums told, of a kind that has them."""
+        assert self.audit.counted is not None
+        (found,) = self.audit.counted(self.scenario, (self.told,))
+        return found
 
     @cached_property
     def updates(self) -> Updates | None:

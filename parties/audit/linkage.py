@@ -17,13 +17,14 @@ from numpy.random import Generator
 
 from parties.audit.attack import Audited, Figure, Found
 from parties.audit.linear_bounds import InconsistentFacts
-from parties.audit.reconstruction import counted_of, deduce
+from parties.audit.reconstruction import deduce
 from parties.audit.unknown_counts import clusters_of
 from parties.tasks.audited import Mask
 from parties.tasks.audited_counts import Asked, Counted, Fact, Places
 
 _MOST: Final = 1000
 """Kinds of patients whose column is asked for."""
+_WHOLE: Final = 0.99
 _MOST_CELLS: Final = 6
 _MOST_COLUMNS: Final = 6
 
@@ -46,7 +47,7 @@ def linked(counted: Counted, column: str, rng: Generator) -> Mask:
             like = like * counted.sizes[name] + cells[name]
         known, asked = _of_kinds(counted.sizes, others, column, like, cells[column])
         joined = replace(counted, facts=(*facts, *known), asked=tuple(asked))
-        sure = [int(one.asked.text) for one in deduce(joined, None, rng, _MOST, 0.0) if one.exact]
+        sure = [int(one.asked.text) for one in deduce(joined, None, rng, _MOST, _WHOLE) if one.exact]
         certain |= np.isin(like, sure)
     return certain
 
@@ -73,7 +74,7 @@ def _of_kinds(
 
 def linkage(audited: Audited) -> tuple[Found, ...]:
     """The attack on each column of few cells."""
-    counted = counted_of(audited)
+    counted = audited.counted
     few = [name for name, size in counted.sizes.items() if size <= _MOST_CELLS and name not in counted.ranges]
     columns = [name for name in few if _is_told(counted, name)]
     shares = {}

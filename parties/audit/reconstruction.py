@@ -22,7 +22,6 @@ from scipy.sparse import csr_array, vstack
 from parties.audit.attack import Attack, Audited, Figure, Found
 from parties.audit.linear_bounds import InconsistentFacts, Programme, bounds_of, whole_bounds
 from parties.audit.unknown_counts import MOST_KINDS, Unknowns, clusters_of
-from parties.scenario.file import Scenario
 from parties.tasks.audited_counts import Asked, Counted, Fact, Moments, Values
 
 NEAR: Final = 2.0
@@ -30,7 +29,8 @@ NEAR: Final = 2.0
 largest possible range."""
 _MOST_ASKED: Final = 200
 _NAMED: Final = 3
-_EQUAL: Final = 1e-5
+_EQUAL: Final = 1e-3
+"""Of what is nearly the same: values so near to each other are one, but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Deduced:
     @property
     def exact(self) -> bool:
         """Whether there is one value."""
-        return self.high - self.low <= _EQUAL * max(1.0, self.nearly)
+        return self.high - self.low <= _EQUAL * self.nearly
 
     @property
     def near(self) -> bool:
@@ -101,7 +101,7 @@ def _deduced(
     nearly = near if column is None else NEAR / 100 * float(np.ptp(np.concatenate(counted.ranges[column])))
     bounds = bounds_of([forms[k] for k in chosen], programme, nearly, rng)
     for k, (low, high) in zip(chosen, bounds, strict=True):
-        if column is None and _EQUAL < high - low <= nearly:
+        if column is None and _EQUAL * nearly < high - low <= nearly:
             low, high = whole_bounds(forms[k], programme)
         yield Deduced(asked[k], low, high, truths[k], nearly)
 
@@ -181,23 +181,8 @@ def _applies(audited: Audited) -> str:
     return "" if audited.audit.counted is not None else "no counts or sums are disclosed that are modelled here"
 
 
-def counted_of(audited: Audited) -> Counted:
-    """What the audited run told; of a study, what a run of it in one thread tells."""
-    made, scenario = audited.audit.counted, audited.scenario
-    assert made is not None
-    assert isinstance(scenario, Scenario)
-    record = audited.record
-    if record is None:
-        from parties.report.record import record_of
-        from parties.session.lockstep import run_in_one_thread
-
-        audited.say("a run of the study in one thread")
-        record = record_of(scenario, run_in_one_thread(scenario))
-    return made(scenario, record)
-
-
 def _run(audited: Audited) -> tuple[Found, ...]:
-    counted = counted_of(audited)
+    counted = audited.counted
     audited.say("reconstruction: linear programmes over all that was told")
     onlookers = [None, *counted.cells]
     learnt = [_learnt(counted, one, audited.rng(f"reconstruction/{one}")) for one in onlookers]

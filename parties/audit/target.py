@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,30 @@ def target_of(named: Path, scenario: Path | None) -> tuple[Scenario | StarScenar
             "name the file as it was run",
         )
     return loaded, record
+
+
+def records_beside(record: Mapping[str, Any] | None, runs: Sequence[Path]) -> tuple[Mapping[str, Any], ...]:
+    """The records of other runs, which an attacker has beside the audited one's.
+
+    Raises:
+        UsageError: no run is audited, or another one failed or asked for something else.
+    """
+    if record is None and runs:
+        raise UsageError("--with goes with the folder of a run", "name one of the runs first, and the others --with")
+    found = []
+    for run in runs:
+        other = read_record(run)
+        if other["status"] != "ok" or _asked(other) != _asked(record or {}):
+            raise UsageError(
+                f"the run in {run} failed, or asked for something else",
+                "name runs of one study: their [task] is the same",
+            )
+        found.append(other)
+    return tuple(found)
+
+
+def _asked(record: Mapping[str, Any]) -> Any:
+    return table(table(record.get("about")).get("settings")).get("task")
 
 
 def audit_of(scenario: Scenario | StarScenario, owner: str | None = None) -> Audit:

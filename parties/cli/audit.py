@@ -18,6 +18,14 @@ from parties.cli.output import Output
 @DATA
 @SQL
 @click.option("--scenario", type=click.Path(path_type=Path), help="The scenario of RUN, where it is not found.")
+@click.option(
+    "--with",
+    "beside",
+    metavar="RUN",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Another run of it, which the attacker has, too; may be repeated.",
+)
 @click.option("--attack", "attacks", metavar="NAME", multiple=True, help="Try this attack only; may be repeated.")
 @click.option("--shadows", type=click.IntRange(16, 100_000), default=256, show_default=True, help="Runs in the clear.")
 @click.option(
@@ -32,6 +40,7 @@ def audit(
     data: Path | None,
     sql: Path | None,
     scenario: Path | None,
+    beside: tuple[Path, ...],
     attacks: tuple[str, ...],
     shadows: int,
     draws: int,
@@ -51,7 +60,7 @@ def audit(
 
     from parties.audit.attack import Audited, Effort
     from parties.audit.conduct import chosen, conduct
-    from parties.audit.target import audit_of, target_of
+    from parties.audit.target import audit_of, records_beside, target_of
     from parties.report.audit import audit_blocks
     from parties.report.page import write_report
     from parties.report.record import write_record
@@ -63,6 +72,7 @@ def audit(
         from parties.session.own_data import apply_own_data
 
         loaded = apply_own_data(loaded, owner, keys, data, sql)
+    others = records_beside(record, beside)
     output = Output()
     with output.progress(["audit"]) as progress:
 
@@ -70,7 +80,7 @@ def audit(
             progress("audit", {"event": "stage", "stage": stage, "done": done, "total": total})
 
         offered = audit_of(loaded, owner)
-        found = conduct(Audited(loaded, offered, record, Effort(shadows, draws), seed, owner, say), tried)
+        found = conduct(Audited(loaded, offered, record, Effort(shadows, draws), seed, owner, say, others), tried)
     if record is not None:
         renewed = {**record, "audit": found}
         write_record(target, renewed)

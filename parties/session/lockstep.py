@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,18 +30,21 @@ from parties.tasks.few_rows import refuse_few
 from parties.tasks.registry import Plans, job_of
 
 
-def run_in_one_thread(scenario: Scenario, traces: Path | None = None) -> dict[str, dict[str, Any]]:
+def run_in_one_thread(
+    scenario: Scenario, traces: Path | None = None, given: Mapping[str, OwnTable] | None = None
+) -> dict[str, dict[str, Any]]:
     """What each party reports of its part, as `record.merge_results` takes it. All owners have the same columns.
 
     Args:
         traces: the folder in which every party's rounds are recorded; None where they are not.
+        given: the owners' tables, in place of those that the scenario names.
 
     Raises:
         BeaverlodgeError: what went wrong first, at whichever party.
     """
     started = time.perf_counter()
     job, owners, helper = job_of(scenario), scenario.owners, scenario.helper
-    tables: dict[str, OwnTable] = {owner: job.data.load(scenario, owner) for owner in owners}
+    tables = dict(given) if given is not None else {owner: job.data.load(scenario, owner) for owner in owners}
     rows = {owner: job.data.counts(scenario, table.rows) for owner, table in tables.items()}
     columns = shared_columns(list(tables.values()))
     refuse_few(scenario, rows, len(columns))

@@ -8,7 +8,7 @@ that its sums and sums of squares are facts about counts. Correlations, tests an
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, inf, nextafter
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from parties.tasks.statistics.settings import StatisticsTask, grid_of
 
 _FEW: Final = 5
 """A column of so many different values or fewer is known by its values."""
-_ROUNDING: Final = 1e-8
+_ROUNDING: Final = 1e-10
 _MISSED: Final = 0.005
 """The chance that one of all noisy numbers is outside of its slack."""
 _SMALL: Final = 5
@@ -69,32 +69,36 @@ def _above(x: float) -> float:
     return nextafter(x, inf)
 
 
-def counted(scenario: Scenario, record: Mapping[str, Any]) -> Counted:
-    """What the record of a run told of these owners' rows. With [privacy] sums are not used.
+def counted(scenario: Scenario, records: Sequence[Mapping[str, Any]]) -> tuple[Counted, ...]:
+    """What the record of each run told of these owners' rows, by the same cells. With [privacy] sums are not used.
 
     Raises:
         UsageError, DataError: an owner's data cannot be read.
     """
-    statistics = record["statistics"]
-    noise = record["privacy"]["noise"]["deviation"] if scenario.privacy is not None else None
     task = scenario.task_as(StatisticsTask)
     tables = {owner: load_statistics_table(scenario, owner) for owner in scenario.owners}
-    axes = {name: _axis(task, name, statistics, tables) for name in (*task.grouping, *task.numbers)}
-    told = _Told(task, axes, tables, 0.0 if noise is None else noise * _widest(statistics))
-    _tell(told, statistics)
+    all_told = [record["statistics"] for record in records]
+    axes = {name: _axis(task, name, all_told, tables) for name in (*task.grouping, *task.numbers)}
     many = [name for name in task.numbers if not axes[name].values]
     columns = {owner: {name: _column(table, name) for name in axes} for owner, table in tables.items()}
-    return Counted(
+    rows = Counted(
         sizes={name: axis.size for name, axis in axes.items()},
-        facts=tuple(told.facts),
-        asked=tuple(told.asked),
-        moments=tuple(told.moments),
+        facts=(),
+        asked=(),
+        moments=(),
         cells={owner: {name: axes[name].places(x) for name, x in own.items()} for owner, own in columns.items()},
         values={owner: {name: np.nan_to_num(own[name]) for name in many} for owner, own in columns.items()},
         ranges={name: _ranges(task, axes[name], [own[name] for own in columns.values()], name) for name in many},
         small=task.min_cell or _SMALL,
-        noisy=noise is not None,
+        noisy=scenario.privacy is not None,
     )
+    found = []
+    for record, statistics in zip(records, all_told, strict=True):
+        slack = record["privacy"]["noise"]["deviation"] * _widest(statistics) if rows.noisy else 0.0
+        told = _Told(task, axes, tables, slack)
+        _tell(told, statistics)
+        found.append(replace(rows, facts=tuple(told.facts), asked=tuple(told.asked), moments=tuple(told.moments)))
+    return tuple(found)
 
 
 def _widest(statistics: Mapping[str, Any]) -> float:
@@ -116,7 +120,9 @@ def _column(table: PlainTable, name: str) -> Values:
     return table.values[:, table.columns.index(name)]
 
 
-def _axis(task: StatisticsTask, name: str, statistics: Mapping[str, Any], tables: Mapping[str, PlainTable]) -> _Axis:
+def _axis(
+    task: StatisticsTask, name: str, all_told: Sequence[Mapping[str, Any]], tables: Mapping[str, PlainTable]
+) -> _Axis:
     if name in task.grouping:
         values = tuple(map(float, range(len(task.categories[name]))))
         return _Axis(values[1:], values)
@@ -126,9 +132,9 @@ def _axis(task: StatisticsTask, name: str, statistics: Mapping[str, Any], tables
         return _Axis(tuple(found[1:].tolist()), tuple(found.tolist()))
     edges = task.histograms.get(name, ())
     cuts = {*edges[:-1], *(_above(edge) for edge in edges[-1:])}
-    for entry in statistics["columns"].get(name, ()):
-        for _, at, _, _ in _ranks(task, name, entry):
-            cuts.add(at)
+    for statistics in all_told:
+        for entry in statistics["columns"].get(name, ()):
+            cuts.update(at for _, at, _, _ in _ranks(task, name, entry))
     return _Axis(tuple(sorted(cuts)))
 
 
@@ -215,7 +221,7 @@ class _Told:
     def _sum(self, weights: Weights, column: str, value: float, power: int) -> None:
         values = self.axes[column].values
         largest = max(map(abs, values), default=1.0) ** power or 1.0
-        rounding = _ROUNDING * max(1.0, abs(value))
+        rounding = _ROUNDING * max(1e3, abs(value))
         if values:
             each = np.append(np.array(values) ** power, 0.0)
             weights = {**weights, column: weights[column] * each / largest}

@@ -1,0 +1,95 @@
+"""Two runs that differ by one patient tell that patient; with noise they tell nothing of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.errors import UsageError
+from parties.audit.attack import Audited, Found
+from parties.audit.differencing import DIFFERENCING, RUN, joined
+from parties.audit.reconstruction import deduce
+from parties.audit.target import records_beside
+from parties.report.record import record_of
+from parties.scenario.file import Scenario
+from parties.session.lockstep import run_in_one_thread
+from parties.tasks.audited_counts import Asked, Counted, Fact
+from parties.tasks.registry import job_of, load_scenario
+from parties.tasks.statistics.audit import AUDIT
+from tests.scenario_texts import two_owners
+
+TASK = """columns = ["age"]
+statistics = ["count", "missing", "mean"]
+tables = [["sex", "arm"]]
+{more}
+[task.categories]
+sex = ["f", "m"]
+arm = ["old", "new"]
+"""
+
+
+def study(folder: Path, more: str = "min_cell = 5", end: str = "") -> Scenario:
+    rng = np.random.default_rng(1)
+    for name in "ab":
+        lines = [f"{rng.choice(['f', 'm'])},{rng.choice(['old', 'new'])},{rng.integers(30, 90)}" for _ in range(60)]
+        (folder / f"{name}.csv").write_text("\n".join(["sex,arm,age", *lines]))
+    path = folder / "study.toml"
+    path.write_text(two_owners("statistics") + TASK.format(more=more) + end)
+    return load_scenario(path)
+
+
+def shares(found: Found) -> list[float]:
+    return [one.value for one in found.figures]
+
+
+def test_a_patient_who_left_is_told_exactly(tmp_path: Path) -> None:
+    scenario = study(tmp_path)
+    audited = Audited(scenario, AUDIT)
+    (found,) = DIFFERENCING.run(audited)
+    assert shares(found) == [1.0, 1.0]
+    rng = audited.rng("differencing")
+    owner = scenario.owners[int(rng.integers(2))]
+    table: Any = job_of(scenario).data.load(scenario, owner)
+    of = dict(zip(table.columns, table.values[int(rng.integers(60))], strict=True))
+    assert f"sex = {'fm'[int(of['sex'])]} and arm = {['old', 'new'][int(of['arm'])]}" in found.sentence
+    assert f"the sum of age = {of['age']:g}" in found.sentence or f"age = {of['age']:g}" in found.sentence
+
+
+def test_noise_tells_nothing_of_the_patient(tmp_path: Path) -> None:
+    scenario = study(tmp_path, 'missing_cells = "told"', "[privacy]\nepsilon = 2.0\n[privacy.clip]\nage = [20, 100]\n")
+    (found,) = DIFFERENCING.run(Audited(scenario, AUDIT))
+    assert shares(found) == [0.0, 0.0] and found.sentence.startswith("Nothing is certain")
+
+
+def test_records_of_two_runs_are_compared(tmp_path: Path) -> None:
+    scenario = study(tmp_path)
+    tables: Any = {owner: job_of(scenario).data.load(scenario, owner) for owner in scenario.owners}
+    first = record_of(scenario, run_in_one_thread(scenario))
+    fewer = {**tables, "a": replace(tables["a"], values=tables["a"].values[1:])}
+    second = record_of(scenario, run_in_one_thread(scenario, given=fewer))
+    (found,) = DIFFERENCING.run(Audited(scenario, AUDIT, first, beside=(second,)))
+    assert shares(found) == [1.0, 1.0] and found.what == "2 runs"
+    assert "age = " not in found.sentence  # a record is shown to others
+    (same,) = DIFFERENCING.run(Audited(scenario, AUDIT, first, beside=(first,)))
+    assert shares(same) == [0.0] and "Nothing is certain" in same.sentence
+
+
+def test_only_runs_of_one_study_are_compared(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="goes with the folder of a run"):
+        records_beside(None, [tmp_path])
+
+
+def test_what_both_runs_withhold_stays_withheld() -> None:
+    """Only a total is told of each run: which cell the one patient was in, nobody knows."""
+    sizes = {"a": 2}
+    cells = {"x": {"a": np.array([0, 0, 1, 1])}}
+    asked = (Asked("a = 0", {"a": np.array([1.0, 0.0])}, told=False),)
+    runs = [Counted(sizes, (Fact({}, n, n),), asked, (), cells, {"x": {}}, {}, 5) for n in (4, 3)]
+    of = joined(runs, (1, 0), {"x": np.array([0, 0, 0, 1])})
+    assert of.sizes[RUN] == 2
+    (found,) = deduce(of, None, np.random.default_rng(1), near=0.99)
+    assert not found.exact and (found.low, found.high) == pytest.approx((0, 1)) and found.truth == 0
