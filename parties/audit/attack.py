@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mpc.randomness.streams import Stream
 
@@ -31,6 +31,10 @@ class Effort:
 
     shadows: int = 256
     draws: int = 10_000
+
+
+ALL_ROWS: Final = "it takes the rows of all owners, and one owner's alone are here"
+"""Why an attack is not tried with one owner's data."""
 
 
 class Say(Protocol):

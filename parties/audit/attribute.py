@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.ring.array import Array
-from parties.audit.attack import Attack, Audited, Figure, Found
+from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
 from parties.tasks.audited import Losses, Population
 
 _FEW: Final = 5
@@ -122,6 +122,8 @@ def believed(columns: Sequence[Guessed], of: Sequence[Array]) -> Believed:
 
 
 def _applies(audited: Audited) -> str:
+    if audited.owner is not None:
+        return ALL_ROWS
     if audited.audit.counted is not None:
         return ""
     if audited.population is None or audited.population.losses is None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.random import Generator
 
-from parties.audit.attack import Attack, Audited, Figure, Found
+from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
 from parties.audit.linear_bounds import InconsistentFacts
 from parties.audit.reconstruction import Deduced, deduce
 from parties.data.plain_table import PlainTable
@@ -76,6 +76,8 @@ class _Pair:
 
 
 def _applies(audited: Audited) -> str:
+    if audited.owner is not None:
+        return ALL_ROWS
     return "" if audited.audit.counted is not None else "no counts or sums are disclosed that are modelled here"
 
 

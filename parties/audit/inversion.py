@@ -24,7 +24,7 @@ import numpy as np
 from numpy.random import Generator
 
 from mpc.ring.array import Array
-from parties.audit.attack import Attack, Audited, Figure, Found
+from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
 from parties.tasks.audited_updates import Updates
 from protocols.federated.models import Network, Rows
 
@@ -183,6 +183,8 @@ def attempts_at(updates: Updates, clients: int, rng: Generator, trials: int = _T
 
 
 def _applies(audited: Audited) -> str:
+    if audited.owner is not None:
+        return ALL_ROWS
     if audited.audit.updates is None:
         return "no clients send updates of a model"
     return (

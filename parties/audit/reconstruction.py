@@ -19,7 +19,7 @@ import numpy as np
 from numpy.random import Generator
 from scipy.sparse import csr_array, vstack
 
-from parties.audit.attack import Attack, Audited, Figure, Found
+from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
 from parties.audit.linear_bounds import InconsistentFacts, Programme, bounds_of, whole_bounds
 from parties.audit.unknown_counts import MOST_KINDS, Unknowns, clusters_of
 from parties.tasks.audited_counts import Asked, Counted, Fact, Moments, Values
@@ -178,6 +178,8 @@ def solved(count: int, total: float, squares: float | None) -> Values | None:
 
 
 def _applies(audited: Audited) -> str:
+    if audited.owner is not None:
+        return ALL_ROWS
     return "" if audited.audit.counted is not None else "no counts or sums are disclosed that are modelled here"
 
 
