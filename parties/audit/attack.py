@@ -26,11 +26,11 @@ class Effort:
 
     Args:
         shadows: trainings on other draws of the rows.
-        draws: of each mechanism, with and without a row.
+        draws: of each mechanism, with and without a row; None: 10,000, or fewer where they would take long.
     """
 
     shadows: int = 256
-    draws: int = 10_000
+    draws: int | None = None
 
 
 ALL_ROWS: Final = "it takes the rows of all owners, and one owner's alone are here"

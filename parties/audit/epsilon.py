@@ -19,7 +19,8 @@ a small delta. A claim is contradicted where either exceeds it, or mu the shift 
 
 The draws are of the functions that a run calls. Beside them the protocol itself runs some times, and the noise in what
 it opens is measured: its variance, which is chi-square, and the largest correlation of two of its numbers, or of two
-runs. This tells at any epsilon whether a part of it is missing, or is used twice.
+runs. This tells at any epsilon whether a part of it is missing, or is used twice. How far the worst rows change the
+sums is compared with what is promised, too, without noise.
 """
 
 from __future__ import annotations
@@ -38,14 +39,16 @@ from protocols.privacy.accounting import gaussian_delta
 
 WRONG: Final = 0.05
 """With what chance, at the most, any bound of a trial does not hold."""
+DRAWS: Final = 10_000
 _TRAINING: Final = 0.25  # of so many draws besides: to learn the noise's covariance
 _MOST_SAMPLES: Final = 4_000_000  # of noise, in a trial: some 20 seconds
 _FEWEST: Final = 500
 _RIDGE: Final = 1e-9
-_RUNS: Final = 200
+_OPENINGS: Final = 200
 _SURE: Final = 1e-4  # the chance with which noise as promised is taken for less
 _LIKE: Final = 0.6  # of the correlation of two numbers: eight deviations of what it is by chance
 _COMPARED: Final = 500  # numbers, with each other
+_ROUNDING: Final = 1e-9
 _TINY: Final = 1e-300
 
 
@@ -67,10 +70,12 @@ class Bound:
     draws: int
 
 
-def draws_for(trial: Trial, draws: int) -> int:
-    """How many are guessed about: fewer than asked for where one takes much noise."""
+def draws_for(trial: Trial, draws: int | None) -> int:
+    """How many are guessed about: where none are asked for, fewer of one that takes much noise."""
+    if draws is not None:
+        return draws
     most = int(_MOST_SAMPLES / (2 * (1 + _TRAINING) * max(1, trial.numbers)))
-    return max(_FEWEST, min(draws, most))
+    return max(_FEWEST, min(DRAWS, most))
 
 
 def bound_of(worlds: Worlds, delta: float, wrong: float) -> Bound:
@@ -145,7 +150,8 @@ def _of_trial(audited: Audited, trial: Trial) -> Found:
     bounds = {who: bound_of(one, trial.delta, WRONG / len(seen)) for who, one in seen.items()}
     beyond = [who for who, bound in bounds.items() if contradicts(trial, bound)]
     measured = _measured(audited, trial)
-    beyond += ["whoever reads them"] if measured is not None and measured.lacks else []
+    further = trial.reach is not None and trial.reach > 1.0 + _ROUNDING
+    beyond += ["whoever reads them"] if further or (measured is not None and measured.lacks) else []
     best = max(bounds.values(), key=lambda bound: bound.right)
     return Found(
         attack="epsilon",
@@ -155,6 +161,11 @@ def _of_trial(audited: Audited, trial: Trial) -> Found:
             *(Figure(f"epsilon at least, as {who}", bound.epsilon, bound.epsilon) for who, bound in bounds.items()),
             Figure("guesses that were right", best.right, *best.interval, guess=0.5, share=True),
             *([] if measured is None else [_noise_figure(measured)]),
+            *(
+                []
+                if trial.reach is None
+                else [Figure(f"largest change by a {trial.unit}, likewise", trial.reach, share=True)]
+            ),
         ),
         sentence=_meaning(trial, best, beyond),
         claim=trial.epsilon,
@@ -164,14 +175,14 @@ def _of_trial(audited: Audited, trial: Trial) -> Found:
 
 def _measured(audited: Audited, trial: Trial) -> Measured | None:
     """The noise of runs of the trial's protocol; None where there is none, or its runs would take long."""
-    if trial.opened is None or trial.opened.numbers * _RUNS > _MOST_SAMPLES:
+    if trial.opened is None or trial.opened.numbers * _OPENINGS > _MOST_SAMPLES:
         return None
-    audited.say(f"epsilon: {_RUNS} runs of the protocol of {trial.what}")
-    return noise_found(trial.opened.noise(_RUNS, audited.stream(f"runs of {trial.what}")), trial.opened.variance)
+    audited.say(f"epsilon: {_OPENINGS} openings by the protocol of {trial.what}")
+    return noise_found(trial.opened.noise(_OPENINGS, audited.stream(f"runs of {trial.what}")), trial.opened.variance)
 
 
 def _noise_figure(found: Measured) -> Figure:
-    name = f"noise in {_RUNS} runs of the protocol, of what is promised"
+    name = f"noise opened {_OPENINGS} times, of what is promised"
     return Figure(name, found.part, found.low, found.high, share=True)
 
 

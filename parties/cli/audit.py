@@ -29,7 +29,7 @@ from parties.cli.output import Output
 @click.option("--attack", "attacks", metavar="NAME", multiple=True, help="Try this attack only; may be repeated.")
 @click.option("--shadows", type=click.IntRange(16, 100_000), default=256, show_default=True, help="Runs in the clear.")
 @click.option(
-    "--draws", type=click.IntRange(500, 1_000_000), default=10_000, show_default=True, help="Of each noisy mechanism."
+    "--draws", type=click.IntRange(500, 1_000_000), help="Of each noisy mechanism (default: 10000, or as time allows)."
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The audit's own, public.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
@@ -43,7 +43,7 @@ def audit(
     beside: tuple[Path, ...],
     attacks: tuple[str, ...],
     shadows: int,
-    draws: int,
+    draws: int | None,
     seed: int,
     as_json: bool,
 ) -> None:

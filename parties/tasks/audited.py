@@ -99,9 +99,9 @@ class Opened:
     """The noise in what the protocol itself opens, run by all parties in one thread.
 
     Args:
-        noise: of so many runs, what was opened less what was summed up (runs, numbers).
+        noise: of so many openings, or some more, what was opened less what was summed up (openings, numbers).
         variance: what the noise in each number should have.
-        numbers: how many samples of noise a run takes, about.
+        numbers: how many samples of noise an opening takes, about.
     """
 
     noise: Callable[[int, Stream], Array]
@@ -121,6 +121,7 @@ class Trial:
         shift: of Gaussian noise, the most that a row shifts its mean, in deviations: sqrt(sum of D^2 / v).
         unit: what is with or without: "patient" or "client".
         opened: the same mechanism by its protocol; None where the draws are by its very functions.
+        reach: the largest change by any row that was tried, as a part of what is promised: exact, and 1 at most.
     """
 
     what: str
@@ -131,6 +132,7 @@ class Trial:
     shift: float | None = None
     unit: str = "patient"
     opened: Opened | None = None
+    reach: float | None = None
 
 
 def no_trials(scenario: Any) -> tuple[Trial, ...]:

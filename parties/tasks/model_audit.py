@@ -134,7 +134,7 @@ def model_population(
     members = seen = None
     if record is not None:
         seen = _told(record)
-        if scenario.model_task.test_fraction:
+        if scenario.model_task.test_fraction and scenario.privacy is None:
             members = _members(scenario, rows)
     return Population(
         unit="patient",
@@ -156,12 +156,13 @@ def model_population(
 def own_rows_alone(
     scenario: Scenario, record: Mapping[str, Any], owner: str, score: Callable[[Array, Array], Array]
 ) -> Alone | None:
-    """An owner's own rows beside the model of a run; None where none was held out, or columns are split.
+    """An owner's own rows beside the model of a run; None where none was held out, or by secret coins (with [privacy]),
+    or columns are split.
 
     Args:
         score: of scores z and targets (m,), as `Population.score`.
     """
-    if scenario.vertical or not scenario.model_task.test_fraction:
+    if scenario.vertical or scenario.privacy is not None or not scenario.model_task.test_fraction:
         return None
     rows, seen = together(scenario, record, owner), _told(record)
     z = rows.beside.add_offset(rows.x @ seen[:-1] + seen[-1])

@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.errors import InternalError
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
-from mpc.runtime.lockstep import run_lockstep
+from mpc.runtime.lockstep import Message, run_lockstep
 from mpc.runtime.party import Party
 from parties.tasks.audited import Opened, Trial, Worlds
 from protocols.privacy.accounting import AnyMechanism, Mechanism
@@ -39,6 +40,7 @@ def noisy_sum_trial(
     without: Whole,
     with_row: Whole,
     opened: Opened | None = None,
+    longer: Whole | None = None,
 ) -> Trial:
     """The trial of one opening of `noisy_sum`.
 
@@ -51,6 +53,7 @@ def noisy_sum_trial(
         without: what an owner enters without the row (numbers,).
         with_row: likewise with each of the rows that are tried (rows, numbers): as the protocol would enter it.
         opened: the protocol itself (`opened_by_runs`).
+        longer: as `with_row`, of rows of which no draws are made: how far they change the sums is compared alone.
     """
     shift = (with_row - without).astype(np.float64)
     touched = np.flatnonzero(shift.any(axis=0))
@@ -62,42 +65,65 @@ def noisy_sum_trial(
             who: Worlds(nil + left[0][who], tuple(nil + row + left[1][who] for row in shift), shift) for who in left[0]
         }
 
-    numbers, shift_promised = count * (noise.owners + 1), promised_shift(mechanisms)
-    return Trial(what, *claim, draw, numbers, shift_promised, opened=opened)
+    promised = promised_shift(mechanisms)
+    changes = [with_row - without, *([] if longer is None else [longer - without])]
+    lengths = [sqrt(sum(int(one) ** 2 for one in row)) for row in np.concatenate(changes)]
+    reach = max(lengths) / sqrt(noise.variance) / promised
+    return Trial(what, *claim, draw, count * (noise.owners + 1), promised, opened=opened, reach=reach)
 
 
 def opened_by_runs(
     owners: Sequence[str],
     helper: str,
-    one: Callable[[Party, Stream | None], Awaitable[Array | None]],
-    summed: Array,
+    job: Callable[[Party, Stream | None], Awaitable[Any]],
+    label: str,
+    summed: Whole,
     noise: Noise,
 ) -> Opened:
-    """The noise in what a protocol opens.
+    """The noise in what a protocol opens by `noisy_sum`: all owners' messages of a round, added up, are what is opened.
 
     Args:
-        one: the protocol of an owner, given its own randomness; None, as its result, of a dry party.
-        summed: what all owners together enter (numbers,), in the unit of the result.
-        noise: what it promises, in that unit.
+        job: the protocol of an owner, given its own randomness (None of a dry party).
+        label: of the openings.
+        summed: what all owners together enter in each of them (numbers,).
+        noise: what it promises.
     """
 
-    def runs_of(runs: int, stream: Stream) -> Array:
-        keys = {name: stream.take(_KEY).tobytes() for name in (*owners, helper)}
+    def noise_of(openings: int, stream: Stream) -> Array:
+        found: list[Array] = []
+        while len(found) < openings:
+            opened = _opened(owners, helper, job, label, stream)
+            if not opened:
+                raise InternalError(f"the protocol opens nothing with the label '{label}'", "report this as a bug")
+            found += opened
+        return np.array([(total - summed.view(np.uint64)).view(np.int64) for total in found], dtype=np.float64)
 
-        def program(p: Party) -> Any:
-            own = None if p.dry else Stream(derive(keys[p.name], "own noise"))
+    return Opened(noise_of, float(noise.opened_variance), summed.size * (noise.owners + 1))
 
-            async def again() -> list[Array | None]:
-                return [await one(p, own) for _ in range(runs)]
 
-            return again()
+def _opened(
+    owners: Sequence[str],
+    helper: str,
+    job: Callable[[Party, Stream | None], Awaitable[Any]],
+    label: str,
+    stream: Stream,
+) -> list[Array]:
+    """All openings of one run, each as elements of Z_2^64."""
+    keys = {name: stream.take(_KEY).tobytes() for name in (*owners, helper)}
+    sent: dict[str, list[Array]] = {name: [] for name in owners}
 
-        entropy = {name: partial(derive, key) for name, key in keys.items()}
-        outcome = run_lockstep(dict.fromkeys(owners, program), entropy=entropy, helper=helper)
-        found: Array = np.array(outcome.results[owners[0]]) - summed
-        return found
+    def tap(message: Message) -> bytes:
+        peer = owners[1] if message.sender == owners[0] else owners[0]
+        if message.label == label and message.receiver == peer:
+            sent[message.sender].append(np.frombuffer(message.body, dtype="<u8"))
+        return message.body
 
-    return Opened(runs_of, float(noise.opened_variance), summed.size * (noise.owners + 1))
+    def program(p: Party) -> Any:
+        return job(p, None if p.dry else Stream(derive(keys[p.name], "own noise")))
+
+    entropy = {name: partial(derive, key) for name, key in keys.items()}
+    run_lockstep(dict.fromkeys(owners, program), entropy=entropy, helper=helper, tap=tap)
+    return [np.array(shares).sum(axis=0) for shares in zip(*sent.values(), strict=True)]
 
 
 def _left(noise: Noise, draws: int, count: int, stream: Stream) -> dict[str, Array]:

@@ -38,6 +38,7 @@ from protocols.statistics.quantile_tree import Tree, best_tree
 from protocols.statistics.settings import Axis, Cells, Sample, StatisticsSettings
 
 NOISY = "noisy counts and sums"
+LABEL: Final = "noisy sums"
 FINE: Final = 30
 """The bits of a row's u, 2 u^2 - 1 and u v."""
 
@@ -234,7 +235,7 @@ async def private_statistics_job(
         f"{settings.deviation:.3g} patients, half of its variance from the helper and half from the owners"
     )
     mine, added = p.compute(numbers, shape=(size,)), p.compute(own_noise, shape=(size,))
-    total = await noisy_sum(p, mine, added, noise, what=NOISY, why=why, label="noisy sums")
+    total = await noisy_sum(p, mine, added, noise, what=NOISY, why=why, label=LABEL)
     p.stage("done")
     return None if p.dry else total.value.view(np.int64) / unit
 

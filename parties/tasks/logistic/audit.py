@@ -10,9 +10,11 @@ import numpy as np
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
 from parties.tasks.audited import Alone, Audit, Population, Random
+from parties.tasks.logistic.private_audit import gradients_fit, private_trials
+from parties.tasks.logistic.private_settings import private_method
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for
-from parties.tasks.model_audit import Together, model_population, own_rows_alone, together, trained_counts
+from parties.tasks.model_audit import Fit, Together, model_population, own_rows_alone, together, trained_counts
 from protocols.plain.logistic import ended_after, pooled
 from protocols.rows.own_rows import OwnRows
 
@@ -21,6 +23,10 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
     if scenario.task_as(LogisticTask).keeps_shares:
         return None
     rows = together(scenario, record)
+    if scenario.privacy is not None:
+        if private_method(scenario) != "gradients":
+            return None
+        return _model(scenario, record, rows, gradients_fit(scenario, rows))
     counts = trained_counts(scenario, rows)
     by_owner = dict.fromkeys(scenario.owners, next(iter(counts.values()))) if scenario.vertical else counts
     facts = (record or {}).get("training") or {}
@@ -31,6 +37,10 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
         own = model.weights[:-1] / model.deviation
         return np.append(own, model.weights[-1] - own @ model.mean)
 
+    return _model(scenario, record, rows, fit)
+
+
+def _model(scenario: Scenario, record: Mapping[str, Any] | None, rows: Together, fit: Fit) -> Population:
     return model_population(scenario, rows, record, fit, lambda z: _log_odds_of_the_truth(z, rows.y), _entropy)
 
 
@@ -56,4 +66,4 @@ def _own(rows: Together, chosen: Array) -> OwnRows:
     return OwnRows(rows.names, x, y, x[:0], y[:0], offset_weights_train=beside)
 
 
-AUDIT = Audit(_population, alone=_alone)
+AUDIT = Audit(_population, private_trials, alone=_alone)

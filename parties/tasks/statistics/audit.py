@@ -21,6 +21,7 @@ from parties.tasks.statistics.run import statistics_settings
 from parties.tasks.statistics.settings import StatisticsTask
 from protocols.statistics.own_cells import OwnColumns, places
 from protocols.statistics.private import (
+    LABEL,
     OF_VALUES,
     PrivateSettings,
     Release,
@@ -33,6 +34,7 @@ from protocols.statistics.settings import StatisticsSettings
 _MOST_NUMBERS: Final = 500
 """Of what rows add up to: the finest releases are left out beyond it."""
 _BEYOND: Final = 10.0  # widths of its range, by which a worst row's value is outside
+_AT_ONCE: Final = 50  # openings for which one plan is made
 _RATIO: Final = 1e-8  # of variances: below it a direction is taken for a constant
 
 
@@ -130,14 +132,14 @@ def _trials(scenario: Scenario) -> tuple[Trial, ...]:
     with_row = np.array([own_numbers(_columns([row], row), settings) for row in rows])
     claim = scenario.privacy.epsilon, scenario.privacy.delta
     noise, mechanisms = settings.calibration.noise, [settings.mechanism]
-    own, unit = _columns(rows[:1], rows[0]), settings.calibration.sensitivity
+    own = _columns(rows[:1], rows[0])
 
-    async def one(p: Party, stream: Stream | None) -> Array | None:
-        found = await private_statistics_job(p, None if p.dry else own, stream, settings)
-        return None if found is None else found * unit
+    async def job(p: Party, stream: Stream | None) -> None:
+        for _ in range(_AT_ONCE):
+            await private_statistics_job(p, None if p.dry else own, stream, settings)
 
-    summed = own_numbers(own, settings) * float(len(scenario.owners))
-    opened = opened_by_runs(scenario.owners, scenario.helper, one, summed, noise)
+    summed = own_numbers(own, settings) * len(scenario.owners)
+    opened = opened_by_runs(scenario.owners, scenario.helper, job, LABEL, summed, noise)
     return (noisy_sum_trial("the noisy counts and sums", claim, noise, mechanisms, without, with_row, opened),)
 
 

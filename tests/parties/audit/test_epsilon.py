@@ -122,7 +122,7 @@ def test_a_protocol_that_leaves_noise_out_is_caught(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(private, "noisy_sum", without_own)
     (found,) = EPSILON.run(statistics(tmp_path))
-    measured = next(one for one in found.figures if "runs of the protocol" in one.name)
+    measured = next(one for one in found.figures if "opened 200 times" in one.name)
     assert found.contradicts and measured.value == pytest.approx(0.5, abs=0.1)
 
 
@@ -182,4 +182,4 @@ def test_trials_of_one_kind_are_those_of_an_audit() -> None:
     one = trial(1.0)
     audited = Audited(None, Audit(lambda *_: None, lambda _: (one,)), effort=Effort(draws=500))  # type: ignore[arg-type]
     (found,) = EPSILON.run(audited)
-    assert found.what.startswith("sums, 500 draws") and len(found.figures) == 4
+    assert found.what.startswith("sums, 500 draws") and len(found.figures) == 5
