@@ -22,6 +22,7 @@ from scipy.sparse import csr_array, vstack
 from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
 from parties.audit.linear_bounds import InconsistentFacts, Programme, bounds_of, whole_bounds
 from parties.audit.unknown_counts import MOST_KINDS, Unknowns, clusters_of
+from parties.show.blocks import plural
 from parties.tasks.audited_counts import Asked, Counted, Fact, Moments, Values
 
 NEAR: Final = 2.0
@@ -258,17 +259,20 @@ def _sentences(learnt: _Learnt, counted: Counted, own: bool) -> Iterator[str]:
     elif learnt.exact:
         named = "; ".join(one.asked.text + (f": {one.low:g}" if own else "") for one in learnt.exact[:_NAMED])
         yield (
-            f"{len(learnt.exact)} numbers{others} that were withheld follow from the others by linear programming: "
+            f"From the numbers that were told, {plural(len(learnt.exact), 'number')}{others} that were withheld can be "
+            "worked out by linear programming: "
             f"{named}{', and more' * (len(learnt.exact) > _NAMED)}."
         )
     elif counted.noisy:
         yield f"No count{others} is known within the slack of its noise: neither exactly nor to {NEAR:g} patients."
-    else:
+    elif learnt.deduced:
         yield f"No number{others} that was withheld follows from what was told."
+    else:
+        yield "Nothing was withheld."
     if learnt.openly:
         named = "; ".join(one.text + (f": {n}" if own else "") for one, n in learnt.openly[:_NAMED])
         yield (
-            f"{len(learnt.openly)} counts{others} of 1 to {counted.small - 1} are told as they are: "
+            f"Told as they are: {plural(len(learnt.openly), 'count')}{others} from 1 to {counted.small - 1}: "
             f"{named}{', and more' * (len(learnt.openly) > _NAMED)}."
         )
     if learnt.values:
