@@ -1,0 +1,207 @@
+"""How good a private logistic regression is, by epsilon: ours, with noise that nobody knows, and diffprivlib's.
+
+    python -m benchmarks.private_models [--repeats 20] [--diffprivlib PYTHON]
+
+Two owners train by noisy gradients with the settings' defaults, by the whole protocol in one process. diffprivlib
+trains on all rows in one place, with a trusted party's noise; of nine settings for each epsilon that which did best in
+the mean is taken, though to choose it so costs privacy. Each trial holds out another fifth of the rows, the same for
+all. PYTHON is an interpreter that has diffprivlib:
+
+    python -m venv build/diffprivlib
+    build/diffprivlib/bin/pip install diffprivlib==0.6.6 'scikit-learn<1.7' 'scipy<1.16'
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.randomness.streams import Stream, derive, os_entropy
+from mpc.runtime.lockstep import run_lockstep
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory
+from parties.scenario.privacy import PrivacySpec
+from parties.tasks.logistic.private_run import noisy_settings
+from parties.tasks.registry import load_scenario
+from protocols.plain.logistic import ReferenceModel, reference_metrics
+from protocols.training.noisy_gradients import Ranges, WholeRows
+from protocols.training.noisy_training import NoisySettings, noisy_training_job
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+SCENARIO: Final = ROOT / "scenarios" / "two_hospitals_private.toml"
+PEER: Final = ROOT / "benchmarks" / "peers" / "diffprivlib_models.py"
+EPSILONS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
+HELD_OUT: Final = 0.2
+INSURANCE: Final[Mapping[str, tuple[float, float]]] = {
+    "lncoins": (0, 5),
+    "idp": (0, 1),
+    "lpi": (0, 8),
+    "fmde": (0, 9),
+    "physlm": (0, 1),
+    "disea": (0, 60),
+    "hlthg": (0, 1),
+    "hlthf": (0, 1),
+    "hlthp": (0, 1),
+}
+"""The agreed ranges of the RAND health insurance experiment's columns."""
+
+Floats = NDArray[np.float64]
+Found = dict[float, dict[str, list[float]]]
+"""By epsilon: accuracy and AUC of each trial."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Rows to train on: features (m, d), labels (m,), and the agreed range of each feature."""
+
+    name: str
+    features: tuple[str, ...]
+    ranges: Ranges
+    x: Floats
+    y: Floats
+
+
+def cancer() -> Study:
+    """The demo's 569 patients, with its ranges."""
+    from parties.data.table import load_owner_table
+
+    scenario = load_scenario(SCENARIO)
+    tables = [load_owner_table(scenario, owner) for owner in scenario.owners]
+    assert scenario.privacy is not None
+    ranges = Ranges(tuple(scenario.privacy.clip[name] for name in tables[0].columns))
+    x, y = (np.concatenate(parts) for parts in ([t.values for t in tables], [t.target for t in tables]))
+    return Study("breast cancer, 569 patients, 30 features", tables[0].columns, ranges, x, y)
+
+
+def insurance() -> Study:
+    """20,190 person-years of the RAND health insurance experiment: was there a visit to a physician?"""
+    from statsmodels.datasets import randhie
+
+    table = randhie.load_pandas().data
+    x, y = table[list(INSURANCE)].to_numpy(dtype=float), (table["mdvis"] > 0).to_numpy(dtype=float)
+    ranges = Ranges(tuple(INSURANCE.values()))
+    return Study("RAND health insurance, 20,190 rows, 9 features", tuple(INSURANCE), ranges, x, y)
+
+
+def settings_of(study: Study, epsilon: float) -> NoisySettings:
+    """Those that a scenario of these features gets which names epsilon alone."""
+    scenario = load_scenario(SCENARIO)
+    clip = {name: one for name, one in zip(study.features, study.ranges.each, strict=True) if one is not None}
+    task = scenario.model_task.model_copy(update={"features": study.features})
+    made = scenario.model_copy(update={"task": task, "privacy": PrivacySpec(epsilon=epsilon, clip=clip)})
+    return replace(noisy_settings(made), held_out=0.0)
+
+
+def trained(study: Study, rows: NDArray[np.intp], how: NoisySettings) -> ReferenceModel:
+    """The model of these rows, dealt out to two owners."""
+
+    def factory(own: WholeRows) -> ProgramFactory:
+        def program(p: Party) -> Any:
+            stream = None if p.dry else Stream(derive(os_entropy("noise"), "an owner's noise"))
+            return noisy_training_job(p, None if p.dry else own, stream, how)
+
+        return program
+
+    whole, y = how.ranges.whole_rows(study.x), study.y.astype(np.int64)
+    parts = {name: WholeRows(whole[rows[k::2]], y[rows[k::2]]) for k, name in enumerate(how.owners)}
+    names = (*how.owners, how.helper)
+    outcome = run_lockstep(
+        {name: factory(own) for name, own in parts.items()}, entropy=dict.fromkeys(names, os_entropy), helper=how.helper
+    )
+    found = outcome.results[how.owners[0]]
+    d = len(study.features)
+    return ReferenceModel(np.array([*found.weights, found.intercept]), np.zeros(d), np.ones(d), 0.0, 0.0)
+
+
+def exact(study: Study, rows: NDArray[np.intp]) -> ReferenceModel:
+    """The maximum-likelihood fit, nearly: a penalty of 1e-4 keeps it finite where the classes are separate."""
+    mean, deviation = study.x[rows].mean(axis=0), study.x[rows].std(axis=0)
+    ready = np.column_stack([(study.x[rows] - mean) / deviation, np.ones(rows.size)])
+    w = np.zeros(ready.shape[1])
+    penalty = np.append(np.full(len(mean), 1e-4), 0.0)
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-(ready @ w)))
+        hessian = (ready.T * (p * (1 - p))) @ ready / rows.size + np.diag(penalty)
+        w = w - np.linalg.solve(hessian, ready.T @ (p - study.y[rows]) / rows.size + penalty * w)
+    return ReferenceModel(w, mean, deviation, 0.0, 0.0)
+
+
+def judged(study: Study, model: ReferenceModel, held: NDArray[np.bool_]) -> tuple[float, float]:
+    """Accuracy and AUC on the rows that were held out."""
+    found = reference_metrics(model, study.x[held], study.y[held])
+    return float(found["accuracy"]), float(found["auc"])
+
+
+def add(found: Found, epsilon: float, metrics: tuple[float, float]) -> None:
+    """Note a trial."""
+    of = found.setdefault(epsilon, {"accuracy": [], "auc": []})
+    of["accuracy"].append(metrics[0])
+    of["auc"].append(metrics[1])
+
+
+def ours(study: Study, held: NDArray[np.bool_]) -> tuple[Found, Found]:
+    """Our models by epsilon, and under 0 the one without noise; `held` is (trials, m)."""
+    private: Found = {}
+    plain: Found = {}
+    for one in held:
+        rows = np.flatnonzero(~one)
+        add(plain, 0.0, judged(study, exact(study, rows), one))
+        for epsilon in EPSILONS:
+            add(private, epsilon, judged(study, trained(study, rows, settings_of(study, epsilon)), one))
+    return private, plain
+
+
+def theirs(study: Study, held: NDArray[np.bool_], python: Path) -> Found:
+    """diffprivlib's models by epsilon, each with the settings that did best in the mean."""
+    unit = study.ranges.whole_rows(study.x)[:, :-1] / 2.0**16
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trials.npz"
+        np.savez(path, x=unit, y=study.y, held=held)
+        done = subprocess.run([python, PEER, path], capture_output=True, text=True, check=True)
+    by: dict[tuple[float, tuple[float, ...]], list[tuple[float, float]]] = defaultdict(list)
+    for one in json.loads(done.stdout):
+        by[one["epsilon"], tuple(one["settings"])].append((one["accuracy"], one["auc"]))
+    found: Found = {}
+    for epsilon in EPSILONS:
+        best = max((runs for (other, _), runs in by.items() if other == epsilon), key=lambda runs: np.sum(runs))
+        for metrics in best:
+            add(found, epsilon, metrics)
+    return found
+
+
+def text(values: list[float]) -> str:
+    """The mean, and the standard deviation over the trials, in percent."""
+    return f"{100 * np.mean(values):.1f} ± {100 * np.std(values):.1f}"
+
+
+def main() -> None:
+    """The command."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--repeats", type=int, default=20, help="trials; each holds out other rows")
+    parser.add_argument("--diffprivlib", type=Path, help="an interpreter that has it; without one it is left out")
+    given = parser.parse_args()
+    for study in (cancer(), insurance()):
+        held = np.random.default_rng(1).random((given.repeats, len(study.y))) < HELD_OUT
+        private, plain = ours(study, held)
+        other = theirs(study, held, given.diffprivlib) if given.diffprivlib else {}
+        none = {key: text(values) for key, values in plain[0.0].items()}
+        print(f"\n{study.name}: without noise accuracy {none['accuracy']}, AUC {none['auc']}\n")
+        print("| epsilon | accuracy, % | diffprivlib | AUC, % | diffprivlib |\n|---|---|---|---|---|")
+        for epsilon in EPSILONS:
+            cells = [text(of[epsilon][key]) if of else "" for key in ("accuracy", "auc") for of in (private, other)]
+            print(f"| {epsilon:g} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
