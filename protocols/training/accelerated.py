@@ -40,7 +40,7 @@ class Accelerated:
     Args:
         rate: how far a step goes along P's gradient.
         momentum: a multiple of 2^-MOMENTUM_BITS, 0 <= momentum < 1.
-        l2: the penalty's strength; the intercept is not penalised.
+        l2: the penalty's strength; the intercept is not penalised, unless `penalise_intercept`.
         series: what makes the preconditioner; None for none.
         tolerance: the largest move of v at which the training ends early; None: it never does.
     """
@@ -52,6 +52,7 @@ class Accelerated:
     bits: AcceleratedBudget
     series: Series | None = None
     tolerance: float | None = None
+    penalise_intercept: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,9 @@ def _penalty(p: Party, penalty: Held | None, v: Sequence[Share]) -> list[Corouti
 
 
 def _decay(columns: int, how: Accelerated) -> Public:
-    """(1 + b) rate l2 for every weight but the intercept, at a scale that brings v's low copy back to v's scale."""
+    """(1 + b) rate l2 for every weight that is penalised, at a scale that brings v's low copy back to v's scale."""
     shift = how.bits.w_shift
     factor = np.full(columns, round((1 + how.momentum) * how.rate * how.l2 * 2.0**shift), dtype=np.uint64)
-    factor[-1] = 0
+    if not how.penalise_intercept:
+        factor[-1] = 0
     return Public(factor, shift)

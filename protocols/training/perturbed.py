@@ -1,0 +1,75 @@
+"""Output perturbation: a logistic regression is trained under sharing to near its minimum, and told with noise.
+
+    w + N(2 v),      w = argmin of the sum of all rows' losses + (Lambda / 2) |w|^2, on a grid
+
+Chaudhuri, Monteleoni, Sarwate, "Differentially private empirical risk minimization", JMLR 2011, algorithm 1, with the
+discrete Gaussian in place of their noise. How far a row moves w, and how far what is computed is from w, is in
+perturbed_bounds.py, with proof. The noise is made as in privacy/noisy_sum.py, where an owner's addend is its share of
+the weights: the helper deals shares of N(v), each of n owners adds N(v / n), and nobody knows the sum. So this needs no
+owner that could add noise to a gradient by itself: it works where columns are split, too.
+
+**Rows.** The bound needs |x| <= N for each row, with the 1 of its intercept. Where rows are split, an owner scales
+its rows by itself. Where columns are split, nobody sees a row whole; but each owner scales its own part of a row to a
+length N_k of its own, and N_1^2 + ... + N_n^2 + 1 <= N^2, all agreed. So nothing of the kind is done under sharing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
+from protocols.core.stacked import Stacked
+from protocols.core.truncation import truncate
+from protocols.linalg.held import Rows, hold, take_rows
+from protocols.privacy.noisy_sum import noisy_sum
+from protocols.training.accelerated import Prepared, accelerate
+from protocols.training.perturbed_bounds import Perturbed
+
+NOISY = "noisy model"
+
+
+def scaled_rows(u: NDArray[np.float64], squared: int, scale: int) -> Array:
+    """Rows (m, k) at `scale` as words, each with a sum of squares of at most `squared` in these whole numbers.
+
+    Each row is scaled down by itself if it is longer, and rounded towards 0. The test is in whole numbers, so that no
+    rounding makes a row too long.
+    """
+    length = np.sqrt((u * u).sum(axis=1, keepdims=True)) * 2.0**scale
+    limit = np.sqrt(float(squared)) * (1 - 2.0**-40)
+    whole = np.trunc(u * (2.0**scale * np.minimum(1.0, limit / np.maximum(length, limit)))).astype(np.int64)
+    whole[(whole * whole).sum(axis=1) > squared] = 0
+    return whole.view(np.uint64)
+
+
+def parts_of_norm(squared: int, scale: int, columns: tuple[int, ...]) -> tuple[int, ...]:
+    """The N_k^2 of owners with so many columns each, in whole numbers at `scale`: in proportion to these."""
+    return tuple((squared - 4**scale) * own // sum(columns) for own in columns)
+
+
+async def perturbed_weights(p: Party, x: Share | Stacked, y: Share, own_noise: Array, how: Perturbed) -> Public:
+    """The weights (d,) with noise, in units of 2^-grid, the intercept last.
+
+    3 rounds a step, and 3 more; reveals the noisy weights, which are (epsilon, delta)-differentially private for a row
+    that is added or removed (against the helper, or all owners but one: noisy_sum.py). All else that is opened is under
+    uniform masks: no bit of a range check or of convergence.
+
+    Args:
+        x: all owners' rows (m, d) at scale how.x_scale, each of squared length how.squared_norm at most; its last
+            column is 1 for a patient, and 0 in a row that only fills up, which is 0 throughout.
+        y: labels 0 and 1 (m,) at scale 0.
+        own_noise: (d,) of `how.noise.own`, drawn for this training alone.
+    """
+    held, course = await hold(p, x), how.course
+    every = take_rows(held, Rows.of(np.arange(how.rows, dtype=np.int64)))
+    p.stage("training", 0, course.steps)
+    v, _, _ = await accelerate(p, Prepared(every, every, None), y, course.steps, course.how)
+    p.stage("model")
+    low = await truncate(p, v, v.scale - how.grid)
+    why = (
+        f"the agreed result, with noise: epsilon = {how.epsilon:g}, delta = {how.delta:g}; each weight has noise of "
+        f"standard deviation {how.deviation:.3g}, half of its variance from the helper and half from the owners"
+    )
+    return await noisy_sum(p, low.value, own_noise, how.noise, what=NOISY, why=why, label="noisy model")
