@@ -1,8 +1,8 @@
 """Public approximations of the sigmoid that rise: each is the derivative of a convex loss.
 
 Those of sigmoid_fits.py are closer to the sigmoid, but ripple about it: where it is flat, their derivative is negative
-here and there, by up to 1e-4, and what it is the derivative of is not convex. These have a derivative of 1e-6 or more for
-|z| <= reach, and of at most `slope` anywhere. (Odd harmonics are symmetric about period / 4, where all are level.)
+here and there, by up to 1e-4, and what it is the derivative of is not convex. These have a derivative of 1e-6 or more
+for |z| <= reach, and of at most `slope` anywhere. (Odd harmonics are symmetric about period / 4, where all are level.)
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def scaled_rows(u: NDArray[np.float64], squared: int, scale: int) -> Array:
     """
     length = np.sqrt((u * u).sum(axis=1, keepdims=True)) * 2.0**scale
     limit = np.sqrt(float(squared)) * (1 - 2.0**-40)
-    whole = np.trunc(u * (2.0**scale * np.minimum(1.0, limit / np.maximum(length, limit)))).astype(np.int64)
+    whole: NDArray[np.int64] = np.trunc(u * (2.0**scale * limit / np.maximum(length, limit))).astype(np.int64)
     whole[(whole * whole).sum(axis=1) > squared] = 0
     return whole.view(np.uint64)
 

@@ -63,7 +63,7 @@ from protocols.training.accelerated import Accelerated, momentum_words
 from protocols.training.accelerated_budget import MOMENTUM_BITS, AcceleratedBudget
 
 FINEST_X: Final = 12
-"""The most fractional bits of a feature, which is in [-1, 1]: rounding is part of how rows are scaled, and costs no privacy."""
+"""The most fractional bits of a feature, which is in [-1, 1]. Its rounding is a part of how rows are scaled."""
 _COARSEST_X: Final = 7
 _LOW_SHIFT: Final = 24  # bits that v loses before the penalty multiplies it, and those of the penalty's factor
 _HALF: Final = 0.51  # of a unit, by which waves and coefficients are rounded; they are off by 1e-14 besides
@@ -133,12 +133,12 @@ class Perturbed:
     @property
     def squared_norm(self) -> int:
         """N^2 in whole numbers, of features at `x_scale`."""
-        return floor(self.norm**2 * 4**self.x_scale)
+        return floor(self.norm**2 * 4.0**self.x_scale)
 
     @property
     def deviation(self) -> float:
         """The standard deviation of the noise in each weight."""
-        return sqrt(self.noise.opened_variance) / 2**self.grid
+        return sqrt(self.noise.opened_variance) / 2.0**self.grid
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@ from tests.testing.cases import (
     inference,
     linalg,
     linear,
+    perturbed,
     prediction,
     privacy,
     scaling,
@@ -30,6 +31,7 @@ ROOMS = (
     linear.CASES,
     prediction.CASES,
     privacy.CASES,
+    perturbed.CASES,
     statistics.CASES,
 )
 CASES: dict[str, Case] = {name: case for room in ROOMS for name, case in room.items()}
