@@ -15,7 +15,7 @@ STEPS = 40_000
 
 
 def slopes(fit: SigmoidFit) -> tuple[float, float]:
-    """Bounds of the derivative on [0, reach]: between two points h apart it is at most h^2 / 8 max |s'''| off a line."""
+    """Bounds of the derivative on [0, reach]: it is within h^2 / 8 max |s'''| of a line between points h apart."""
     z = np.linspace(0, fit.reach, STEPS + 1)
     found = np.concatenate([rising_sigmoid(part, fit)[1] for part in np.array_split(z, 100)])
     steps = (2 * np.arange(len(fit.coefficients)) + 1) * (2 * np.pi / fit.period)

@@ -1,0 +1,145 @@
+"""What a plan and a record say of a logistic regression by output perturbation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import TYPE_CHECKING, Any, Final
+
+from parties.show.blocks import Line, count_text, plural, to_digits
+from parties.tasks.base import PlanText
+from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.private import (
+    NEIGHBOURS_TEXT,
+    NoisyRelease,
+    noise_facts,
+    noise_text,
+    outside,
+    outside_grid,
+    privacy_facts,
+    releases_grid,
+)
+from protocols.statistics.noisy_estimates import margin
+from protocols.training.perturbed_job import PerturbedSettings
+
+if TYPE_CHECKING:
+    from parties.scenario.file import Scenario
+
+SOLVER: Final = "output-perturbation"
+UNIT: Final = "in units of features that are scaled to their agreed ranges"
+USES: Final[Mapping[str, str]] = {
+    "DiscreteGaussian": "noise, which nobody knows whole",
+    "OwnMasks": "hiding each owner's own rows, once for the whole run",
+    "Uniform": "hiding the rows, once for the whole run",
+    "AnyBit": "whether ids are the same (split columns)",
+    "HeldProduct": "the rows times the weights, at each step",
+    "SineMask": "the sigmoid, at each step",
+    "HeldTransposeProduct": "the gradient, at each step",
+    "Truncation": "cutting weights to fewer bits",
+}
+
+
+def output_plan_text(settings: PerturbedSettings, scenario: Scenario) -> PlanText:
+    """The training's part of a plan."""
+    privacy, how = scenario.privacy, settings.how
+    assert privacy is not None
+    work = (
+        f"{plural(len(settings.owners), 'owner')} and a helper; {plural(settings.features, 'feature')}; "
+        f"{plural(how.course.steps, 'step')} on {count_text(how.rows)} rows, filled up: {privacy.text}."
+    )
+    return PlanText(
+        scenario={"features": settings.features, "steps": how.course.steps},
+        facts={"training": output_facts(settings), "privacy": output_privacy_facts(settings, scenario)},
+        work=work,
+        how=tuple(map(Line, _how(settings, scenario))),
+        helper_learns=(
+            f"how many rows are agreed on ({count_text(settings.rows)}), not how many there are",
+            "the scenario's settings, and when the owners ask for more",
+        ),
+        uses=USES,
+        details=(releases_grid(releases_of(settings), WORDS), outside_grid(told_exactly(scenario))),
+    )
+
+
+def output_facts(settings: PerturbedSettings) -> dict[str, Any]:
+    """The training's public numbers."""
+    how, course = settings.how, settings.how.course
+    return {
+        "solver": SOLVER,
+        "steps": course.steps,
+        "batch_size": None,
+        "momentum": course.how.momentum,
+        "l2": course.strength / how.rows,
+        "penalty": course.strength,
+        "norm": how.norm,
+        "rows": how.rows,
+        "sensitivity": course.sensitivity,
+        "distance": course.distance,
+        "converged": None,
+    }
+
+
+def step_text(facts: Mapping[str, Any]) -> str:
+    """How the model came about, in sentences, from plan or record."""
+    one = {key: to_digits(facts.get(key), 3) for key in ("l2", "penalty", "norm", "sensitivity", "distance")}
+    return (
+        f"Output perturbation: {count_text(facts.get('steps'))} steps to the minimum of the losses of all rows (each "
+        f"at most {one['norm']} long) and {one['penalty']} / 2 times the weights' squares, the intercept's too (l2 = "
+        f"{one['l2']}). One patient moves the minimum by at most {one['sensitivity']}, and what is computed is within "
+        f"{one['distance']} of it; noise covers both."
+    )
+
+
+def _how(settings: PerturbedSettings, scenario: Scenario) -> list[str]:
+    n, how = len(settings.owners), settings.how
+    found = [NEIGHBOURS_TEXT] if not scenario.vertical else [_NEIGHBOURS_OF_COLUMNS]
+    found += [step_text(output_facts(settings)), noise_text(how.deviation, n, UNIT)]
+    if scenario.vertical:
+        found.append(_ROWS_OF_COLUMNS)
+    found.append(
+        "No score can leave the range in which the sigmoid is right: the penalty bounds the weights. So no bit of a "
+        "range check or of convergence is opened."
+    )
+    return found
+
+
+_NEIGHBOURS_OF_COLUMNS: Final = (
+    "Neighbours: a patient is one row, which all owners have a part of, and is added or removed at all of them. "
+    "Owners know who is in the data: the guarantee is about what the model tells of a patient's values, to whom it is "
+    "shown and to the owners who lack them."
+)
+_ROWS_OF_COLUMNS: Final = (
+    "Each owner scales its own part of a row to an agreed length, so that no row is longer than agreed, and nobody "
+    "sees one whole."
+)
+
+
+def releases_of(settings: PerturbedSettings) -> list[NoisyRelease]:
+    """What is released with noise."""
+    how = settings.how
+    return [NoisyRelease("weights", "and intercept", how.columns, 1.0, margin(how.deviation))]
+
+
+WORDS: Final = {"weights": "weights"}
+
+
+def told_exactly(scenario: Scenario) -> list[str]:
+    """What is told without noise."""
+    assert scenario.privacy is not None
+    least = scenario.task_as(LogisticTask).min_rows
+    from parties.tasks.logistic.output_settings import most_rows
+
+    first, *rest = outside(least)
+    most = f"that each owner has {least} (min_rows) to {most_rows(scenario)} rows (most_rows); no number of rows is told"
+    ids = ["whether all owners' lists of ids are the same"] if scenario.vertical else []
+    assert first
+    return [most, *ids, *rest]
+
+
+def output_privacy_facts(settings: PerturbedSettings, scenario: Scenario) -> dict[str, Any]:
+    """The guarantee and its release, for plan and record."""
+    assert scenario.privacy is not None
+    how = settings.how
+    noise = noise_facts(how.noise, sqrt(how.squared), 2.0**-how.grid)
+    more = {"method": "output", "norm": how.norm}
+    return privacy_facts(scenario.privacy, {**noise, **more}, releases_of(settings), told_exactly(scenario))

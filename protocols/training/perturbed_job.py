@@ -1,0 +1,162 @@
+"""The job of a logistic regression by output perturbation: from owners' rows, or columns, to the noisy model.
+
+Nothing about the data is told but the noisy weights, and where columns are split whether the owners' ids are the same.
+All sizes are agreed: each owner's rows (or the rows that all have) are filled up to `rows` by rows of zeros, whose 1
+for the intercept is 0, too. They add nothing to any gradient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import InternalError
+from mpc.randomness.streams import Stream
+from mpc.ring.abstract_array import abstract
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
+from protocols.core.alignment import check_aligned
+from protocols.core.stacked import Stacked
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
+from protocols.rows.results import Trained
+from protocols.scaling.own_columns import side_by_side
+from protocols.training.noisy_gradients import Ranges
+from protocols.training.perturbed import parts_of_norm, perturbed_weights, scaled_rows
+from protocols.training.perturbed_bounds import Perturbed
+
+
+@dataclass(frozen=True)
+class PerturbedSettings:
+    """All that is public about a run.
+
+    Args:
+        partition: "horizontal": every owner has rows of its own; "vertical": every owner has columns of its own.
+        ranges: of all features; where columns are split, of one owner's after another's.
+        widths: how many features each owner has, where columns are split; else all, once.
+        rows: the most that an owner may have; where columns are split, all owners.
+        how: the training and its noise.
+    """
+
+    owners: tuple[str, ...]
+    helper: str
+    partition: Literal["horizontal", "vertical"]
+    ranges: Ranges
+    widths: tuple[int, ...]
+    rows: int
+    how: Perturbed
+
+    @property
+    def features(self) -> int:
+        """How many there are, without the intercept."""
+        return sum(self.widths)
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """An owner's rows (m, d), float64, and labels 0/1 (m,)."""
+
+    names: tuple[str, ...]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+
+async def perturbed_rows_job(
+    p: Party, own: LabelledRows | None, stream: Stream | None, settings: PerturbedSettings
+) -> Trained | None:
+    """The noisy model of all owners' rows; None of a dry party, which has no rows.
+
+    Reveals the noisy weights alone: see perturbed.py.
+
+    Args:
+        stream: this owner's own randomness, which nobody else has; used up.
+    """
+    p.stage("sharing")
+    how, most = settings.how, settings.rows
+
+    def words() -> Array:
+        assert own is not None
+        (squared,) = parts_of_norm(how.squared_norm, how.x_scale, settings.widths)
+        features = scaled_rows(settings.ranges.unit(own.x), squared, how.x_scale)
+        return filled_up(np.column_stack((features, _ones(len(own.x), how))), most)
+
+    rows = p.compute(words, shape=(most, how.columns))
+    labels = p.compute(lambda: filled_up(_labels(own.y if own else None), most), shape=(most,))
+    sizes = (most,) * len(p.owners)
+    x, y = Stacked(Share(rows, how.x_scale), sizes, p.index), Stacked(Share(labels), sizes, p.index).share
+    opened = await perturbed_weights(p, x, y, _own_noise(p, stream, how), how)
+    p.stage("done")
+    return None if own is None else _trained(own.names, opened, settings)
+
+
+async def perturbed_columns_job(
+    p: Party, own: OwnColumns | None, stream: Stream | None, settings: PerturbedSettings
+) -> Trained | None:
+    """The noisy model of all owners' columns of the same rows, in which all of `own` are trained on; as above.
+
+    Reveals whether all owners' ids are the same, and the noisy weights.
+
+    Raises:
+        DataError: the owners' ids differ.
+    """
+    how, most = settings.how, settings.rows
+    p.stage("alignment")
+    await check_aligned(p, abstract((DIGEST_BITS,)) if own is None else own.ids)
+    p.stage("sharing")
+
+    def words() -> Array:
+        assert own is not None
+        squared = parts_of_norm(how.squared_norm, how.x_scale, settings.widths)[p.index]
+        before = sum(settings.widths[: p.index])
+        ranges = Ranges(settings.ranges.each[before : before + settings.widths[p.index]])
+        return filled_up(scaled_rows(ranges.unit(own.x_train), squared, how.x_scale), most)
+
+    mine = p.compute(words, shape=(most, settings.features))
+    names, target = ({}, p.name) if own is None else (own.names, own.target_owner)
+    ours = own is not None and target == p.name
+    present = filled_up(_ones(len(own.y_train), how), most) if own is not None and ours else None
+    labels = filled_up(_labels(own.y_train), most) if own is not None and ours else None
+    x = side_by_side(p, mine, names, most, how.x_scale)
+    ones = p.input(target, present, (most,), how.x_scale)
+    y = p.input(target, labels, (most,), 0)
+    whole = Share(np.concatenate((x.value, ones.value.reshape(-1, 1)), axis=1), how.x_scale)
+    opened = await perturbed_weights(p, whole, y, _own_noise(p, stream, how), how)
+    p.stage("done")
+    return None if own is None else _trained(joint_names(own.names), opened, settings)
+
+
+def filled_up(words: Array, rows: int) -> Array:
+    """Words (m, ...) with rows of zeros after them, `rows` in all."""
+    if len(words) > rows:
+        raise InternalError(f"{len(words)} rows are more than {rows}", "please report this as a bug")
+    found = np.zeros((rows, *words.shape[1:]), dtype=np.uint64)
+    found[: len(words)] = words
+    return found
+
+
+def _ones(rows: int, how: Perturbed) -> Array:
+    return np.full(rows, 1 << how.x_scale, dtype=np.uint64)
+
+
+def _labels(y: NDArray[np.float64] | None) -> Array:
+    assert y is not None
+    return (y != 0).astype(np.uint64)
+
+
+def _own_noise(p: Party, stream: Stream | None, how: Perturbed) -> Array:
+    def drawn() -> Array:
+        assert stream is not None
+        return how.noise.own(stream, how.columns)
+
+    return p.compute(drawn, shape=(how.columns,))
+
+
+def _trained(names: tuple[str, ...], opened: Public, settings: PerturbedSettings) -> Trained:
+    """The model in the features' own units, from that of scaled ones."""
+    scaled = opened.value.view(np.int64) / 2.0**settings.how.grid
+    weights = scaled[:-1] / settings.ranges.halves
+    intercept = float(scaled[-1] - (weights * settings.ranges.centres).sum())
+    return Trained(names, tuple(map(float, weights)), intercept, tuple(map(float, scaled)), None)
