@@ -9,11 +9,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from parties.scenario.models import Number, Table, Text
+from parties.scenario.models import A_COUNT, Count, Number, Table, Text
 
 MOST_EPSILON: Final = 20.0
 LEAST_EPSILON: Final = 0.01
-MECHANISMS: Final = ("method", "norm", "rate")
+MECHANISMS: Final = ("method", "norm", "rate", "most_rows")
 """The settings of [privacy] that only some kinds of task have."""
 
 
@@ -44,6 +44,7 @@ class PrivacySpec(_Guarantee):
         default=None, description="a number from 2^-6 to 2^6"
     )
     rate: Annotated[float, Field(ge=1e-4, le=1.0)] | None = Field(default=None, description="a number from 0.0001 to 1")
+    most_rows: Count | None = Field(default=None, description=A_COUNT)
     clip: Annotated[dict[Text, Annotated[tuple[Number, Number], Field(strict=False)]], Field(strict=False)] = Field(
         default_factory=dict, description="a table of columns, each with a list of two numbers from -2^40 to 2^40"
     )

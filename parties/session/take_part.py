@@ -342,12 +342,18 @@ def _measurements(trace: Trace) -> dict[str, int]:
     }
 
 
+def _training_seconds(trace: Trace) -> float:
+    """From the first step to what comes next: a range check, or with [privacy] noisy metrics or the noisy model."""
+    ends = (trace.seconds("training", after) for after in ("range check", "metrics", "model"))
+    return next((found for found in ends if found), 0.0)
+
+
 def _seconds(trace: Trace, total: float) -> dict[str, float]:
     return {
         "connect": trace.seconds("connecting", "handshake"),
         "setup": trace.seconds("handshake", "running"),
         "online": trace.seconds("running", "done"),
-        "training": trace.seconds("training", "range check") or trace.seconds("training", "metrics"),
+        "training": _training_seconds(trace),
         "total": total,
     }
 

@@ -72,7 +72,7 @@ _REST: Final = 2.0**-8  # of the sensitivity, which the steps leave of the way t
 _NEAR: Final = 2.0**-6  # of the sensitivity, which e may be
 _FINE: Final = 10  # bits by which the sensitivity is larger than the rounding to the grid
 _MOST_STEPS: Final = 20_000
-_STRENGTH: Final = 4.0
+_STRENGTH: Final = 3.0
 _DIGITS: Final = 8  # bits of the automatic strength, rounded up: the same at every party, whose last bits may differ
 
 
@@ -163,11 +163,12 @@ def perturbed(
 
 
 def automatic_strength(epsilon: float, delta: float, rows: int, columns: int, norm: float) -> float:
-    """Lambda where none is asked for: so large that the noise moves a score by about 1/3, or as a training needs.
+    """Lambda where none is asked for: so large that the noise moves a score by about 1/2, or as a training needs.
 
     The noise has standard deviation sqrt(2) N / (Lambda mu) in each weight, mu = mean_shift(epsilon, delta), and N
-    times that in the score of a row of length N. (Tried: breast cancer, epsilon 1 to 10, N of 2 to 5.6. Three
-    times more or less costs at most 0.02 of the AUC.) The widest sigmoid, which takes longest, is not for it.
+    times that in the score of a row of length N. (Tried on the breast-cancer data, epsilon 1 to 10, N of 1.5 to 5.6:
+    three times less costs 0.02 to 0.05 of the AUC, three times more 0.05 to 0.1 of the accuracy, for want of an
+    intercept.) The widest sigmoid, which takes longest, is not for it.
     """
     strength = _rounded_up(_STRENGTH * norm**2 / mean_shift(epsilon, delta))
     while next(_courses(rows, columns, norm, strength, RISING_FITS[:-1]), None) is None:

@@ -24,7 +24,7 @@ from protocols.core.stacked import Stacked
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
 from protocols.scaling.own_columns import side_by_side
-from protocols.training.noisy_gradients import Ranges
+from protocols.training.noisy_gradients import FINE, Ranges
 from protocols.training.perturbed import parts_of_norm, perturbed_weights, scaled_rows
 from protocols.training.perturbed_bounds import Perturbed
 
@@ -80,7 +80,7 @@ async def perturbed_rows_job(
     def words() -> Array:
         assert own is not None
         (squared,) = parts_of_norm(how.squared_norm, how.x_scale, settings.widths)
-        features = scaled_rows(settings.ranges.unit(own.x), squared, how.x_scale)
+        features = scaled_rows(_in_range(own.x, settings.ranges), squared, how.x_scale)
         return filled_up(np.column_stack((features, _ones(len(own.x), how))), most)
 
     rows = p.compute(words, shape=(most, how.columns))
@@ -112,7 +112,7 @@ async def perturbed_columns_job(
         squared = parts_of_norm(how.squared_norm, how.x_scale, settings.widths)[p.index]
         before = sum(settings.widths[: p.index])
         ranges = Ranges(settings.ranges.each[before : before + settings.widths[p.index]])
-        return filled_up(scaled_rows(ranges.unit(own.x_train), squared, how.x_scale), most)
+        return filled_up(scaled_rows(_in_range(own.x_train, ranges), squared, how.x_scale), most)
 
     mine = p.compute(words, shape=(most, settings.features))
     names, target = ({}, p.name) if own is None else (own.names, own.target_owner)
@@ -135,6 +135,11 @@ def filled_up(words: Array, rows: int) -> Array:
     found = np.zeros((rows, *words.shape[1:]), dtype=np.uint64)
     found[: len(words)] = words
     return found
+
+
+def _in_range(x: NDArray[np.float64], ranges: Ranges) -> NDArray[np.float64]:
+    """Each feature (m, d) in [-1, 1], without the 1 for the intercept."""
+    return ranges.whole_rows(x)[:, :-1] / 2.0**FINE
 
 
 def _ones(rows: int, how: Perturbed) -> Array:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import TYPE_CHECKING, Any, Final
 
-from parties.show.blocks import Line, count_text, plural, to_digits
+from parties.show.blocks import Line, count_text, plural
 from parties.tasks.base import PlanText
+from parties.tasks.logistic.output_settings import most_rows
+from parties.tasks.logistic.output_show import UNIT, output_text
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.private import (
     NEIGHBOURS_TEXT,
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from parties.scenario.file import Scenario
 
 SOLVER: Final = "output-perturbation"
-UNIT: Final = "in units of features that are scaled to their agreed ranges"
 USES: Final[Mapping[str, str]] = {
     "DiscreteGaussian": "noise, which nobody knows whole",
     "OwnMasks": "hiding each owner's own rows, once for the whole run",
@@ -79,21 +80,10 @@ def output_facts(settings: PerturbedSettings) -> dict[str, Any]:
     }
 
 
-def step_text(facts: Mapping[str, Any]) -> str:
-    """How the model came about, in sentences, from plan or record."""
-    one = {key: to_digits(facts.get(key), 3) for key in ("l2", "penalty", "norm", "sensitivity", "distance")}
-    return (
-        f"Output perturbation: {count_text(facts.get('steps'))} steps to the minimum of the losses of all rows (each "
-        f"at most {one['norm']} long) and {one['penalty']} / 2 times the weights' squares, the intercept's too (l2 = "
-        f"{one['l2']}). One patient moves the minimum by at most {one['sensitivity']}, and what is computed is within "
-        f"{one['distance']} of it; noise covers both."
-    )
-
-
 def _how(settings: PerturbedSettings, scenario: Scenario) -> list[str]:
     n, how = len(settings.owners), settings.how
     found = [NEIGHBOURS_TEXT] if not scenario.vertical else [_NEIGHBOURS_OF_COLUMNS]
-    found += [step_text(output_facts(settings)), noise_text(how.deviation, n, UNIT)]
+    found += [output_text(output_facts(settings)), noise_text(how.deviation, n, UNIT)]
     if scenario.vertical:
         found.append(_ROWS_OF_COLUMNS)
     found.append(
@@ -127,12 +117,9 @@ def told_exactly(scenario: Scenario) -> list[str]:
     """What is told without noise."""
     assert scenario.privacy is not None
     least = scenario.task_as(LogisticTask).min_rows
-    from parties.tasks.logistic.output_settings import most_rows
-
-    first, *rest = outside(least)
-    most = f"that each owner has {least} (min_rows) to {most_rows(scenario)} rows (most_rows); no number of rows is told"
+    _, *rest = outside(least)
+    most = f"that each owner has {least} (min_rows) to {most_rows(scenario)} (most_rows) rows; not how many they are"
     ids = ["whether all owners' lists of ids are the same"] if scenario.vertical else []
-    assert first
     return [most, *ids, *rest]
 
 

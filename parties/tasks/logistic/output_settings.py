@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 1_000
 """The default of the most rows that an owner may have; where columns are split, of all owners' rows."""
-ROW_NORM: Final = 2.0
+ROW_NORM: Final = 2.5
 """The default of the largest length of a row, of columns in [-1, 1]; the 1 for the intercept included."""
 
 

@@ -35,14 +35,15 @@ def compare_noisy(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, An
     features = tuple(model["features"])
     rows = {owner: own_rows(load_owner_table(scenario, owner), scenario, features) for owner in scenario.owners}
     counts = {owner: (len(own.y_train), len(own.y_test)) for owner, own in rows.items()}
-    found = comparison(rows, _exact(settings_for(scenario, counts, len(features))))
+    found = comparison(rows, exact_settings(scenario, counts, len(features)))
     zero, one = np.zeros(len(features)), np.ones(len(features))
     noisy = ReferenceModel(np.append(model["weights"], model["intercept"]), zero, one, 0.0, 0.0)
     return {**found, "run": reference_sets(noisy, list(rows.values()))}
 
 
-def _exact(settings: TrainingSettings) -> TrainingSettings:
+def exact_settings(scenario: Scenario, counts: Mapping[str, tuple[int, int]], features: int) -> TrainingSettings:
     """The same model by Newton's method, on standardised features."""
+    settings = settings_for(scenario, counts, features)
     return replace(
         settings,
         solver="newton",

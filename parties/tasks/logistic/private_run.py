@@ -12,9 +12,10 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import plural
 from parties.tasks.base import Data, Job, Notice, Rows, Run, outcome_for_all
 from parties.tasks.extent import Extent
+from parties.tasks.logistic.output_run import OUTPUT
 from parties.tasks.logistic.private_plan import noisy_plan_text
 from parties.tasks.logistic.private_record import metrics_facts, noisy_training_facts, privacy_facts_of
-from parties.tasks.logistic.private_settings import NORM
+from parties.tasks.logistic.private_settings import NORM, private_method
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.private import (
     SMALL_COUNTS,
@@ -40,7 +41,7 @@ MOMENTUM = 0.9
 
 def noisy_job(scenario: Scenario) -> Job[Any, Any, Any]:
     """How the run of a scenario with [privacy] is done, by its method."""
-    return GRADIENTS
+    return GRADIENTS if private_method(scenario) == "gradients" else OUTPUT
 
 
 def step_size(features: int) -> float:

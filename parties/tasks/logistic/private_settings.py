@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 Method = Literal["gradients", "output", "objective"]
 
-METHODS: Final[Mapping[str, tuple[Method, ...]]] = {"horizontal": ("gradients",), "vertical": ()}
+METHODS: Final[Mapping[str, tuple[Method, ...]]] = {
+    "horizontal": ("gradients", "output"),
+    "vertical": ("output",),
+}
 """The methods for owners with rows of their own, and for owners with columns of the same rows; the default first."""
 
 _WITH: Final = "does not go with [privacy]"
@@ -35,6 +38,8 @@ _NOT_NOISY: Final[Mapping[str, str]] = {
 }
 _NO_PART: Final = ("solver", "epochs", "batch_size", "sigmoid_range")
 """Settings of trainings on shares, which noisy gradients have no use for."""
+_NOT_CHOSEN: Final = (*_NO_PART, "iterations", "momentum", "learning_rate", "class_weights")
+"""Settings that follow from epsilon and the agreed sizes, in a training whose model alone has noise."""
 
 ITERATIONS: Final = 100
 """The default number of noisy sums of gradients."""
@@ -67,8 +72,10 @@ def make_logistic_private(task: LogisticTask, privacy: PrivacySpec) -> Reading[L
     yield from _check_reveal(task)
     if method == "gradients":
         task = yield from _with_gradients(task)
-    elif privacy.rate is not None:
-        yield Problem('[privacy] rate is for method = "gradients"', "remove rate")
+        if privacy.most_rows is not None:
+            yield Problem('[privacy] most_rows is for method = "output"', "remove most_rows")
+    else:
+        task = yield from _with_output(task, privacy)
     return (yield from _with_ranges(task, privacy))
 
 
@@ -104,6 +111,28 @@ def _with_gradients(task: LogisticTask) -> Reading[LogisticTask]:
     left_out = task.model_fields_set - set(_NO_PART)
     kept = task.model_construct(left_out, **{key: value for key, value in task if key in left_out})
     return kept.model_copy(update={"solver": "nesterov", "iterations": task.iterations or ITERATIONS})
+
+
+def _with_output(task: LogisticTask, privacy: PrivacySpec) -> Reading[LogisticTask]:
+    """Of a model that is trained under sharing and told with noise; of such a training nothing else is told."""
+    if privacy.rate is not None:
+        yield Problem('[privacy] rate is for method = "gradients"', "remove rate")
+    if privacy.norm is not None and privacy.norm <= 1:
+        message = f"[privacy] norm = {privacy.norm:g} leaves no room for a row's features beside its 1"
+        yield Problem(message, "set norm above 1, such as 2, or leave it out")
+    if given := [key for key in _NOT_CHOSEN if key in task.model_fields_set]:
+        message = f'[task] {quote(given)} {"has" if len(given) == 1 else "have"} no part in method = "output"'
+        yield Problem(message, "remove what is named: steps follow from the agreed sizes, and l2 from epsilon")
+    if "metrics" in task.reveal and "reveal" in task.model_fields_set:
+        hint = 'set reveal = ["model"]'
+        yield Problem('[task] reveal = ["metrics"] is not there with [privacy] method = "output"', hint)
+    if task.test_fraction and "test_fraction" in task.model_fields_set and task.partition == "horizontal":
+        hint = "remove it: nothing is told of held-out rows"
+        yield Problem('[task] test_fraction has no part in method = "output" for owners with rows of their own', hint)
+    fraction = task.test_fraction if "test_fraction" in task.model_fields_set else 0.0
+    left_out = task.model_fields_set - set(_NOT_CHOSEN)
+    kept = task.model_construct(left_out, **{key: value for key, value in task if key in left_out})
+    return kept.model_copy(update={"solver": "nesterov", "reveal": ("model",), "test_fraction": fraction})
 
 
 def _with_ranges(task: LogisticTask, privacy: PrivacySpec) -> Reading[LogisticTask]:

@@ -6,17 +6,34 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from parties.show.blocks import Block, Grid, Line, count_text, entries, is_number, table, to_digits, to_fixed
+from parties.tasks.logistic.output_show import UNIT, output_text
 from parties.tasks.private import outside_line, spent_text
 
 _EXACT: Final = "without noise, in the clear"
+_NO_METRICS: Final = "No metrics are told: they would have to be noisy, too. Only a run on one machine counts them."
+_HELD_OUT: Final[Mapping[str, str]] = {
+    "gradients": "Their rows are held out by the public seed; the run's own were held out by its owners' secret coins.",
+    "output": "Rows are held out by their ids where columns are split; else this run's model was trained on all.",
+}
+"""Which rows the exact lines are about, by method."""
 
 
 def noisy_blocks(record: Mapping[str, Any]) -> list[Block]:
     """What was spent, how the model was made, and how good it is."""
     privacy = table(record.get("privacy"))
-    unit = f"in a sum to which a row adds a norm of at most {to_digits(table(privacy.get('noise')).get('norm'), 3)}"
-    blocks: list[Block] = [Line(spent_text(privacy, unit)), Line(step_text(table(record.get("training"))))]
+    noise, facts = table(privacy.get("noise")), table(record.get("training"))
+    if _method(record) == "output":
+        unit, text = UNIT, output_text(facts)
+    else:
+        unit = f"in a sum to which a row adds a norm of at most {to_digits(noise.get('norm'), 3)}"
+        text = step_text(facts)
+    blocks: list[Block] = [Line(spent_text(privacy, unit)), Line(text)]
     return [*blocks, *_quality(record)]
+
+
+def _method(record: Mapping[str, Any]) -> str:
+    noise = table(table(record.get("privacy")).get("noise"))
+    return "output" if noise.get("method") == "output" else "gradients"
 
 
 def step_text(facts: Mapping[str, Any]) -> str:
@@ -47,22 +64,22 @@ def _quality(record: Mapping[str, Any]) -> list[Block]:
         rows.append(("this run, with noise", to_digits(told.get("rows")), *cells))
     named = [(f"{owner} alone, {_EXACT}", sets) for owner, sets in table(comparison.get("alone")).items()]
     named += [(f"pooled, {_EXACT}", comparison.get("pooled")), ("this run, counted exactly", comparison.get("run"))]
+    which = "test" if table(table(comparison.get("run")).get("test")) or told else "train"
     for name, sets in named:
-        one = table(table(sets).get("test"))
+        one = table(table(sets).get(which))
         if one:
             rows.append((name, str(one.get("rows")), to_fixed(one.get("accuracy"), 3), to_fixed(one.get("auc"), 3)))
     if not rows:
-        return [Line(""), Line("No metrics were asked for.")]
-    title = "How good the model is, on held-out rows (in brackets: 95 % intervals for the noise)"
-    blocks: list[Block] = [Grid(title, ("model", "rows", "accuracy", "AUC"), tuple(rows))]
+        why = "No metrics were asked for." if _method(record) == "gradients" else _NO_METRICS
+        return [Line(""), Line(why)]
+    brackets = " (in brackets: 95 % intervals for the noise)" if told else ""
+    title = f"How good the model is, on {'held-out' if which == 'test' else 'training'} rows"
+    blocks: list[Block] = [Grid(title + brackets, ("model", "rows", "accuracy", "AUC"), tuple(rows))]
     if told and not is_number(told.get("auc")):
         blocks.append(Line("AUC of this run: there are too few held-out rows of one class for the noise."))
     if comparison:
-        text = (
-            "The exact lines are known only where all data are on one machine, and no epsilon covers them. Their rows "
-            "are held out by the public seed; the run's own were held out by its owners' secret coins."
-        )
-        blocks.append(Line(text))
+        text = "The exact lines are known only where all data are on one machine, and no epsilon covers them."
+        blocks.append(Line(f"{text} {_HELD_OUT[_method(record)]}"))
     return blocks
 
 

@@ -11,6 +11,7 @@ from parties.scenario.categories import prepare_categories
 from parties.scenario.checks import check_columns, check_reveal, owners_of
 from parties.scenario.models import A_COUNT, LARGEST_SEED, Count, ModelTask, PartySpec, Text
 from parties.scenario.partition import VERTICAL, check_split
+from parties.scenario.privacy import MECHANISMS
 from parties.scenario.problems import Problem, Reading, show_value
 from parties.scenario.task import TaskReader
 from parties.tasks.logistic.private_settings import make_logistic_private
@@ -149,5 +150,5 @@ READER = TaskReader(
     prepare_training,
     lambda task: task.keeps_shares,
     make_logistic_private,
-    ("method", "norm", "rate"),
+    MECHANISMS,
 )
