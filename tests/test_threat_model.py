@@ -63,6 +63,7 @@ def scenarios() -> Iterator[tuple[str, str]]:
     yield "private training", f"kind = 'logistic_regression'\ntarget = 'y'\n{private}"
     clips = private.replace("[0, 1] }", "[0, 1], y = [0, 1] }")
     yield "private line", f"kind = 'linear_regression'\ntarget = 'y'\n{clips}"
+    yield "private training of columns", f"kind = 'logistic_regression'\ntarget = 'y'\n{VERTICAL}{private}"
 
 
 def plan_of(folder: Path, task: str, owners: int) -> Plan:

@@ -236,7 +236,7 @@ def _sections(record: Mapping[str, Any]) -> list[str]:
 def training_figures(record: Mapping[str, Any]) -> dict[str, Any]:
     """How good the joint model is, on held-out rows where there are any, and how far it is from one in the clear."""
     sets = table(record.get("metrics"))
-    which = "test" if table(sets.get("test")) else "train"
+    which = "test" if table(sets.get("test")) or own_figures(record, "test") else "train"
     metrics = own_figures(record, which) or table(sets.get(which))
     named = {"accuracy": "accuracy", "AUC": "auc", "log-loss": "log_loss", "Brier": "brier"}
     return {
