@@ -139,7 +139,8 @@ def filled_up(words: Array, rows: int) -> Array:
 
 def _in_range(x: NDArray[np.float64], ranges: Ranges) -> NDArray[np.float64]:
     """Each feature (m, d) in [-1, 1], without the 1 for the intercept."""
-    return ranges.whole_rows(x)[:, :-1] / 2.0**FINE
+    u: NDArray[np.float64] = ranges.whole_rows(x)[:, :-1] / 2.0**FINE
+    return u
 
 
 def _ones(rows: int, how: Perturbed) -> Array:
