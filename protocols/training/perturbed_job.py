@@ -149,7 +149,8 @@ def _ones(rows: int, how: Perturbed) -> Array:
 
 def _labels(y: NDArray[np.float64] | None) -> Array:
     assert y is not None
-    return (y != 0).astype(np.uint64)
+    words: Array = (y != 0).astype(np.uint64)
+    return words
 
 
 def _own_noise(p: Party, stream: Stream | None, how: Perturbed) -> Array:
