@@ -42,6 +42,7 @@ from protocols.privacy.accounting import VectorMechanism, least_variance
 from protocols.privacy.noisy_sum import Noise, noisy_sum
 
 NOISY = "noisy sums of products"
+LABEL: Final = "noisy sums of products"
 MOST_FEATURES: Final = 200
 """More would take a second and more of noise; of so many noise leaves little."""
 LONGEST: Final = 3.0
@@ -247,7 +248,7 @@ async def noisy_linear_job(
         f"{settings.deviation:.3g} patients, half of its variance from the helper and half from the owners"
     )
     mine, added = p.compute(products, shape=(settings.size,)), p.compute(own_noise, shape=(settings.size,))
-    total = await noisy_sum(p, mine, added, settings.noise, what=NOISY, why=why, label="noisy sums of products")
+    total = await noisy_sum(p, mine, added, settings.noise, what=NOISY, why=why, label=LABEL)
     p.stage("done")
     return None if p.dry else moments_of(total.value.view(np.int64), settings)
 

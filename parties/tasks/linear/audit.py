@@ -10,6 +10,7 @@ import numpy as np
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
 from parties.tasks.audited import Alone, Audit, Population, Random
+from parties.tasks.linear.private_audit import linear_trials, noisy_fit
 from parties.tasks.model_audit import model_population, own_rows_alone, together
 from protocols.plain.linear import fit_plain
 
@@ -21,7 +22,8 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
         x, y, beside = rows.of(np.concatenate(list(chosen.values())))
         return np.array(fit_plain(x, y, rows.names, beside).coefficients)
 
-    return model_population(scenario, rows, record, fit, lambda z: _nearness(z, rows.y), _gaussian)
+    chosen_fit = fit if scenario.privacy is None else noisy_fit(scenario, rows)
+    return model_population(scenario, rows, record, chosen_fit, lambda z: _nearness(z, rows.y), _gaussian)
 
 
 def _alone(scenario: Scenario, record: Mapping[str, Any], owner: str) -> Alone | None:
@@ -39,4 +41,4 @@ def _gaussian(z: Array, y: Array) -> Callable[[Array, Array], Array]:
     return lambda z, y: (y - z) ** 2 / (2 * variance)
 
 
-AUDIT = Audit(_population, alone=_alone)
+AUDIT = Audit(_population, linear_trials, alone=_alone)
