@@ -26,6 +26,7 @@ from parties.base.trace_file import trace_path
 from parties.cli.output import Output
 from parties.cli.run_party import ApprovalOptions, ask_approval, say_real_links, take_recorded_part
 from parties.doctor.checks import describe
+from parties.report.budget import budget_text
 from parties.report.recorded_run import FinishedRun
 from parties.scenario.star import StarScenario
 from parties.session.hosted import host_clients
@@ -33,9 +34,21 @@ from parties.session.separate import check_name, endpoint_of, listening, own_pai
 from parties.session.take_part import PATIENCE, public_facts
 from parties.session.traced import traced_server
 from parties.show.blocks import Line, plural
+from parties.tasks.client_noise import Charging
 from parties.tasks.registry import star_of
-from parties.tasks.star import LINGER, NO_TRIALS, Membership, Seat, check_identities, server_address, server_state
+from parties.tasks.star import (
+    LINGER,
+    NO_TRIALS,
+    Membership,
+    Seat,
+    charge_left,
+    check_identities,
+    release_name,
+    server_address,
+    server_state,
+)
 from parties.trust import keys as key_files
+from parties.trust.budget import Charge, Ledger
 from parties.trust.keys import KeyPair
 from parties.trust.releases import Releases
 from parties.trust.round_journal import RoundJournal
@@ -51,7 +64,8 @@ _DIGITS: Final = 16
 class _Part:
     """One party's part: who it is, where the server is, its keys and everybody's public text; `keys` is their folder.
 
-    `trace` is the file of its trace, if it writes one; `releases` its list of releases, if it has data.
+    `trace` is the file of its trace, if it writes one; `releases` its list of releases, and `ledger` its ledger of
+    epsilon, if it has data.
     """
 
     scenario: StarScenario
@@ -63,6 +77,7 @@ class _Part:
     folder: Path
     trace: Path | None
     releases: Releases | None
+    ledger: Ledger | None
     reporter: Reporter
     log: Logger
 
@@ -91,6 +106,7 @@ def run_sum_party(
         state = _state(scenario, me, keys, pair)
         _check_not_done(scenario, state)
         releases = _admit(scenario, me, keys, texts, options, output)
+        ledger = None if releases is None else Ledger(keys)
 
         def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
             if scenario.network is not None:
@@ -98,7 +114,9 @@ def run_sum_party(
             to = trace_path(folder, me) if trace else None
             take = {scenario.server: _serve, scenario.helper: _help}.get(me, _take_part)
             try:
-                return take(_Part(scenario, me, address, pair, texts, keys, folder, to, releases, reporter, log))
+                return take(
+                    _Part(scenario, me, address, pair, texts, keys, folder, to, releases, ledger, reporter, log)
+                )
             except BaseException as problem:
                 error = as_error(problem)
                 log.error("%s", error)
@@ -129,6 +147,7 @@ def _admit(
     if me in (scenario.server, scenario.helper) or not star_of(scenario).pools(scenario):
         return None
     releases = Releases(keys)
+    _check_budget(scenario, me, keys, releases, output if new else None)
     if new or rules.rules.minimum_rows is not None:
         try:
             values = star_of(scenario).load(scenario, me, 1)
@@ -140,6 +159,21 @@ def _admit(
             blocks = [Line(f"{me}: {plural(len(values), 'row')} read."), *(Line(text, "bold") for text in repeats)]
             output.blocks(blocks)
     return releases
+
+
+def _check_budget(scenario: StarScenario, me: str, keys: Path, releases: Releases, output: Output | None) -> None:
+    """Refuse what costs more than is left, before anything is sent; say what it leaves, where there is an output.
+
+    Raises:
+        BudgetError: it would cost more, or an older ledger was put back.
+    """
+    ledger = Ledger(keys)
+    left = charge_left(scenario, star_of(scenario), me, ledger)
+    if left is None:
+        return
+    account = ledger.check(me, left, releases.past)
+    if output is not None:
+        output.blocks([Line(""), Line(budget_text(account, left))])
 
 
 def _serve(part: _Part) -> dict[str, Any]:
@@ -194,7 +228,7 @@ def _take_part(part: _Part) -> dict[str, Any]:
         trust = star.trust_of(part.pair.signing.private_bytes_raw(), public)
     journal = RoundJournal(part.keys / f"{part.me}-{scenario.digest[:_DIGITS]}.rounds")
     noting = None if part.releases is None else _Noting(part, part.releases).around
-    member = Membership(journal, trust, noting)
+    member = Membership(journal, trust, noting, _charging(part))
     client = star.clients(scenario, {part.me: member}, part.log, NO_TRIALS)[part.me]
     host = _dial(part, client)
     if client.failure is not None:
@@ -207,6 +241,19 @@ def _take_part(part: _Part) -> dict[str, Any]:
     return star.client_record(scenario, part.me, {**star.result(host), **kept})
 
 
+def _charging(part: _Part) -> Charging | None:
+    """What charges this client's ledger; None of a party without data."""
+    ledger, releases = part.ledger, part.releases
+    if ledger is None or releases is None:
+        return None
+
+    def charge(session: bytes, name: str, rows: Any, cost: Charge) -> None:
+        run = star_of(part.scenario).release(part.scenario, part.me, rows, release_name(session, name))
+        ledger.charge(run, cost, releases.past, again=True)
+
+    return charge
+
+
 class _Noting:
     """A client's list of releases around its rounds: a round counts as released once shares may be on their way."""
 
@@ -216,11 +263,11 @@ class _Noting:
         self._said: set[str] = set()
 
     def around(
-        self, session: bytes, number: int, values: Any, journal: Journal
+        self, session: bytes, name: str, values: Any, journal: Journal
     ) -> tuple[AbstractContextManager[object], Journal]:
         """What to enter around a round, and the journal that goes with it."""
         scenario, star = self._part.scenario, star_of(self._part.scenario)
-        run = star.release(scenario, self._part.me, values, f"{session.hex()}/{number}")
+        run = star.release(scenario, self._part.me, values, release_name(session, name))
         released: list[Revealed] = []
 
         def noted(number: int, survivors: bytes) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mpc.errors import BeaverlodgeError, DataError, TooFewError, UsageError
+from mpc.errors import BeaverlodgeError, BudgetError, DataError, TooFewError, UsageError
 from mpc.links.zmq.curve import Identity
 from parties.base.descriptors import allow_connections
 from parties.doctor import checks
@@ -20,12 +20,14 @@ from parties.doctor.findings import Finding, Tell, finding_of, ok, problem, warn
 from parties.doctor.links import Meeting, probe_links
 from parties.doctor.owners import FEWEST_SECONDS, RECORDS, Teller, keys_of, open_transport
 from parties.doctor.peers import LOOK_SECONDS, Side, megabits, peer_findings
+from parties.report.budget import budget_text
 from parties.scenario.star import StarScenario
 from parties.session.separate import check_name, endpoint_of
 from parties.session.take_part import public_facts
 from parties.show.blocks import count_text, plural, short_bytes
 from parties.tasks.registry import star_of
-from parties.tasks.star import check_identities, server_address
+from parties.tasks.star import charge_left, check_identities, server_address
+from parties.trust.budget import Ledger
 from parties.trust.policy import load_policy
 from parties.trust.releases import Releases
 from parties.trust.roster import public_texts
@@ -135,12 +137,16 @@ def _data(scenario: StarScenario, me: str) -> tuple[Any, list[Finding]]:
 
 
 def _check_settled(scenario: StarScenario, me: str, keys: Path, policy: Path | None, values: Any) -> Iterator[Finding]:
-    """Check this party's own rules, now that its rows are known: its policy, and earlier releases."""
+    """Check this party's own rules, now that its rows are known: its policy, its budget, and earlier releases."""
     try:
         rules = load_policy(keys, policy)
         rules.check_rows(me, len(values))
-        repeats = Releases(keys).warnings(star_of(scenario).release(scenario, me, values, ""))
-    except UsageError as error:
+        releases, ledger = Releases(keys), Ledger(keys)
+        repeats = releases.warnings(star_of(scenario).release(scenario, me, values, ""))
+        left = charge_left(scenario, star_of(scenario), me, ledger)
+        if left is not None:
+            yield ok(budget_text(ledger.check(me, left, releases.past), left))
+    except (BudgetError, UsageError) as error:
         yield finding_of(error)
     else:
         for text in repeats:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parties.show.blocks import Block, Grid, Line, plural
-from parties.trust.budget import DELTA, Account, Budget, Charge, Charged
+from parties.trust.budget import DELTA, Account, Budget, Charge, Charged, runs_of, unit_of
 from parties.trust.releases import Release
+from protocols.privacy.accounting import epsilon_of
 
 
 def budget_blocks(account: Account, released: Sequence[Release]) -> list[Block]:
@@ -24,7 +25,7 @@ def budget_blocks(account: Account, released: Sequence[Release]) -> list[Block]:
         blocks.append(Line(text, "bold red"))
     if uncounted:
         many = "1 entry" if uncounted == 1 else f"{uncounted} entries"
-        text = f"No budget counts {many} of releases.jsonl: without [privacy], or rounds of federated learning."
+        text = f"No budget counts {many} of releases.jsonl: what is told without [privacy] has no epsilon."
         blocks.append(Line(text))
     if account.charges:
         blocks.append(_charges_grid(account.charges))
@@ -53,16 +54,20 @@ def _limit_text(budget: Budget | None) -> str:
 
 def _spent_text(account: Account) -> str:
     delta = DELTA if account.budget is None else account.budget.delta
-    count = len(account.charges)
+    count = len(runs_of(account.charges))
     if not count:
         return "Nothing was spent."
-    return f"Spent: epsilon = {account.spent(delta):.3g} at delta = {delta:g}, by {plural(count, 'run')} together."
+    whose = {"patient": "", "client": ", for all data together"}[unit_of(account.charges)]
+    spent = account.spent(delta)
+    return f"Spent{whose}: epsilon = {spent:.3g} at delta = {delta:g}, by {plural(count, 'run')} together."
 
 
 def _charges_grid(charges: Sequence[Charged]) -> Grid:
-    rows = tuple(
-        (one.time[:16].replace("T", " "), one.scenario, one.party, one.data[:12], f"{one.epsilon:g}", f"{one.delta:g}")
-        for one in charges
-    )
+    rows = []
+    for run in runs_of(charges):
+        first, times = run[0], len(run)
+        epsilon = first.epsilon if times == 1 else epsilon_of([x for one in run for x in one.mechanisms], first.delta)
+        when, rounds = first.time[:16].replace("T", " "), "" if times == 1 else f", {times} rounds"
+        rows.append((when, first.scenario + rounds, first.party, first.data[:12], f"{epsilon:.3g}", f"{first.delta:g}"))
     heads = ("when", "scenario", "party", "rows' digest", "epsilon", "delta")
-    return Grid("What was charged (UTC)", heads, rows, frozenset(range(4)))
+    return Grid("What was charged (UTC)", heads, tuple(rows), frozenset(range(4)))

@@ -15,6 +15,8 @@ MOST_EPSILON: Final = 20.0
 LEAST_EPSILON: Final = 0.01
 MECHANISMS: Final = ("method", "norm", "rate", "most_rows")
 """The settings of [privacy] that only some kinds of task have."""
+Clips = Annotated[dict[Text, Annotated[tuple[Number, Number], Field(strict=False)]], Field(strict=False)]
+CLIPS: Final = "a table of columns, each with a list of two numbers from -2^40 to 2^40"
 
 
 class _Guarantee(Table):
@@ -33,6 +35,12 @@ class ClientPrivacySpec(_Guarantee):
         return f"epsilon = {self.epsilon:g}, delta = {self.delta:g}, for each {self.unit}"
 
 
+class SumPrivacySpec(ClientPrivacySpec):
+    """The same of a secure sum: columns whose range is not that of all have one of their own."""
+
+    clip: Clips = Field(default_factory=dict, description=CLIPS)
+
+
 class PrivacySpec(_Guarantee):
     """Differential privacy of all that a run discloses: neighbours differ by a patient who is added or removed."""
 
@@ -45,9 +53,7 @@ class PrivacySpec(_Guarantee):
     )
     rate: Annotated[float, Field(ge=1e-4, le=1.0)] | None = Field(default=None, description="a number from 0.0001 to 1")
     most_rows: Count | None = Field(default=None, description=A_COUNT)
-    clip: Annotated[dict[Text, Annotated[tuple[Number, Number], Field(strict=False)]], Field(strict=False)] = Field(
-        default_factory=dict, description="a table of columns, each with a list of two numbers from -2^40 to 2^40"
-    )
+    clip: Clips = Field(default_factory=dict, description=CLIPS)
 
     @property
     def text(self) -> str:

@@ -38,7 +38,7 @@ def read_star(
     head: Sequence[str] = ("schema", "name"),
     *,
     testing: bool = False,
-    private: bool = False,
+    private: type[ClientPrivacySpec] | None = None,
 ) -> Kind:
     """Check what a scenario file of such a kind holds.
 
@@ -47,7 +47,7 @@ def read_star(
         check: the problems of a scenario whose tables are each valid.
         head: the keys above the tables; those beside schema and name are fields of the scenario.
         testing: whether the file may have a test seed; `testing` is then a field of the scenario.
-        private: whether it may have [privacy]; `privacy` is then a field of the scenario.
+        private: what its [privacy] is, where it may have one; `privacy` is then a field of the scenario.
 
     Raises:
         UsageError: it is not a valid scenario.
@@ -67,7 +67,7 @@ def _read_tables(
     head: Sequence[str],
     *,
     testing: bool,
-    private: bool,
+    private: type[ClientPrivacySpec] | None,
 ) -> Reading[Kind | None]:
     found = yield from drop_invalid(_read_each_table(path, raw, scenario, task, head, testing=testing, private=private))
     if found is not None:
@@ -83,7 +83,7 @@ def _read_each_table(
     keys: Sequence[str],
     *,
     testing: bool,
-    private: bool,
+    private: type[ClientPrivacySpec] | None,
 ) -> Reading[Kind | None]:
     raw = _with_vanishing_clients(raw)
     elsewhere: Mapping[str, Sequence[str]] = {
@@ -95,7 +95,7 @@ def _read_each_table(
         "[session]": tuple(SessionSpec.model_fields),
         "[roster]": tuple(RosterSpec.model_fields),
     }
-    if "privacy" in raw and not private:
+    if "privacy" in raw and private is None:
         yield Problem(f'[privacy] is not for kind = "{raw["task"]["kind"]}"', "remove [privacy]")
         return None
     tables = (*_TABLES, *(("testing",) if testing else ()), *(("privacy",) if private else ()))
@@ -109,9 +109,9 @@ def _read_each_table(
     network = (yield from read_network(raw["network"], elsewhere)) if "network" in raw else None
     faults = (yield from read_faults(raw["faults"], elsewhere)) if "faults" in raw else None
     seeded = (yield from read_table(TestingSpec, raw["testing"], "[testing]", elsewhere)) if "testing" in raw else None
-    noisy = (
-        (yield from read_table(ClientPrivacySpec, raw["privacy"], "[privacy]", elsewhere)) if "privacy" in raw else None
-    )
+    noisy = None
+    if private is not None and "privacy" in raw:
+        noisy = yield from read_table(private, raw["privacy"], "[privacy]", elsewhere)
     if head is None or session is None or settings is None:
         return None
     more = head.model_dump(include=set(keys) - {"schema", "name"}) | ({"testing": seeded} if testing else {})

@@ -19,6 +19,8 @@ from mpc.star.sockets import ClientHost
 from parties.base.reporter import Reporter
 from parties.scenario.star import StarScenario
 from parties.show.blocks import Block
+from parties.tasks.client_noise import Charging
+from parties.trust.budget import Charge, Ledger, without
 from parties.trust.releases import Release
 from parties.trust.round_journal import RoundJournal
 from parties.trust.sealed_state import SealedState
@@ -40,18 +42,19 @@ class ClientMistake(Exception):
         self.error = error
 
 
-Noting = Callable[[bytes, int, Any, Journal], tuple[AbstractContextManager[object], Journal]]
-"""(session, round, rows, journal) -> what notes a release: it is entered around the client's part in the round, and
-the journal that goes with it."""
+Noting = Callable[[bytes, str, Any, Journal], tuple[AbstractContextManager[object], Journal]]
+"""(session, the round's name, rows, journal) -> what notes a release: it is entered around the client's part in the
+round, and the journal that goes with it."""
 
 
 @dataclass(frozen=True)
 class Membership:
-    """One client's inputs: its journal, its keys against a lying server, and the note of its releases."""
+    """One client's inputs: its journal, its keys against a lying server, the note of its releases, and its ledger."""
 
     journal: RoundJournal
     trust: Trust | None = None
     noting: Noting | None = None
+    charge: Charging | None = None
 
 
 def _nobody(*of: object) -> None:
@@ -110,6 +113,11 @@ def _always(scenario: StarScenario) -> bool:
     return True
 
 
+def _no_charge(scenario: StarScenario) -> Charge | None:
+    """`charge` of a kind without [privacy]."""
+    return None
+
+
 def _keeps_nothing(scenario: StarScenario, client: StarClient, folder: Path) -> dict[str, Any]:
     """`keep` of a kind whose clients keep nothing."""
     return {}
@@ -139,6 +147,7 @@ class Star:
         pools: whether the clients have rows of their own, so that their releases are listed.
         foreign: whether its plan and its programs run code that a person named; none of it runs to show what is asked.
         compare: the record's `comparison`, for runs on one machine; None where there is none.
+        charge: what a run with [privacy] costs a client's budget at the most, all its releases together.
     """
 
     plan: Callable[[Any], dict[str, Any]]
@@ -166,6 +175,23 @@ class Star:
     pools: Callable[[Any], bool] = _always
     foreign: bool = False
     compare: Callable[[Any, Mapping[str, Any]], dict[str, Any]] | None = None
+    charge: Callable[[Any], Charge | None] = _no_charge
+
+
+def release_name(session: bytes, name: str) -> str:
+    """A round of a session, in a client's list of releases and in its ledger."""
+    return f"{session.hex()}/{name}"
+
+
+def charge_left(scenario: StarScenario, star: Star, me: str, ledger: Ledger) -> Charge | None:
+    """What a run may still cost a client, of what its plan releases; None without [privacy].
+
+    A study that goes on after an interruption was charged for its earlier rounds. A sum that is run again is another.
+    """
+    planned = star.charge(scenario)
+    if planned is None or not star.survives:
+        return planned
+    return without(planned, [one for one in ledger.read().charges if (one.digest, one.party) == (scenario.digest, me)])
 
 
 def server_state(scenario: StarScenario, folder: Path, secret: bytes) -> SealedState:

@@ -18,6 +18,7 @@ the ledger lacks, every run is refused. Where both were put back together, nothi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -151,6 +152,24 @@ def unit_of(charges: Iterable[Charge | Charged]) -> Unit:
     return "client" if units == {"client"} else "patient"
 
 
+def without(charge: Charge, charged: Iterable[Charged]) -> Charge:
+    """What is left of a charge whose vectors were charged one by one."""
+    paid: Counter[AnyMechanism] = Counter()
+    for one in charged:
+        for each in one.mechanisms:
+            paid[replace(each, times=1)] += each.times
+    left = [(one, one.times - paid[replace(one, times=1)]) for one in charge.mechanisms]
+    return replace(charge, mechanisms=tuple(replace(one, times=times) for one, times in left if times > 0))
+
+
+def runs_of(charges: Iterable[Charged]) -> list[list[Charged]]:
+    """The charges of each run, in the order of the first ones: the rounds of a session are of one run."""
+    found: dict[tuple[str, str], list[Charged]] = {}
+    for one in charges:
+        found.setdefault((one.session.partition("/")[0], one.party), []).append(one)
+    return list(found.values())
+
+
 def _costs(one: Charge | Charged, unit: Unit) -> Iterable[AnyMechanism]:
     """What a charge costs a patient, or a client.
 
@@ -235,24 +254,27 @@ class Ledger:
             return account
         after = account.spent(budget.delta, [charge])
         if after > budget.epsilon:
+            before, count = account.spent(budget.delta), len(runs_of(account.charges))
             raise BudgetError(
                 f"{party}'s budget is epsilon = {budget.epsilon:g} at delta = {budget.delta:g}: "
-                f"{account.spent(budget.delta):.3g} was spent by {len(account.charges)} runs, and with this one it "
-                f"would be {after:.3g}",
+                f"{before:.3g} was spent by {count} runs, and with this one it would be {after:.3g}",
                 "ask for a smaller epsilon, or for less; `mpc budget` shows what was spent, and changes the budget",
                 party=party,
             )
         return account
 
-    def charge(self, run: Release, charge: Charge, released: Sequence[Release] = ()) -> None:
+    def charge(self, run: Release, charge: Charge, released: Sequence[Release] = (), *, again: bool = False) -> None:
         """Charge a run, once; it is on the disk at return. A run that was charged already is not charged again.
+
+        Args:
+            again: whether it is, nevertheless: noise was drawn for it once more.
 
         Raises:
             BudgetError: it would cost more than is left; nothing is charged then, and nothing may be released.
             UsageError: as of `read`, or it cannot be written.
         """
         with lock_folder(self._folder):
-            if any((one.session, one.party) == (run.session, run.party) for one in self.read().charges):
+            if not again and any((one.session, one.party) == (run.session, run.party) for one in self.read().charges):
                 return
             self.check(run.party, charge, released)
             line = Charged(

@@ -48,6 +48,30 @@ def test_a_sum_among_machines_against_a_server_that_may_lie(tmp_path: Path) -> N
     assert [json.loads(line)["round"] for one in journals for line in one.read_text().splitlines()] == [1]
 
 
+def test_each_client_charges_its_ledger_for_a_noisy_sum(tmp_path: Path) -> None:
+    """Here all four have one folder of keys, and so one ledger. Over budget, a client connects to nobody."""
+    task = 'out_of_range = "clip"\nmissing = "skip"\ndropout = 0.0\n[privacy]\nepsilon = 4.0'
+    path, keys = write_separate(tmp_path, task=task), tmp_path / "keys"
+    assert mpc("budget", "--keys", keys, "--epsilon", "3").code == 0
+    refused = party(path, "c1", "first").end()
+    assert refused.code == 5 and "c1's budget is epsilon = 3 at delta = 1e-05: 0 was spent by 0 runs" in refused.err
+    assert not (tmp_path / "first").exists() and len((keys / "budget.jsonl").read_text().splitlines()) == 1
+    assert mpc("budget", "--keys", keys, "--epsilon", "100").code == 0
+    ends = all_of(path, ["server", "c1", "c2", "c3", "c4"], "second")
+    assert {ran.code for ran in ends.values()} == {0}, ends
+    found = record(tmp_path / "second" / "server")
+    assert found["sums"]["clients"] == 4 and found["privacy"]["spent"] <= found["privacy"]["planned"] <= 4.0
+    charged = [json.loads(line) for line in (keys / "budget.jsonl").read_text().splitlines()][2:]
+    noted = [json.loads(line) for line in (keys / "releases.jsonl").read_text().splitlines()]
+    assert sorted(one["party"] for one in charged) == ["c1", "c2", "c3", "c4"]
+    assert {(one["session"], one["unit"]) for one in charged} == {(f"{found['session']}/1", "client")}
+    assert {(one["session"], one["epsilon"]) for one in noted} == {(f"{found['session']}/1", 4.0)}
+    assert "by 4 runs together" in mpc("budget", "--keys", keys).out
+    (keys / "budget.jsonl").write_text((keys / "budget.jsonl").read_text().split('{"entry":"charge"')[0])
+    refused = party(path, "c1", "third").end()
+    assert refused.code == 5 and "lacks the run 'apart'" in refused.err
+
+
 def test_a_failed_sum_that_opened_nothing_is_no_release(tmp_path: Path) -> None:
     """It was begun, by too few clients: they sent keys, and released nothing."""
     path = write_separate(tmp_path, task="dropout = 0.0")

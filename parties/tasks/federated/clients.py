@@ -18,6 +18,7 @@ from mpc.ring.array import Array
 from mpc.star.client import StarClient
 from mpc.star.stage import ClientProgram
 from parties.base.memory import measured
+from parties.tasks.client_noise import client_charge
 from parties.tasks.client_rows import ClientRows
 from parties.tasks.federated.costs import MB
 from parties.tasks.federated.data import OwnRows, own_rows, rows_of
@@ -135,6 +136,7 @@ class FederatedPart:
         self._learner = learner
         self._fault: Fault | None = None
         self._vector: tuple[tuple[Phase, int], Array] | None = None
+        self._session = b""
         self._asked: dict[int, int] = {}  # of each round, the key of its message: a server has no second try
         self.name = name
         self._number = number
@@ -155,14 +157,14 @@ class FederatedPart:
         """
         scenario = self._scenario
         session, phase, t = _place(scenario, started, number, attempt)
-        agreed = self._rounds(phase, t)
+        agreed, self._session = self._rounds(phase, t), session
         self._fault = self._draw(agreed.members, t, attempt).get(self._number)
         if self._number not in agreed.members:
             return _nothing()
         journal: Journal = self._member.journal
         noted: AbstractContextManager[object] = nullcontext()
         if self._member.noting is not None:
-            noted, journal = self._member.noting(session, number, self.rows, journal)
+            noted, journal = self._member.noting(session, _round_text(phase, t), self.rows, journal)
 
         def work(message: Message) -> Contribution:
             return self._work(message, agreed)
@@ -236,14 +238,24 @@ class FederatedPart:
 
         The mean of two with other noise has less of it, so noise is drawn once for a round, whatever the model, and
         the journal notes it before anything is sent: what a client sends, others can open without it. One that was
-        started again no longer has the noise, and leaves the round.
+        started again no longer has the noise, and leaves the round. The client's ledger has each draw, too: so it
+        counts no more and no fewer releases than there were, whatever a server asks for.
         """
         place = message.phase, message.t
         if self._vector is None or self._vector[0] != place:
-            self._member.journal.draw(f"{message.phase} {message.t}" if message.phase == "train" else message.phase)
+            assert self._scenario.privacy is not None
+            self._member.journal.draw(_round_text(*place) if message.phase == "train" else message.phase)
+            if self._member.charge is not None:
+                charge = client_charge(layout.how, self._scenario.privacy.delta)
+                self._member.charge(self._session, _round_text(*place), self.rows, charge)
             vector = layout.encode(values, self._scenario.signs(*place), Stream(os_entropy("noise")))
             self._vector = place, vector
         return self._vector[1]
+
+
+def _round_text(phase: Phase, t: int) -> str:
+    """A round in journal, list of releases and ledger."""
+    return f"{phase} {t}"
 
 
 def _too_much(what: str, most: str) -> TooFewError:

@@ -6,6 +6,7 @@ from math import isinf
 from typing import Any
 
 from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_words, plural, short_bytes
+from parties.tasks.client_noise import LEDGER_TEXT
 from parties.tasks.federated.costs import ClientCost, client_cost
 from parties.tasks.federated.leaks import intermediate_blocks, intermediate_facts
 from parties.tasks.federated.private import privacy_facts
@@ -252,7 +253,7 @@ def _privacy_blocks(scenario: FederatedScenario) -> list[Block]:
         "the rounds for which it is drawn (`times a client`: of the one that is drawn most often).",
         f"All clients weigh the same{', and features are standardised by their agreed range' * task.standardise}.",
         f"Told exactly, whatever epsilon is: {'; '.join(facts['outside'])}.",
-        "No ledger (`mpc budget`) counts this study: each client adds up its studies' epsilons itself.",
+        LEDGER_TEXT,
     ]
     return [
         Line(""),

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mpc.errors import UsageError
 from parties.scenario.problems import Problem
+from parties.tasks import client_noise
+from parties.trust.budget import Charge
 from protocols.federated.messages import Phase
 from protocols.federated.noisy import MOST_LOSS, MOST_SQUARE, figures_norm, figures_size
 from protocols.federated.sample import cohort
@@ -36,7 +37,6 @@ _MOST_COUNTED: Final = 1_000_000
 """Draws of clients; of more, each client is counted as drawn in every round."""
 _OF_95: Final = 1.96
 _LEAST_JUDGING: Final = 5.0  # standard deviations of its noise: their number is then known well enough to divide by
-NEIGHBOURS: Final = "the data of one client, which are there or not; that it takes part is told in either case"
 OUTSIDE: Final = (
     "who takes part in each round, and who drops out when",
     "whether a client's data are as the scenario says: columns, classes, numbers of rows within the limits",
@@ -71,27 +71,17 @@ def check_private(scenario: FederatedScenario) -> Iterator[Problem]:
 
 
 def honest(scenario: FederatedScenario, asked: int) -> int:
-    """The clients whose noise carries the claim, of so many asked: the fewest in a sum, less those that work together.
-
-    One client at least works against the others: each knows its own noise. A lying server may get a smaller sum.
+    """The clients whose noise carries the claim, of so many asked.
 
     Raises:
         UsageError: there may be none.
     """
-    bounds = scenario.bounds(asked)
-    found = scenario.least(asked) - together(scenario, asked)
-    if found < 1:
-        raise UsageError(
-            f"[privacy] counts on the noise of clients that do not work together: of {scenario.least(asked)}, the "
-            f"fewest in a sum, {together(scenario, asked)} may",
-            "raise min_cohort, or lower corrupt",
-        )
-    return min(found, bounds.smallest_group) if bounds.malicious else found
+    return client_noise.honest(scenario.least(asked), scenario.bounds(asked))
 
 
 def together(scenario: FederatedScenario, asked: int) -> int:
     """How many clients may take off their own noise, of so many asked."""
-    return max(1, scenario.bounds(asked).corrupt)
+    return client_noise.together(scenario.bounds(asked))
 
 
 def rounds_of_a_client(scenario: FederatedScenario) -> int:
@@ -135,6 +125,16 @@ def mechanisms_of(scenario: FederatedScenario) -> dict[Phase, Distributed]:
             numbers=2 * padded(figures_size(scenario.classes)),
         )
     return found
+
+
+def planned_charge(scenario: FederatedScenario) -> Charge | None:
+    """What the whole study costs the client that is drawn most often; None without [privacy]."""
+    privacy = scenario.privacy
+    if privacy is None:
+        return None
+    times = {"train": rounds_of_a_client(scenario), "evaluate": 1}
+    found = [client_noise.client_mechanism(how, times[phase]) for phase, how in scenario.mechanisms.items()]
+    return Charge(tuple(found), privacy.epsilon, privacy.delta, "client")
 
 
 def agreed_moments(scenario: FederatedScenario) -> tuple[Array, Array]:
@@ -233,7 +233,7 @@ def privacy_facts(scenario: FederatedScenario, spent: Array | None = None) -> di
         "epsilon": privacy.epsilon,
         "delta": privacy.delta,
         "unit": privacy.unit,
-        "neighbours": NEIGHBOURS,
+        "neighbours": client_noise.NEIGHBOURS,
         "planned": epsilon_at(planned, privacy.delta, _slack(scenario)),
         "spent": None if spent is None else epsilon_spent(scenario, spent),
         "work_together": together(scenario, scenario.cohort),

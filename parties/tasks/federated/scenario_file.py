@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
+from parties.scenario.privacy import ClientPrivacySpec
 from parties.scenario.problems import Problem, quote
 from parties.scenario.star import ROUND
 from parties.scenario.star_file import check_star, read_star
@@ -30,7 +31,7 @@ def read_federated(path: Path, raw: Mapping[str, Any]) -> FederatedScenario:
     """
     if "privacy" in raw and isinstance(raw.get("task"), Mapping):
         raw = {**raw, "task": {**PRIVATE_DEFAULTS, **raw["task"]}}
-    scenario = read_star(path, raw, FederatedScenario, FederatedTask, _check, _HEAD, private=True)
+    scenario = read_star(path, raw, FederatedScenario, FederatedTask, _check, _HEAD, private=ClientPrivacySpec)
     try:
         if scenario.size > MOST_WEIGHTS:
             message = f"a model of {count_text(scenario.size)} weights, and {count_text(MOST_WEIGHTS)} are the most"

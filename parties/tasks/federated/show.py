@@ -23,6 +23,7 @@ from parties.show.blocks import (
     to_fixed,
 )
 from parties.tasks.base import Show
+from parties.tasks.client_noise import spent_blocks
 from parties.tasks.coefficients import coefficients_grid
 
 MOST_ROUNDS: Final = 30
@@ -90,7 +91,7 @@ def model_blocks(part: Mapping[str, Any]) -> list[Block]:
     elif part.get("coefficients"):
         pairs = tuple((str(name), to_digits(value)) for name, value in table(part["coefficients"]).items())
         found.append(Grid("Coefficients per unit of the feature", ("feature", "coefficient"), pairs))
-    found += privacy_blocks(part)
+    found += spent_blocks(table(part.get("privacy")))
     last: Mapping[str, Any] = next((one for one in rounds_of(part) if one.get("phase") == "evaluate"), {})
     if is_number(last.get("loss")) and part.get("privacy"):
         found.append(Line(f"On held-out rows, each client counted once, with noise: {_noisy_text(last)}."))
@@ -98,22 +99,6 @@ def model_blocks(part: Mapping[str, Any]) -> list[Block]:
         on = "rows of the fit" if fit else "held-out rows"
         found.append(Line(f"On the clients' {count_text(last.get('rows'))} {on}: {_figures_text(last)}."))
     return found
-
-
-def privacy_blocks(part: Mapping[str, Any]) -> list[Block]:
-    """The guarantee of a run with [privacy], and what was spent of it."""
-    one = table(part.get("privacy"))
-    if not one:
-        return []
-    return [
-        Line(
-            f"Differentially private: epsilon = {to_digits(one.get('spent'))} of {to_digits(one.get('epsilon'))} was "
-            f"spent, with delta = {to_digits(one.get('delta'))}, for each {one.get('unit')}, by who really took part. "
-            f"Neighbours: {one.get('neighbours')}.",
-            "bold",
-        ),
-        Line(f"Told exactly: {'; '.join(map(str, entries(one.get('outside'))))}."),
-    ]
 
 
 def _noisy_text(last: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from parties.tasks.federated.consent import data_notice
 from parties.tasks.federated.data import OwnRows, own_rows, rows_of
 from parties.tasks.federated.own_models import keep
 from parties.tasks.federated.plan import federated_plan, knowledge_blocks, plan_blocks, protection_blocks
+from parties.tasks.federated.private import planned_charge
 from parties.tasks.federated.record import client_record, federated_record, merged_work
 from parties.tasks.federated.server import serve
 from parties.tasks.federated.settings import FederatedScenario
@@ -71,4 +72,5 @@ STAR: Final = Star(
     keep=keep,
     quorum=lambda scenario: scenario.round_without_model(scenario.phases[-1], 1).settings.quorum,
     survives=True,
+    charge=planned_charge,
 )

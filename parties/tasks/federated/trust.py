@@ -9,9 +9,23 @@ from parties.trust.releases import Release, now
 
 
 def release_of(scenario: FederatedScenario, me: str, rows: OwnRows, session: str = "") -> Release:
-    """An entry of a client's list of releases, before a round starts."""
+    """An entry of a client's list of releases, before a round starts; `session` ends with the round's phase and number.
+
+    With [privacy], it has an epsilon where its ledger is charged: in the rounds that release something.
+    """
+    phase = session.rpartition("/")[2].partition(" ")[0]
     columns = tuple(sorted(scenario.read_columns))
     what = tuple(item["what"] for item in revealed(scenario) if scenario.server in item["to"])[:-1]
     return Release(
-        now(), scenario.name, scenario.digest, session, me, (scenario.server,), rows.digest, len(rows), columns, what
+        now(),
+        scenario.name,
+        scenario.digest,
+        session,
+        me,
+        (scenario.server,),
+        rows.digest,
+        len(rows),
+        columns,
+        what,
+        epsilon=scenario.privacy.epsilon if scenario.privacy is not None and phase in scenario.mechanisms else 0.0,
     )

@@ -13,6 +13,7 @@ from mpc.ring.array import Array
 from mpc.star.client import StarClient, always
 from mpc.star.stage import ClientProgram
 from parties.scenario.problems import quote
+from parties.tasks.client_noise import client_charge
 from parties.tasks.client_rows import ClientRows, Values
 from parties.tasks.secure_sum.data import numbers_of
 from parties.tasks.secure_sum.settings import SumScenario
@@ -65,6 +66,7 @@ class _Part:
         self._log = log
         self._agreed = AgreedRounds(scenario.task.rounds, scenario.task.attempts)
         self._place = 0
+        self._noisy: tuple[int, Array] | None = None
         self._values: Values
         self._numbers: Array
 
@@ -92,7 +94,31 @@ class _Part:
         journal: Journal = self._member.journal
         noted: AbstractContextManager[object] = nullcontext()
         if self._member.noting is not None:
-            noted, journal = self._member.noting(session, number, self._values, journal)
+            noted, journal = self._member.noting(session, str(number), self._values, journal)
         occasion = Occasion(session, number, attempt)
-        make = partial(aggregation_client, self._number, self._settings, occasion, self._numbers)
-        return within(noted, make(os_entropy, journal, self._member.trust))
+
+        async def take_part() -> None:
+            vector = self._numbers if self._scenario.privacy is None else self._with_noise(session, number)
+            await aggregation_client(
+                self._number, self._settings, occasion, vector, os_entropy, journal, self._member.trust
+            )
+
+        return within(noted, take_part())
+
+    def _with_noise(self, session: bytes, number: int) -> Array:
+        """The round's vector with noise: the same in all attempts at the round.
+
+        Two of other noise would have a mean with less of it. So noise is drawn once for a round, and the journal and
+        the client's ledger have the draw before anything is sent. A client that was started again no longer has the
+        noise, and leaves the round.
+        """
+        from parties.tasks.secure_sum.private import noisy_vector
+
+        assert self._scenario.privacy is not None
+        if self._noisy is None or self._noisy[0] != number:
+            self._member.journal.draw(f"round {number}")
+            if self._member.charge is not None:
+                charge = client_charge(self._scenario.noise, self._scenario.privacy.delta)
+                self._member.charge(session, str(number), self._values, charge)
+            self._noisy = number, noisy_vector(self._scenario, self._numbers, number)
+        return self._noisy[1]

@@ -17,7 +17,10 @@ from protocols.aggregation.quantise import residues
 
 @dataclass(frozen=True)
 class OwnNumbers:
-    """A client's vector modulo 2^b; how many cells of its data were clipped, and in which columns it withheld some."""
+    """A client's vector modulo 2^b; how many cells of its data were clipped, and in which columns it withheld some.
+
+    With [privacy], the vector is of real numbers, before rounding and noise.
+    """
 
     vector: Array
     clipped: int = 0
@@ -30,6 +33,10 @@ def numbers_of(scenario: SumScenario, client: str, values: Values) -> OwnNumbers
     Raises:
         DataError: cells are missing, or outside the range, where the scenario refuses that; or too many rows.
     """
+    if scenario.privacy is not None:
+        from parties.tasks.secure_sum.private import own_vector
+
+        return OwnNumbers(*own_vector(scenario, client, values))
     task, how = scenario.task, scenario.coding
     values, weights, clipped = _weights(scenario, client, values)
     if len(values) > task.most_rows:

@@ -21,7 +21,9 @@ def _request(scenario: SumScenario) -> Request:
     """The request for a policy: a sum may be opened for fewer clients than there are."""
     cohort = scenario.min_cohort
     text = f"a sum may be of {cohort} (min_cohort)"
-    return Request(scenario.task.kind, scenario.revealed, scenario.small_counts, cohort, text, dict(scenario.task))
+    epsilon = None if scenario.privacy is None else scenario.privacy.epsilon
+    task = dict(scenario.task)
+    return Request(scenario.task.kind, scenario.revealed, scenario.small_counts, cohort, text, task, epsilon=epsilon)
 
 
 def _read(path: Path, raw: Mapping[str, Any]) -> SumScenario:

@@ -6,6 +6,7 @@ from math import isinf
 from typing import Any
 
 from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_words, short_bytes
+from parties.tasks.secure_sum.private import privacy_blocks, privacy_facts
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import helper_view, small_cells_blocks, small_cells_facts
 from protocols.aggregation.cost import (
@@ -62,6 +63,7 @@ def sum_plan(scenario: SumScenario) -> dict[str, Any]:
         },
         "memory": _memory(scenario),
         "small_cells": small_cells_facts(scenario, b.clients),
+        **({} if scenario.privacy is None else {"privacy": privacy_facts(scenario)}),
         "reveals": [
             *({"what": text, "to": [scenario.server]} for text in _reveals(scenario)),
             *({"what": text, "to": [scenario.helper]} for text in helper_learns(scenario)),
@@ -145,6 +147,7 @@ def protection_blocks(scenario: SumScenario) -> list[Block]:
             f"The largest coalition tolerated: {count_text(holds['largest_coalition'])} clients."
         ),
         Line(_group_text(scenario, holds["smallest_group"])),
+        *privacy_blocks(scenario),
     ]
 
 
@@ -172,7 +175,8 @@ def helper_learns(scenario: SumScenario) -> list[str]:
 
 def _reveals(scenario: SumScenario) -> list[str]:
     kinds = scenario.kinds
-    what = join_words([f"{kind}s" for kind in kinds])
+    noisy = "" if scenario.privacy is None else "noisy "
+    what = noisy + join_words([f"{kind}s" for kind in kinds])
     if scenario.helper is not None:
         what = f"which numbers are withheld, and of the others the {what}"
     lines = [

@@ -12,6 +12,7 @@ from mpc.star.admission import StarCounts
 from mpc.star.server import named
 from parties.base.record_files import SCHEMA
 from parties.show.blocks import join_words
+from parties.tasks.secure_sum.private import noisy_columns, privacy_facts
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import helper_view, small_cells_facts
 from parties.tasks.star_clients import client_seconds
@@ -71,6 +72,7 @@ def server_result(
             "correlations": {},
         },
         "sums": sums[-1] | ({"rounds": sums} if len(sums) > 1 else {}),
+        "privacy": privacy_facts(scenario, [len(found.done.survivors) for found in rounds]),
     }
 
 
@@ -92,6 +94,7 @@ def sum_record(scenario: SumScenario, results: Mapping[str, Mapping[str, Any]]) 
         "parties": {scenario.server: server["party"], **{name: host["party"] for name, host in hosts.items()}},
         "model": None,
         "metrics": None,
+        **({} if scenario.privacy is None else {"privacy": server["privacy"]}),
         "sums": sums,
         "revealed": revealed(scenario),
     }
@@ -120,12 +123,15 @@ def revealed(scenario: SumScenario) -> list[dict[str, Any]]:
     columns = len(scenario.task.columns)
     kinds = join_words([f"{kind}s" for kind in scenario.kinds])
     small = "" if scenario.helper is None else ", but for small cells"
+    noisy = "" if scenario.privacy is None else "noisy "
+    with_noise = "" if scenario.privacy is None else f"; with noise: {scenario.privacy.text}"
     return [
         {
-            "what": f"{kinds} of {columns} columns{small}{_in_rounds(scenario)}",
+            "what": f"{noisy}{kinds} of {columns} columns{small}{_in_rounds(scenario)}",
             "to": [scenario.server],
             "shape": [len(scenario.entries)],
-            "why": f"the agreed result: over {scenario.min_cohort} clients or more together, and of no one of them",
+            "why": f"the agreed result: over {scenario.min_cohort} clients or more together, and of no one of them"
+            f"{with_noise}",
         },
         {
             "what": "who took part, and who dropped out when",
@@ -153,28 +159,11 @@ def _in_rounds(scenario: SumScenario) -> str:
 def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
     """The result of a round: the sums, the clients in them, who dropped out when."""
     done = found.done
-    names, how = scenario.client_names, scenario.coding
-    totals = decode(done.total, how, len(done.survivors)).tolist()
-    disclosed = [True] * len(totals) if done.disclosed is None else done.disclosed.tolist()
-    columns: dict[str, dict[str, Any]] = {column: {} for column in scenario.task.columns}
-    for (column, kind), total, known in zip(scenario.entries, totals, disclosed, strict=False):
-        columns[column][kind] = None if not known else total / how.scale if kind == "sum" else total
-    withheld = {column: [kind for kind, value in one.items() if value is None] for column, one in columns.items()}
-    for column, one in columns.items():
-        if "mean" in scenario.task.statistics:
-            by = one["weight" if scenario.task.weight is not None else "count"]
-            one["mean"] = one["sum"] / by if by and one["sum"] is not None else None
-            withheld[column] += ["mean"] if one["sum"] is None else []
-        for kind in ("count", "sum"):
-            if kind not in scenario.task.statistics:
-                one.pop(kind, None)
-    small = small_cells_facts(scenario, len(done.survivors))
-    if small is not None and done.disclosed is not None:
-        small["withheld"] = {
-            column: kinds
-            for column, found in withheld.items()
-            if (kinds := [kind for kind in found if kind in columns[column]])
-        }
+    names = scenario.client_names
+    if scenario.privacy is not None:
+        columns, small = noisy_columns(scenario, done.total, len(done.survivors), found.number), None
+    else:
+        columns, small = _exact_columns(scenario, done)
     dropped = {}
     before = set(range(len(names)))
     for stage, answered in done.answered.items():
@@ -199,3 +188,30 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
         "small_cells": small,
         "server": scenario.task.server,
     }
+
+
+def _exact_columns(scenario: SumScenario, done: Aggregated) -> tuple[dict[str, dict[str, Any]], dict[str, Any] | None]:
+    """The sums by column, and what the record says of small cells."""
+    how = scenario.coding
+    totals = decode(done.total, how, len(done.survivors)).tolist()
+    disclosed = [True] * len(totals) if done.disclosed is None else done.disclosed.tolist()
+    columns: dict[str, dict[str, Any]] = {column: {} for column in scenario.task.columns}
+    for (column, kind), total, known in zip(scenario.entries, totals, disclosed, strict=False):
+        columns[column][kind] = None if not known else total / how.scale if kind == "sum" else total
+    withheld = {column: [kind for kind, value in one.items() if value is None] for column, one in columns.items()}
+    for column, one in columns.items():
+        if "mean" in scenario.task.statistics:
+            by = one["weight" if scenario.task.weight is not None else "count"]
+            one["mean"] = one["sum"] / by if by and one["sum"] is not None else None
+            withheld[column] += ["mean"] if one["sum"] is None else []
+        for kind in ("count", "sum"):
+            if kind not in scenario.task.statistics:
+                one.pop(kind, None)
+    small = small_cells_facts(scenario, len(done.survivors))
+    if small is not None and done.disclosed is not None:
+        small["withheld"] = {
+            column: kinds
+            for column, found in withheld.items()
+            if (kinds := [kind for kind in found if kind in columns[column]])
+        }
+    return columns, small

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mpc.errors import UsageError
+from parties.scenario.privacy import SumPrivacySpec
 from parties.scenario.problems import Problem, quote
 from parties.scenario.star import ROUND, StarScenario
 from parties.scenario.star_file import check_star, read_star
@@ -19,6 +21,9 @@ from protocols.aggregation.settings import Settings, settings_of
 from protocols.aggregation.small_sums import Cell, CellTest, column_cells
 from protocols.aggregation.value_rows import ValueRows, moduli
 
+if TYPE_CHECKING:
+    from protocols.privacy.distributed import Distributed
+
 _MOST_BITS = 64
 _MOST_HELPED = 100_000  # clients: one message to the helper holds a few kilobytes of each
 
@@ -27,6 +32,7 @@ class SumScenario(StarScenario):
     """A whole scenario file of a secure sum, checked."""
 
     task: SumTask
+    privacy: SumPrivacySpec | None = None
 
     @property
     def bounds(self) -> Bounds:
@@ -100,12 +106,30 @@ class SumScenario(StarScenario):
     def small_counts(self, least: int) -> list[str]:
         """Settings that may disclose a count of rows below `least` to the server, and what to do about them."""
         task = self.task
+        if self.privacy is not None:
+            return ["[privacy] tells small counts, with noise, which a largest_epsilon in the policy allows"]
         if task.min_cell is None:
             return [
                 "no min_cell withholds small counts: write one, with a helper that compares the sums, or without "
                 "(docs/aggregation.md)"
             ]
         return [f"min_cell = {task.min_cell}"] if task.min_cell < least else []
+
+    @cached_property
+    def noise(self) -> Distributed:
+        """With [privacy]: a client's vector in a round, and its noise.
+
+        Raises:
+            UsageError: no noise carries the claim, or the sums take too many bits.
+        """
+        from parties.tasks.secure_sum.private import noise_of
+
+        return noise_of(self)
+
+    def clip(self, column: str) -> tuple[float, float]:
+        """The agreed range of a column's values, beyond which they count as its nearer end."""
+        own = {} if self.privacy is None else self.privacy.clip
+        return own.get(column, self.task.range)
 
     @property
     def coding(self) -> Coding:
@@ -122,6 +146,8 @@ class SumScenario(StarScenario):
     @property
     def settings(self) -> Settings:
         """The protocol's public settings."""
+        if self.privacy is not None:
+            return settings_of(self.bounds, self.noise.length, self.noise.bits, self.min_cohort)
         length = len(self.entries) + sum(one.places for one in self.value_rows)
         return settings_of(self.bounds, length, self.coding.bits, self.min_cohort, self.test)
 
@@ -147,6 +173,11 @@ class SumScenario(StarScenario):
             first += rows.places
         return CellTest(least, tuple(cells), tuple(range(len(self.entries), first)))
 
+    def agreement(self) -> dict[str, Any]:
+        """All that server and clients must agree on."""
+        noisy = {} if self.privacy is None else {"privacy": self.privacy.model_dump(mode="json")}
+        return {**super().agreement(), **noisy}
+
 
 def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
     """Check what a scenario file of a secure sum holds.
@@ -154,9 +185,11 @@ def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
     Raises:
         UsageError: it is not a valid scenario.
     """
-    scenario = read_star(path, raw, SumScenario, SumTask, _check)
+    scenario = read_star(path, raw, SumScenario, SumTask, _check, private=SumPrivacySpec)
     try:
         scenario.bounds.tolerated  # noqa: B018  # worked out once, so that a choice that cannot be is refused here
+        if scenario.privacy is not None:
+            scenario.noise  # noqa: B018  # likewise
     except UsageError as error:
         raise UsageError(f"{path}: {error.message}", error.hint) from None
     return scenario
@@ -194,6 +227,11 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
     if scenario.min_cohort > scenario.count >= FEWEST:  # of fewer no sum is made, whatever min_cohort is
         message = f"[task] min_cohort is {scenario.min_cohort}, and there are {scenario.count} clients"
         yield Problem(message)
+    if scenario.privacy is not None:
+        from parties.tasks.secure_sum.private import check_private
+
+        yield from check_private(scenario)
+        return
     bits = scenario.coding.bits
     if bits > _MOST_BITS:
         yield Problem(

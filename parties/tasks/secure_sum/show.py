@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from parties.show.blocks import (
@@ -19,6 +19,7 @@ from parties.show.blocks import (
     table,
 )
 from parties.tasks.base import Show
+from parties.tasks.client_noise import spent_blocks
 from parties.tasks.secure_sum.small_cells import bias_blocks, zero_text
 
 _MOST_NAMED = 8
@@ -50,8 +51,10 @@ def sum_status(record: Mapping[str, Any]) -> Line:
 
 
 def sum_blocks(record: Mapping[str, Any]) -> list[Block]:
-    """The sums, the clients that are not in them, and the cost."""
-    return [*sums_blocks(record), *cost_blocks(record)] if table(record.get("sums")) else []
+    """The sums, the clients that are not in them, what privacy was spent, and the cost."""
+    if not table(record.get("sums")):
+        return []
+    return [*sums_blocks(record), *spent_blocks(table(record.get("privacy"))), *cost_blocks(record)]
 
 
 def sums_blocks(record: Mapping[str, Any]) -> list[Block]:
@@ -79,6 +82,8 @@ def _round_blocks(sums: Mapping[str, Any]) -> list[Block]:
         for name, one in columns.items()
     )
     blocks: list[Block] = [Grid(f"Over {sums.get('clients')} clients together", ("column", *kinds), rows), Line("")]
+    if noisy := [str(name) for name, one in columns.items() if "intervals" in table(one)]:
+        blocks = [_noisy_grid(sums, noisy, kinds), Line("")]
     m = int(small.get("min_cell") or 0)
     if "withheld" in small:
         hidden = sum(len(entries(kinds)) for kinds in withheld.values())
@@ -108,6 +113,20 @@ def _round_blocks(sums: Mapping[str, Any]) -> list[Block]:
     if wrong:
         blocks.append(Line(f"WRONG SHARES came from {_names(list(wrong))}; none was used.", "bold red"))
     return blocks
+
+
+def _noisy_grid(sums: Mapping[str, Any], names: Sequence[str], kinds: Sequence[str]) -> Grid:
+    """The numbers with their intervals."""
+    rows = []
+    for name in names:
+        one = table(table(sums.get("columns")).get(name))
+        intervals = table(one.get("intervals"))
+        rows += [
+            (f"{kind} of {name}", _number(one.get(kind)), *(_number(end) for end in entries(intervals.get(kind))))
+            for kind in kinds
+        ]
+    title = f"Over {sums.get('clients')} clients together, with noise: what their clipped rows give, in 95 of 100 runs"
+    return Grid(title, ("number", "value", "at least", "at most"), tuple(rows), frozenset({0}))
 
 
 def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
@@ -167,7 +186,8 @@ def _sections(record: Mapping[str, Any]) -> list[str]:
 
     if not table(record.get("sums")):
         return []
-    return [blocks_section("The sums", sums_blocks(record)), blocks_section("What it cost", cost_blocks(record))]
+    told = [*sums_blocks(record), *spent_blocks(table(record.get("privacy")))]
+    return [blocks_section("The sums", told), blocks_section("What it cost", cost_blocks(record))]
 
 
 def _figures(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from parties.tasks.secure_sum.consent import data_notice
 from parties.tasks.secure_sum.data import numbers_of
 from parties.tasks.secure_sum.helper import helper_client, helper_result
 from parties.tasks.secure_sum.plan import knowledge_blocks, plan_blocks, protection_blocks, sum_plan
+from parties.tasks.secure_sum.private import planned_charge
 from parties.tasks.secure_sum.record import client_record, sum_record
 from parties.tasks.secure_sum.server import serve
 from parties.tasks.secure_sum.settings import SumScenario
@@ -48,4 +49,5 @@ STAR: Final = Star(
     entries=lambda scenario: len(scenario.entries),
     release=release_of,
     quorum=lambda scenario: scenario.settings.quorum,
+    charge=planned_charge,
 )

@@ -17,5 +17,15 @@ def release_of(scenario: SumScenario, me: str, values: Values, session: str = ""
     data = hashlib.sha256("\0".join(columns).encode() + b"\0" + values[:, order].tobytes()).hexdigest()
     what = tuple(item["what"] for item in revealed(scenario)[:1])
     return Release(
-        now(), scenario.name, scenario.digest, session, me, (scenario.server,), data, len(values), columns, what
+        now(),
+        scenario.name,
+        scenario.digest,
+        session,
+        me,
+        (scenario.server,),
+        data,
+        len(values),
+        columns,
+        what,
+        epsilon=0.0 if scenario.privacy is None else scenario.privacy.epsilon,
     )

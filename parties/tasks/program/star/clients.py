@@ -92,7 +92,7 @@ class _Part:
         self._agreed.place(session, number, attempt)
         noted: AbstractContextManager[object] = nullcontext()
         if self._member.noting is not None:  # from here on messages may be on their way that hold its rows
-            noted, journal = self._member.noting(session, number, self._table, self._member.journal)
+            noted, journal = self._member.noting(session, str(number), self._table, self._member.journal)
         else:
             journal = self._member.journal
         me = Client(self._number, self._scenario.count, session, entropy_of(self._scenario)(self._name))

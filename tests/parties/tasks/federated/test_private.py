@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mpc.errors import TooFewError, UsageError
+from mpc.errors import BudgetError, TooFewError, UsageError
 from mpc.star.stage import Exchange
 from parties.tasks.federated.clients import FederatedPart, clients_of, round_name
 from parties.tasks.federated.data import own_rows, rows_of
 from parties.tasks.federated.plan import federated_plan, plan_blocks
-from parties.tasks.federated.private import epsilon_spent, paid, rounds_of_a_client
+from parties.tasks.federated.private import epsilon_spent, paid, planned_charge, rounds_of_a_client
 from parties.tasks.federated.rounds import first_state, given_up, message_of
 from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.federated.star import STAR
 from parties.tasks.federated.work import work_of
-from parties.tasks.registry import load_any, request_of
-from parties.tasks.star import Membership
+from parties.tasks.registry import request_of
+from parties.tasks.star import Membership, charge_left, release_name
+from parties.trust.budget import Charge, Ledger
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import new_session
 from protocols.aggregation import messages as m
@@ -28,6 +31,7 @@ from protocols.federated.messages import Message, Phase, write_message
 from protocols.federated.models import Rows, model_of
 from protocols.federated.noisy import NoisyLayout, client_figures, figures_norm
 from protocols.federated.programs import Contribution, federated_client
+from protocols.privacy.accounting import epsilon_of
 from protocols.privacy.concentrated import epsilon_at
 from tests.parties.tasks.federated.runs import late, scenario, study
 
@@ -58,25 +62,6 @@ def test_what_would_be_told_exactly_is_refused(tmp_path: Path, word: str) -> Non
 def test_a_policy_is_asked_about_the_epsilon(tmp_path: Path) -> None:
     assert request_of(private(tmp_path)).epsilon == 4.0
     assert request_of(scenario(tmp_path)).epsilon is None
-
-
-def test_a_secure_sum_does_not_run_without_its_noise(tmp_path: Path) -> None:
-    path = tmp_path / "sum.toml"
-    text = """schema = 1
-name = "sum"
-[parties.server]
-role = "server"
-[clients]
-count = 5
-data = "{client}.csv"
-[task]
-kind = "secure_sum"
-columns = ["a"]
-range = [0, 1]
-"""
-    path.write_text(f"{text}{PRIVACY}\n")
-    with pytest.raises(UsageError, match=r"\[privacy\] is not for"):
-        load_any(path)
 
 
 def test_a_study_costs_what_its_epsilon_allows(tmp_path: Path) -> None:
@@ -138,6 +123,37 @@ def test_all_attempts_at_a_round_have_one_noise(tmp_path: Path) -> None:
     part, again = (part_of(one, "client_1", RoundJournal(None)) for _ in range(2))
     first, second, other = part._work(message, agreed), part._work(message, agreed), again._work(message, agreed)
     assert (first.vector == second.vector).all() and (first.vector != other.vector).any()
+
+
+def test_each_draw_of_noise_is_charged_first(tmp_path: Path) -> None:
+    """All draws together cost what the study may; one that is refused gives no vector; a repeat costs nothing."""
+    one = private(tmp_path)
+    planned = planned_charge(one)
+    assert planned is not None and 3.9 < epsilon_of(planned.mechanisms, 1e-5) <= 4.0
+    part, ledger = part_of(one, "client_1", RoundJournal(None)), Ledger(tmp_path)
+    releases = STAR.release
+
+    def charge(session: bytes, name: str, rows: Any, cost: Charge) -> None:
+        ledger.charge(releases(one, "client_1", rows, release_name(session, name)), cost, again=True)
+
+    part._member = replace(part._member, charge=charge)
+    weights = first_state(one).weights
+    for phase, t in [*(("train", t) for t in range(1, 5)), ("evaluate", 5)]:
+        message = Message(phase, t, weights, word=4)  # type: ignore[arg-type]
+        for _ in range(2):
+            part._work(message, one.round(message.phase, t, weights))
+        left = charge_left(one, STAR, "client_1", ledger)
+        assert left is not None
+        assert ledger.read().spent(1e-5, [left]) == pytest.approx(epsilon_of(planned.mechanisms, 1e-5))
+    charged = ledger.read().charges
+    assert [one.session for one in charged] == [*(f"/train {t}" for t in range(1, 5)), "/evaluate 5"]
+    assert {one.unit for one in charged} == {"client"}
+    ledger.set_budget(4.0, 1e-5)
+    again = part_of(one, "client_1", RoundJournal(None))
+    again._member = replace(again._member, charge=charge)
+    with pytest.raises(BudgetError):
+        again._work(Message("train", 1, weights, word=4), one.round("train", 1, weights))
+    assert again._vector is None and len(ledger.read().charges) == 5
 
 
 def test_that_a_training_diverged_is_told_to_nobody(tmp_path: Path) -> None:
