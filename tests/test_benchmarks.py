@@ -80,6 +80,7 @@ def test_a_line_that_fails_loses_no_other_line() -> None:
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_our_training_is_that_of_everybodys_arrays(folder: Path) -> None:
     """The rows, the batches and the result that peers are held against are those of our own scenario, by its code."""
     job = Job("T", "small", 2, 64, 0.5, (200, 3, 1.0))
@@ -99,6 +100,7 @@ def test_our_training_is_that_of_everybodys_arrays(folder: Path) -> None:
         assert done.sent > x.nbytes
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("key", ["multiply", "matmul128", "less_than", "sigmoid"])
 def test_our_operations_are_right(folder: Path, key: str) -> None:
     operation = Operation(key, key, (4, 4) if key == "matmul128" else (50,))

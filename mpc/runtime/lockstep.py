@@ -114,6 +114,15 @@ def run_lockstep(
     return Outcome(results, tuple(watch.reveals), rounds, sent, plan.on(watch.ways))
 
 
+def run_programs(programs: Mapping[str, Program]) -> None:
+    """Run the owners' programs in this thread, where each has made a party of its own already.
+
+    Raises:
+        PeerLostError: a party waits for a message that nobody will send.
+    """
+    _Net(lambda message: message.body, {name: Tracer() for name in programs}).run(programs, ())
+
+
 @dataclass(frozen=True)
 class Seat:
     """An owner that is ready to run its program, with its supply and its observer."""

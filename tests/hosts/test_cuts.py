@@ -47,7 +47,7 @@ def training(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Training
     return Training(study, record(scenario.parent / "record")["model"], text)
 
 
-@pytest.mark.parametrize(("how", "noticed"), [("drop", False), (RESET, True)])
+@pytest.mark.parametrize(("how", "noticed"), [pytest.param("drop", False, marks=pytest.mark.soak), (RESET, True)])
 def test_a_cut_that_ends_in_time_changes_no_bit(training: Training, how: str, noticed: bool) -> None:
     study = training.study
     runs = training.begun(patience=20)

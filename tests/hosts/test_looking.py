@@ -49,6 +49,7 @@ def found(out: str, pattern: str) -> tuple[float, ...]:
     return tuple(map(float, match.groups()))
 
 
+@pytest.mark.soak
 def test_links_that_lose_packets_are_met_and_measured(looking: Study) -> None:
     looking.world.wire(delay=ROUND_TRIP / 2, loss=LOSS, seed=7)
     for name, ran in look(looking, "--seconds", "30").items():
@@ -77,6 +78,7 @@ def test_ten_seconds_are_enough_and_are_kept(looking: Study) -> None:
         assert re.search(rf"^problem +nothing listens at \S+, the address of {peer}", ran.out, re.MULTILINE), ran.out
 
 
+@pytest.mark.soak
 def test_two_that_let_nobody_in_are_named_together(closed: Study) -> None:
     """The firewalls say nothing: that both ends are closed is seen from outside only."""
     closed.world.wire(delay=ROUND_TRIP / 2, loss=0.0)

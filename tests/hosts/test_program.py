@@ -25,12 +25,13 @@ BASE = 'schema = 1\nname = "own"\nseed = 2\n' + "".join(
 )
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "named, given",
     [
         ("auction", "reals:2"),
-        pytest.param("median", "integers:3,low=-9,high=9", marks=pytest.mark.soak),
-        pytest.param("similarity", "reals:4,scale=16", marks=pytest.mark.soak),
+        ("median", "integers:3,low=-9,high=9"),
+        ("similarity", "reals:4,scale=16"),
     ],
 )
 def test_a_program_on_three_hosts(study: Study, tmp_path: Path, named: str, given: str) -> None:

@@ -51,6 +51,7 @@ def ready(study: Study, small: Path) -> Study:
         "helper": f"[{study.world['helper'].ipv6}]:{PORT}",
     }
     study.copy(small, study.text(small, addresses))
+    study.world.wire(delay=0.001)
     return study
 
 
@@ -69,6 +70,7 @@ def interrupt(runs: dict[str, Command]) -> None:
     assert {ran.code for ran in ends(runs).values()} == {130}
 
 
+@pytest.mark.soak
 def test_bytes_altered_on_the_way_cost_time_only(ready: Study, model: Any) -> None:
     """In the handshake, in the first messages, and in the middle."""
     a, b, helper = (ready.world[name] for name in PARTIES)
@@ -148,6 +150,7 @@ def test_a_host_that_nobody_knows_is_named(ready: Study) -> None:
     assert f"the address of hospital_a, nowhere.invalid:{PORT}, has a host name that is not known here" in ran.err
 
 
+@pytest.mark.soak
 def test_a_replayed_session_gets_nowhere(ready: Study, model: Any, tmp_path: Path) -> None:
     """All that hospital_b once sent to hospital_a is sent again, by somebody else, into the next run."""
     ready.world.wire(capture=str(tmp_path / "packets"))

@@ -58,7 +58,7 @@ def test_the_same_faults_on_every_run() -> None:
 
 
 def test_windows_and_credits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a window for every correlation the helper waits for credits, and each of those frames has its faults."""
+    """With a window for every correlation the helper waits for credits; every third frame has its faults."""
     monkeypatch.setattr(mpc.randomness.dealing, "WINDOW_BYTES", 8)
 
     async def many(p: Party, x: Share, y: Share) -> Share:
@@ -67,7 +67,9 @@ def test_windows_and_credits(monkeypatch: pytest.MonkeyPatch) -> None:
         return x
 
     small = reals((1,), scale=14, largest=1.0)
-    saw = check_faults(many, [small, small], kinds=("dropped", "delayed", "sender dies", "reordered"), several=30)
+    saw = check_faults(
+        many, [small, small], kinds=("dropped", "delayed", "sender dies", "reordered"), every=3, several=10
+    )
     plain = check("repeated")
     assert saw.frames > plain.frames + 8 + 12 + 28  # windows, credits and rounds
 

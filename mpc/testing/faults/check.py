@@ -231,7 +231,7 @@ def _faults(
     """Of each run: what it is counted as, and its faults with their kinds."""
     for kind in kinds:
         choices = places if kind in ("truncated", "header altered", "payload altered") else 1
-        for number in range(0, frames, every):
+        for number in range((frames - 1) % every // 2, frames, every):
             for k in range(choices):
                 yield kind, [(kind, fault_at(kind, number, _drawn(seed, kind, number, k), limits))]
     for run in range(several if frames else 0):

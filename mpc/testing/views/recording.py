@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,7 @@ from mpc.randomness.correlation import Kind
 from mpc.ring.array import Array
 from mpc.ring.rings import B8
 from mpc.ring.specs import Spec
-from mpc.runtime.lockstep import run_lockstep
-from mpc.runtime.party import Party
+from mpc.runtime.lockstep import run_programs
 from mpc.runtime.round import Blob
 from mpc.testing.cases.failure import CheckFailed, refusals
 from mpc.testing.cases.programs import HELPER, Case
@@ -68,19 +68,13 @@ def record(case: Case, draws: Draws, bump: Bump | Shake | None = None, *, may_re
     dealer = Dealer(draws, bump)
     diaries = {name: Diary() for name in case.owners}
 
-    def factory(p: Party) -> Any:
-        diary = diaries[p.name]
+    def start(name: str) -> tuple[NotingParty, Any]:
+        party = NotingParty(case, name, dealer, draws, diaries[name])
+        return party, case.program(party)
 
-        def start() -> tuple[NotingParty, Any]:
-            party = NotingParty(case, p.name, dealer, draws, diary)
-            return party, case.program(party)
-
-        return watched(start, diary)
-
-    plan = replace(case.plan, kinds=(), opened=())  # what its parties draw is the dealer's, not the driver's
     with refusals(f"a run with {case.n} owners"):
         try:
-            run_lockstep(dict.fromkeys(case.owners, factory), plan, entropy=case.entropy(0))
+            run_programs({name: watched(partial(start, name), diary) for name, diary in diaries.items()})
         except BeaverlodgeError:
             if not may_refuse or not any(_is_refusal(diary) for diary in diaries.values()):
                 raise

@@ -6,10 +6,11 @@ from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import signal, stats
 
 from protocols.privacy.discrete_gaussian import law
 
+_LONG = 2000
 Law = NDArray[np.float64]
 """The chances of -reach, ..., reach."""
 
@@ -20,10 +21,12 @@ def reach_of(variance: float) -> int:
 
 
 def sum_law(*variances: float) -> Law:
-    """The law of a sum of independent discrete Gaussians, by convolution."""
+    """The law of a sum of independent discrete Gaussians, by convolution; to 1e-20 where it is long."""
     found = np.ones(1)
     for variance in variances:
-        found = np.convolve(found, law(variance, reach_of(variance)))
+        other = law(variance, reach_of(variance))
+        long = min(len(found), len(other)) > _LONG
+        found = np.maximum(signal.fftconvolve(found, other), 0.0) if long else np.convolve(found, other)
     return found
 
 

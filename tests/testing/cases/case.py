@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mpc.testing import Faults, Input, Viewed, check_correct, check_cost, check_faults, check_view
+from mpc.testing.cases.inputs import complete
+from mpc.testing.cases.programs import taken_case
+from mpc.testing.views.by_round import check_rounds
+from mpc.testing.views.structure import Structure, check_masks
 
 Secrets = Sequence[tuple[Sequence[Any], Sequence[Any]]]
 
@@ -68,7 +72,7 @@ class Case:
     owners: tuple[int, ...] = (2, 3, 4, 5)
     bias: float | None = None
     many: int = 0
-    examples: int = 30
+    examples: int = 20
     every: int = 5
     long: Checks = ()
 
@@ -135,7 +139,17 @@ def hold_to_view(it: Case, owners: int) -> Viewed:
     return saw
 
 
-def hold_to_faults(it: Case, one_in: int = 4) -> Faults:
+def hold_to_masks(it: Case, owners: int) -> Structure:
+    """It reveals nothing, and every word that is sent has a mask of its own: `hold_to_view` without its statistics."""
+    small = complete(it.inputs, {**it.fixed, **it.view.structure_sizes}, 2)
+    case = taken_case(it.protocol, it.inputs, owners, small, "masks")
+    assert case.plan.reveals == ()
+    saw = (check_masks if it.view.structure is True else check_rounds)(case, (), 0)
+    assert saw.words >= it.cost.rounds
+    return saw
+
+
+def hold_to_faults(it: Case, one_in: int = 12) -> Faults:
     """It recovers or is refused, whatever happens to a message or a party; of its frames, one in so many are tried."""
     every = one_in * it.every
     saw = check_faults(it.protocol, it.inputs, owners=2, sizes={**it.fixed, **it.cost.sizes}, every=every, several=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import sqrt
 
 import numpy as np
@@ -38,6 +39,7 @@ async def _noisy(p: Party, mine: Array, own_noise: Array) -> Public:
 HIGHEST = 16
 
 
+@cache
 def settings_of(owners: tuple[str, ...], rows: int) -> PrivateSettings:
     asked = StatisticsSettings(
         owners,
@@ -69,6 +71,7 @@ HUGE = 1e6
 """Rows by which a step is divided, whatever their noisy number, and its length: one step then adds up gradients."""
 
 
+@cache
 def training_of(owners: tuple[str, ...]) -> NoisySettings:
     how = Clipping(64.0)
     return NoisySettings(
@@ -115,6 +118,7 @@ GRID = 32
 _ROWS = [[0, 8, 16, 32, 1, 5, 9, 30, 2, 4, 6, 8], [7] * 12, [31, 2, 0] * 4]
 
 
+@cache
 def regression_of(owners: tuple[str, ...]) -> NoisyLinear:
     scaling = Scaling((Number(0, GRID), Number(0, GRID)), Number(0, GRID))
     return NoisyLinear(owners, "helper", ("x", "w"), "y", scaling, 1.0, 1e-6, enough_variance(1.0, 1e-6, len(owners)))
@@ -153,7 +157,7 @@ CASES: dict[str, Case] = {
         _statistics,
         _statistics_reference,
         [own(integers(("m",), 0, HIGHEST)), own(words((4,)))],
-        _TAIL * settings_of(("a", "b"), 1).deviation,
+        lambda ages, keys: _TAIL * settings_of(("a", "b"), 1).deviation,
         Cost(1, 6 * WORD, 6 * WORD, {"m": 3}),
         View(
             owners=(3,),
@@ -166,7 +170,7 @@ CASES: dict[str, Case] = {
         _training,
         _training_reference,
         [own(integers(("m",), 0, HIGHEST)), own(words((4,)))],
-        _TAIL * training_of(("a", "b")).deviation,
+        lambda ages, keys: _TAIL * training_of(("a", "b")).deviation,
         Cost(1, 3 * WORD, 3 * WORD, {"m": 3}),
         View(
             owners=(3,),
@@ -179,7 +183,7 @@ CASES: dict[str, Case] = {
         _regression,
         _regression_reference,
         [own(integers((12,), 0, GRID)), own(words((4,)))],
-        _TAIL * regression_of(("a", "b")).deviation,
+        lambda rows, keys: _TAIL * regression_of(("a", "b")).deviation,
         Cost(1, 10 * WORD, 10 * WORD, {}),
         View(
             owners=(3,),

@@ -184,7 +184,7 @@ def _unlike_ranges_reference(parts: tuple[Array, ...]) -> Array:
 
 def _within_ten_times(n: int) -> Secrets:
     """Values within ten times of each other, and an owner with zeros only: nobody can tell one from the other."""
-    typical, hidden = [[1.0], [2.0], [3.0]][:n], np.tile([9.0, 0.0], 320)[np.newaxis]
+    typical, hidden = [[1.0], [2.0], [3.0]][:n], np.tile([9.0, 0.0], 32)[np.newaxis]
     return [([typical], [[hidden if i == k else one for i, one in enumerate(typical)]]) for k in range(n)]
 
 
@@ -211,7 +211,7 @@ CASES = {
         Cost(10, 2 * (WORD + (24 + 12 + 6 + 6 + 6 + 4) + 2 * 2) + 1 + 2 * WORD, 112, {"m": 2, "d": 2}, owners=(2,)),
         View(
             secrets=_within_ten_times,
-            sizes={"m": 1, "d": 640},
+            sizes={"m": 1, "d": 64},
             structure_sizes={"m": 1, "d": 1},
             words=1000,
         ),

@@ -62,7 +62,7 @@ def moments_of(events: list[str]) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize(("task", "every"), [(SGD, 5), (ADAM, 11), (NEWTON, 11)], ids=["fedavg", "fedadam", "newton"])
+@pytest.mark.parametrize(("task", "every"), [(SGD, 9), (ADAM, 15), (NEWTON, 15)], ids=["fedavg", "fedadam", "newton"])
 def test_a_killed_server_goes_on_to_the_same_model(tmp_path: Path, task: str, every: int) -> None:
     scenario = study(tmp_path, task)
     whole, expected = run(tmp_path / "whole", scenario)
@@ -182,7 +182,7 @@ def refusals(found: Study, changed: Callable[[ServerState], ServerState]) -> set
 def test_a_killed_client_is_back_in_the_next_round(tmp_path: Path) -> None:
     scenario = study(tmp_path, SGD)
     whole, _ = run(tmp_path / "whole", scenario)
-    for place in moments_of(whole.events)[::9]:
+    for place in moments_of(whole.events)[::17]:
         found, result = run(tmp_path / str(place), scenario, kills={place: {place % CLIENTS}})
         rounds, t = result["rounds"], max(1, whole.events[:place].count("takes a number"))
         assert len(rounds) == 5 and found.starts == 1
@@ -193,7 +193,7 @@ def test_a_killed_client_is_back_in_the_next_round(tmp_path: Path) -> None:
 def test_server_and_client_killed_at_once(tmp_path: Path) -> None:
     scenario = study(tmp_path, SGD)
     whole, expected = run(tmp_path / "whole", scenario)
-    for place in moments_of(whole.events)[::11]:
+    for place in moments_of(whole.events)[::21]:
         found, result = run(tmp_path / str(place), scenario, kills={place: {None, 2}})
         assert found.starts == 2 and same(result, expected)
 
