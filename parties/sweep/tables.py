@@ -22,6 +22,7 @@ from parties.sweep.settings import Setting, value_text
 from parties.sweep.study import Study
 from parties.sweep.summary import BYTES, TIMES, Row, figure_names, is_constant, rows_of
 from parties.sweep.tradeoff import tradeoff_blocks
+from parties.tasks.beside import ALONE, WITHOUT_NOISE, beside, figure_beside
 
 INSECURE: Final = (
     "WARNING: THESE RUNS PROTECTED NOTHING. The scenario's [testing] insecure_seed made their secret randomness known "
@@ -65,8 +66,17 @@ def result_blocks(settings: Sequence[Setting], rows: Sequence[Row], width: int |
     varied = [one for one in settings if len(one.values) > 1]
     names = figure_names(rows)
     same = [name for name in names if is_constant(rows, name)]
-    columns = [(name, [_interval(row, name) for row in rows]) for name in names if name not in same]
-    first = _heading_columns(varied, rows)
+    lines = _lines_beside(rows, names) if varied else {}
+    within = {beside(name, which) for which in lines for name in names}
+    columns = [
+        (
+            name,
+            [*(_interval(row, name) for row in rows), *(_interval(row, beside(name, w)) for w, row in lines.items())],
+        )
+        for name in names
+        if name not in same and name not in within
+    ]
+    first = _heading_columns(varied, rows, tuple(lines))
     title = "Median (smallest to largest)" if any(row.done > 1 for row in rows) else "Figures"
     grids = []
     for chunk in _chunks(columns, None if width is None else width - _width(first)):
@@ -74,7 +84,7 @@ def result_blocks(settings: Sequence[Setting], rows: Sequence[Row], width: int |
         body = tuple(zip(*texts, strict=True))
         grids.append(Grid(title, heads, body, frozenset(range(len(varied)))))
     notes = [f"{one.key} = {value_text(one.values[0])}" for one in settings if one not in varied]
-    notes += [f"{name} {figure_text(name, common_value(rows, name))}" for name in same]
+    notes += [f"{name} {figure_text(name, common_value(rows, name))}" for name in same if name not in within]
     return [*grids, *([Line(""), Line(f"The same in every run: {', '.join(notes)}.")] if notes else [])]
 
 
@@ -82,15 +92,27 @@ Column = tuple[str, list[str]]
 """(head, a text for each row)."""
 
 
-def _heading_columns(settings: Sequence[Setting], rows: Sequence[Row]) -> list[Column]:
+def _lines_beside(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Row]:
+    """What is the same whatever the settings are, as a line below the others: without noise, and alone."""
+    found = {}
+    for which in (WITHOUT_NOISE, ALONE):
+        of = [name for name in names if figure_beside(name)[1] == which]
+        if of and all(row.figures.get(name) == rows[0].figures.get(name) for row in rows for name in of):
+            found[which] = rows[0]
+    return found
+
+
+def _heading_columns(settings: Sequence[Setting], rows: Sequence[Row], lines: Sequence[str]) -> list[Column]:
+    """The settings' values; of each further line, what it is."""
     shorts = [one.short for one in settings]
     heads = [one.key if shorts.count(one.short) > 1 else one.short for one in settings]
     columns = [
-        (head, [value_text(row.values[one.key]) for row in rows]) for head, one in zip(heads, settings, strict=True)
+        (head, [*(value_text(row.values[one.key]) for row in rows), *(lines if k == 0 else [""] * len(lines))])
+        for k, (head, one) in enumerate(zip(heads, settings, strict=True))
     ]
     if all(row.done == row.runs for row in rows):
         return columns
-    return [*columns, ("done", [f"{row.done}/{row.runs}" for row in rows])]
+    return [*columns, ("done", [*(f"{row.done}/{row.runs}" for row in rows), *("" for _ in lines)])]
 
 
 def _chunks(columns: Sequence[Column], width: int | None) -> list[list[Column]]:

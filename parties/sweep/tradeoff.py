@@ -82,8 +82,7 @@ def _sentence(name: str, below: Mapping[float, Interval | None], runs: Sequence[
     other = beside(name, WITHOUT_NOISE)
     without = Interval.of([figures[other] for _, figures in runs if figures and other in figures]).median
     start = f"With {of}: for" if of else "For"
-    a = "an" if name[0] in "Aa" else "a"
-    near = f"{start} {a} {name} within {ENOUGH:g} of that without noise ({to_fixed(without)})"
+    near = f"{start} {name} within {ENOUGH:g} of that without noise ({to_fixed(without)})"
     if least is None:
         return f"{near} no epsilon that was tried is enough."
     tried = plural(max(one.runs for one in below.values() if one is not None), "run")

@@ -11,7 +11,8 @@ from parties.sweep.folder import Outcome
 from parties.sweep.page import page_html
 from parties.sweep.settings import Setting
 from parties.sweep.study import Cell, Study
-from parties.sweep.summary import Run, figures_of
+from parties.sweep.summary import Run, figures_of, rows_of
+from parties.sweep.tables import result_blocks
 from parties.sweep.tradeoff import EPSILON, tradeoff_blocks
 
 EPSILONS = Setting(EPSILON, (0.1, 1.0, 3.0))
@@ -37,7 +38,7 @@ def test_a_run_is_held_against_its_own_rows_without_noise() -> None:
     assert isinstance(grid, Grid) and [row[0] for row in grid.rows] == ["0.1", "1", "3"]
     assert [row[1].split(" ")[0] for row in grid.rows] == ["0.2000", "0.0090", "0.0010"]
     assert lines_of(rest) == [
-        "For an AUC (test) within 0.01 of that without noise (0.9500) you need epsilon = 1, the least of those "
+        "For AUC (test) within 0.01 of that without noise (0.9500) you need epsilon = 1, the least of those "
         "tried, by the median of 3 runs."
     ]
 
@@ -87,6 +88,13 @@ def test_figures_are_exact_where_a_record_has_them() -> None:
     assert found["AUC (test)"] == 0.6 and found["AUC (test), without noise"] == 0.9
     assert found["AUC (test), alone"] == 0.75 and found["accuracy (test), alone"] == 0.375
     assert not any("without noise" in name for name in figures_of(record(privacy=False)))
+
+
+def test_what_does_not_depend_on_epsilon_is_one_line() -> None:
+    (grid, *_) = result_blocks([EPSILONS], rows_of(runs({0.1: 0.2, 1.0: 0.0})))
+    assert isinstance(grid, Grid) and grid.columns == ("epsilon", "AUC (test)")
+    assert [row[0] for row in grid.rows] == ["0.1", "1.0", "without noise", "alone"]
+    assert grid.rows[2][1].startswith("0.95") and grid.rows[3][1] == "0.8000"
 
 
 def test_a_plot_has_the_three_lines() -> None:
