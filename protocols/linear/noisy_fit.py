@@ -165,10 +165,11 @@ def _explained(moments: Floats, b: Floats, left: float, deviation: float) -> Exp
 def _to_own_units(scaling: Scaling) -> tuple[Floats, Floats]:
     """A matrix (k, k) from the coefficients of the scaled columns, the intercept first, to those of the columns' own
     units, and what is added to these (k,)."""
-    slope, constant = scaling.affine
+    (slope, constant), (centres, halves) = scaling.parts, scaling.ends
     k = len(constant) + 1
     matrix, added = np.eye(k), np.zeros(k)
-    matrix[0, 1:], matrix[1:, 1:] = constant, slope
+    matrix[1:, 1:] = slope / halves[:, np.newaxis]
+    matrix[0, 1:] = constant - centres @ matrix[1:, 1:]
     added[0] = scaling.target.centre
     return matrix * scaling.target.half, added
 

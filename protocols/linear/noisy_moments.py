@@ -99,33 +99,43 @@ class Scaling:
         return sum(one.columns if isinstance(one, Levels) else 1 for one in self.terms)
 
     @cached_property
-    def affine(self) -> tuple[Floats, Floats]:
-        """S (d, d) and o (d,): the parts g are x S + o, of clipped features x."""
+    def ends(self) -> tuple[Floats, Floats]:
+        """What counts as 0 and what as 1 beyond it, of each feature (d,): indicators stay as they are."""
+        found: list[tuple[float, float]] = []
+        for one in self.terms:
+            found += [(one.centre, one.half)] if isinstance(one, Number) else [(0.0, 1.0)] * one.columns
+        centres, halves = np.array(found).reshape(-1, 2).T
+        return centres, halves
+
+    @cached_property
+    def parts(self) -> tuple[Floats, Floats]:
+        """S (d, d) and o (d,): the parts g are v S + o, of features v that were clipped and scaled."""
         part = sqrt(2.0 / max(1, len(self.terms)))
         slope, constant, at = np.zeros((self.columns, self.columns)), np.zeros(self.columns), 0
         for one in self.terms:
-            if isinstance(one, Number):
-                slope[at, at], constant[at] = 2 * part / one.half, -2 * part * one.centre / one.half
-                at += 1
-                continue
-            here = slice(at, at + one.columns)
-            corners = part * _simplex(one.columns)
+            width = one.columns if isinstance(one, Levels) else 1
+            here = slice(at, at + width)
+            corners = part * (_simplex(width) if isinstance(one, Levels) else np.array([[0.0], [2.0]]))
             slope[here, here], constant[here] = corners[1:] - corners[0], corners[0]
-            at += one.columns
+            at += width
         return slope, constant
 
     def rows(self, x: Floats, y: Floats) -> Floats:
         """z of each row (m, d + 2), from features (m, d) and target (m,)."""
-        slope, constant = self.affine
-        ends: list[tuple[float, float]] = []
-        for one in self.terms:
-            ends += [(one.low, one.high)] if isinstance(one, Number) else [(0.0, 1.0)] * one.columns
-        lows, highs = np.array(ends).reshape(-1, 2).T
-        t = (np.clip(y, self.target.low, self.target.high) - self.target.centre) / self.target.half
-        u = np.column_stack((np.ones(len(y)), np.clip(x, lows, highs) @ slope + constant))
+        (slope, constant), target = self.parts, self.target
+        u = np.column_stack((np.ones(len(y)), _scaled(x, *self.ends) @ slope + constant))
+        t = _scaled(y[:, np.newaxis], np.array([target.centre]), np.array([target.half]))
         length = np.sqrt((u * u).sum(axis=1, keepdims=True))
         found: Floats = np.column_stack((u, t)) * np.minimum(1.0, sqrt(LONGEST) / length)
         return found
+
+
+def _scaled(values: Floats, centres: Floats, halves: Floats) -> Floats:
+    """Columns (m, k) between -1 and 1, whatever is in them."""
+    centred = np.clip(values, centres - halves, centres + halves) - centres
+    with np.errstate(divide="ignore", invalid="ignore"):  # a range as narrow as the least double has no half
+        found: Floats = np.clip(np.nan_to_num(centred / halves), -1.0, 1.0)
+    return found
 
 
 def _simplex(dimensions: int) -> Floats:

@@ -76,8 +76,8 @@ def _how(settings: NoisyLinear) -> list[str]:
 
 def _errors_grid(settings: NoisyLinear) -> Grid:
     """What noise alone adds to each coefficient, for numbers of rows that nobody states."""
-    slope, _ = settings.scaling.affine
-    own = [math.hypot(*row) for row in slope / _spreads(settings)]
+    (slope, _), (_, halves) = settings.scaling.parts, settings.scaling.ends
+    own = [math.hypot(*row) / half for row, half in zip(slope / _spreads(settings), halves, strict=True)]
     unit = _Z * settings.deviation / math.sqrt(2.0) * settings.scaling.target.half
     rows = tuple(
         (name, *(to_digits(unit * one / count, 3) for count in _ROWS))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from parties.tasks.linear.settings import LinearTask
     from protocols.linear.noisy_moments import NoisyLinear, Scaling
 
+_NARROWEST: Final = 2.0**-30
+"""Half of a range, in parts of its numbers: below it scaled values would lack some of their 22 binary digits."""
 _WITH: Final = "does not go with [privacy]"
 _EXACT: Final[Mapping[str, tuple[Any, str]]] = {
     "partition": (
@@ -64,7 +66,15 @@ def _check_features(task: LinearTask, listed: tuple[str, ...], privacy: PrivacyS
         yield Problem(f"[task] features lists {quote(mixed)}, a product with a column of numbers, which {_WITH}", hint)
         return
     numbers = [column for column in columns_of(listed) if column not in task.categories]
+    if not listed:
+        hint = "add [privacy.clip] and below it a line for the target and for each feature, such as age = [18, 100]"
+        yield Problem("[privacy.clip] has no range of a feature", hint)
+        return
     yield from check_clips(privacy, [*numbers, task.target], "which are in the fit")
+    for column, (low, high) in privacy.clip.items():
+        if low < high and (high - low) / 2 <= _NARROWEST * max(abs(low), abs(high)):
+            hint = "subtract a constant from the column in the data, or give a wider range"
+            yield Problem(f"[privacy.clip] {column}: so narrow a range has too few of its numbers' digits", hint)
     width = sum(len(names_of(term, task.categories)) for term in listed)
     if width > MOST_FEATURES:
         yield Problem(f"[task] {width} features with [privacy], and {MOST_FEATURES} are the most", "name fewer")

@@ -88,14 +88,19 @@ def test_owners_add_up_their_products_but_for_cuts() -> None:
     assert np.abs(own_products(x, y, settings) * settings.unit - exact).max() < 500 * 2.0**-21
 
 
-anything = st.one_of(st.floats(-1e9, 1e9), st.sampled_from([0.0, 100.0, 1.0, -3.0, 10.0, 1e300, -1e300, 5e-324]))
+anything = st.one_of(
+    st.floats(-1e9, 1e9), st.sampled_from([0.0, 100.0, 1.0, -3.0, 10.0, 1e300, -1e300, 5e-324, 2.0**40])
+)
 
 
-@steady(150)
-@given(st.lists(anything, min_size=10, max_size=10))
-def test_a_patient_changes_the_vector_by_at_most_the_reach(cells: list[float]) -> None:
-    """Whatever is in its row, indicators that are none too: the claim rests on this."""
-    settings = settings_of()
+NARROW = Scaling((Number(0.0, 5e-324), Levels(2), Number(2.0**40, 2.0**40 + 2.0**-12)), Number(-5e-324, 0.0))
+
+
+@steady(200)
+@given(st.lists(anything, min_size=10, max_size=10), st.sampled_from([SCALING, NARROW]))
+def test_a_patient_changes_the_vector_by_at_most_the_reach(cells: list[float], scaling: Scaling) -> None:
+    """Whatever is in its row, indicators that are none too, and whatever the ranges: the claim rests on this."""
+    settings = settings_of(scaling=scaling)
     (x, more), (y, another) = np.array(cells).reshape(2, 5)[:, :4], np.array(cells).reshape(2, 5)[:, 4]
     one = own_products(x[None], np.array([y]), settings)
     both = own_products(np.array([x, more]), np.array([y, another]), settings)
@@ -112,7 +117,7 @@ def test_the_reach_is_reached() -> None:
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 9])
 def test_levels_are_at_one_distance_from_each_other(columns: int) -> None:
-    slope, constant = Scaling((Levels(columns),), Number(0, 1)).affine
+    slope, constant = Scaling((Levels(columns),), Number(0, 1)).parts
     corners = np.vstack((constant, constant + slope))
     apart = np.linalg.norm(corners[:, None] - corners[None], axis=2)
     assert np.linalg.norm(corners, axis=1) == pytest.approx(np.full(columns + 1, 2**0.5))

@@ -190,7 +190,7 @@ def test_an_offset_is_taken_off_before_clipping(tmp_path: Path) -> None:
     assert "Least squares of the target less expected" in text_of(record)
 
 
-def test_features_are_those_with_a_range_if_none_are_listed(tmp_path: Path) -> None:
+def test_features_are_those_with_a_range_if_none_is_listed(tmp_path: Path) -> None:
     one = scenario(tmp_path, TASK.replace('features = ["age", "arm", "sex"]\n', ""))
     assert planned(one)[0].names == ("age", "arm=b", "arm=c", "sex=m")
 
@@ -235,7 +235,12 @@ def test_what_would_be_exact_is_refused(name: str, tmp_path: Path) -> None:
 
 WRONG = {
     "no range": ("[privacy]\nepsilon = 1\n[privacy.clip]\nage = [1, 9]\n", "[privacy.clip] does not list 'pain'"),
+    "no feature": (
+        "[privacy]\nepsilon = 1\n[privacy.clip]\npain = [1, 9]\n",
+        "[privacy.clip] has no range of a feature",
+    ),
     "another column": (PRIVACY + "bmi = [1, 9]\n", "[privacy.clip] lists 'bmi', which are not in the fit"),
+    "narrow": (PRIVACY.replace("[20, 100]", "[1e9, 1000000001]"), "[privacy.clip] age: so narrow a range"),
     "a method": (PRIVACY.replace("4\n", '4\nmethod = "output"\n'), '[privacy] method is for kind = "logistic'),
 }
 
@@ -243,6 +248,8 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_in_privacy_is_named(name: str, tmp_path: Path) -> None:
     privacy, words = WRONG[name]
+    listed = 'features = ["age", "arm", "sex"]\nmissing = "drop"\n'
+    task = TASK if name != "no feature" else TASK.split(listed)[0]
     with pytest.raises(UsageError) as caught:
-        scenario(tmp_path, privacy=privacy)
+        scenario(tmp_path, task, privacy)
     assert words in str(caught.value)
