@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from parties.session.take_part import Prepared
 from parties.tasks.statistics.data import load_statistics_table
 from parties.trust.budget import Ledger
 from parties.trust.releases import Releases
+from protocols.privacy.accounting import VectorMechanism
 from tests.parties.asked import check_policy
+from tests.parties.tasks.linear.test_private import scenario as regression
 from tests.parties.tasks.statistics.test_private import PRIVACY, scenario
 from tests.run.command import Running, approving, mpc
 from tests.run.test_party import with_keys
@@ -43,6 +46,20 @@ def test_a_run_is_charged_before_its_first_opening(tmp_path: Path) -> None:
     assert isinstance(errors["b"], BudgetError) and "b's budget is epsilon = 4" in errors["b"].message
     assert isinstance(errors["a"], BudgetError) and "spent" not in errors["a"].message
     assert len(Ledger(folders["b"]).read().charges) == 1
+
+
+def test_a_regression_is_charged_as_a_vector(tmp_path: Path) -> None:
+    one = regression(tmp_path)
+    folder = tmp_path / "keys-a"
+    folder.mkdir(mode=0o700)
+    own = Prepared(releases=Releases(folder), ledger=Ledger(folder))
+    _, errors = run_in_threads(one, tmp_path, prepared={"a": own})
+    assert not errors
+    (charged,) = Ledger(folder).read().charges
+    (mechanism,) = charged.mechanisms
+    assert isinstance(mechanism, VectorMechanism)
+    assert (charged.epsilon, mechanism.times) == (4.0, 1)
+    assert re.search(r"Spent: epsilon = 3\.\d", mpc("budget", "--keys", folder).out)  # at a delta of 1e-5
 
 
 def test_a_spent_budget_ends_the_run_before_anything_is_sent(tmp_path: Path) -> None:

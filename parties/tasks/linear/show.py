@@ -108,8 +108,8 @@ def _with_error(row: Mapping[str, Any]) -> str:
 _NOTE: Final = (
     "A coefficient is what one unit more of the feature adds to the target, all others being the same. t, if it is "
     "there, is the coefficient divided by its standard error, p the two-sided chance of a t as far from 0 if the "
-    "coefficient were 0 and the residuals normal and of one variance. Features that go together share their effect, so a "
-    f"single coefficient is no evidence of a cause. {RESULT} holds every number in full precision."
+    "coefficient were 0 and the residuals normal and of one variance. Features that go together share their effect, so "
+    f"a single coefficient is no evidence of a cause. {RESULT} holds every number in full precision."
 )
 
 
