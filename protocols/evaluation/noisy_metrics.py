@@ -31,7 +31,7 @@ EDGES: Final = tuple(log(p / (1 - p)) for p in PROBABILITIES)
 BINS: Final = len(EDGES) + 1
 _HALF: Final = PROBABILITIES.index(0.5) + 1  # bins of rows that count as class 0
 _Z: Final = 1.959963984540054
-_MANY: Final = 10.0
+_MANY: Final = 4.0
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,11 @@ class Ranges:
         """Half the width of each (d,)."""
         return np.array([1.0 if one is None else (one[1] - one[0]) / 2 for one in self.each])
 
+    @property
+    def widths(self) -> tuple[float, ...]:
+        """How far each feature can go."""
+        return tuple(1.0 if one is None else one[1] - one[0] for one in self.each)
+
     def whole_rows(self, x: NDArray[np.float64]) -> Whole:
         """a of each row x (m, d): (m, d + 1), in units of 2^-16, between -2^16 and 2^16 whatever the values are."""
         low, high = np.array([(0.0, 1.0) if one is None else one for one in self.each]).reshape(-1, 2).T

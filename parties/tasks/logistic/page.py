@@ -21,6 +21,7 @@ from parties.tasks.logistic.show import (
     optimum_lines,
     quality_grid,
     ranked_weights,
+    scale_of,
     shared_model_blocks,
     weights_grid,
 )
@@ -134,7 +135,7 @@ def _weights(record: Mapping[str, Any]) -> str:
     standardised = any(size is not None for _, _, size in ranked)
     bars = [(name, weight if size is None else size) for name, weight, size in ranked[:CHART_BARS]]
     model = table(record.get("model"))
-    unit = "per standard deviation" if standardised else "per unit of the feature"
+    unit = scale_of(record) if standardised else "per unit of the feature"
     caption = f"Weights {unit}" + (f", the {CHART_BARS} largest of {len(ranked)}" if len(ranked) > CHART_BARS else "")
     return section(
         "The model",
@@ -143,8 +144,8 @@ def _weights(record: Mapping[str, Any]) -> str:
         paragraph(f"Intercept {to_digits(model.get('intercept'), 6)}, for features in their own units."),
         *(paragraph(line.text) for line in optimum_lines(record)),
         paragraph(
-            "The log-odds of the outcome are the intercept plus each feature times its weight per unit. Weights per "
-            "standard deviation can be compared with each other; an odds ratio says by what the odds are multiplied "
+            "The log-odds of the outcome are the intercept plus each feature times its weight per unit. Weights "
+            f"{unit} can be compared with each other; an odds ratio says by what the odds are multiplied "
             "when the feature is one standard deviation higher and all others are the same, and is told of a training "
             "that is known to have converged."
             if standardised

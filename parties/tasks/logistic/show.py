@@ -187,17 +187,22 @@ def weights_grid(record: Mapping[str, Any], top: int | None = None) -> Grid | No
         grid = Grid(title, ("feature", "per unit", "odds ratio per unit"), plain)
     else:
         rows = tuple((n, to_digits(w), to_digits(s), odds_text(s)) for n, w, s in ranked[:top])
-        grid = Grid(title, ("feature", "per unit", "per standard deviation", "odds ratio per s.d."), rows)
+        grid = Grid(title, ("feature", "per unit", scale_of(record), "odds ratio per s.d."), rows)
     if table(record.get("training")).get("converged"):
         return grid
     return replace(grid, columns=grid.columns[:-1], rows=tuple(row[:-1] for row in grid.rows))
 
 
+def scale_of(record: Mapping[str, Any]) -> str:
+    """The unit in which weights can be compared with each other."""
+    return "over its agreed range" if table(record.get("model")).get("range_weights") else "per standard deviation"
+
+
 def ranked_weights(record: Mapping[str, Any]) -> list[tuple[str, float, float | None]]:
-    """Each feature's weight in its own unit and per standard deviation (None if not known), largest effect first."""
+    """Each feature's weight in its own unit and by `scale_of` (None if not known), largest effect first."""
     model = table(record.get("model"))
     names, weights = entries(model.get("features")), entries(model.get("weights"))
-    standardised: Sequence[Any] = entries(model.get("standardised_weights"))
+    standardised: Sequence[Any] = entries(model.get("range_weights") or model.get("standardised_weights"))
     # Without standardisation both are the same numbers, and neither is per standard deviation.
     if len(standardised) != len(names) or list(standardised) == list(weights):
         standardised = [None] * len(names)

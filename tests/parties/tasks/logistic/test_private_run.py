@@ -68,6 +68,8 @@ def test_the_model_is_near_the_one_without_noise(ran: tuple[Scenario, dict[str, 
     one, record = ran
     exact = compare_noisy(one, record)
     assert record["model"]["features"] == ["age", "bmi", "sex=m"]
+    widths = [80.0, 30.0, 1.0]
+    assert record["model"]["range_weights"] == pytest.approx(np.array(record["model"]["weights"]) * widths)
     assert record["model"]["weights"][0] > 0 > record["model"]["weights"][1]
     for key in ("accuracy", "auc"):
         assert exact["run"]["test"][key] == pytest.approx(exact["pooled"]["test"][key], abs=0.05)
@@ -134,6 +136,9 @@ def test_summary_and_report_show_epsilon_and_what_is_outside(ran: tuple[Scenario
         assert "epsilon = 8 and delta = 1e-06 were spent, for each patient, on 2 releases" in text
         assert "Not covered by epsilon: that each owner has at least min_rows = 20 rows" in text
         grids = {block.title: block for block in blocks if isinstance(block, Grid)}
+        weights = next(grid for title, grid in grids.items() if title.startswith("The model's weights"))
+        assert weights.columns == ("feature", "per unit", "over its agreed range")
+        assert [row[0] for row in weights.rows] == ["age", "bmi", "sex=m"]
         (quality,) = (grid for title, grid in grids.items() if title.startswith("How good"))
         assert len(quality.rows) == lines
         assert re.fullmatch(r"0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)", quality.rows[0][2])
