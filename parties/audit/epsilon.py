@@ -17,15 +17,16 @@ the latter of Gaussian noise, whose errors all lie on one curve (Nasr et al. 202
 Private Machine Learning", USENIX Security; Dong, Roth, Su 2022). It is nearly tight, and the former is far from it at
 a small delta. A claim is contradicted where either exceeds it, or mu the shift that the noise promises.
 
-The draws are of the functions that a run calls. Beside them the protocol itself runs some times, and the noise in what
-it opens is measured: its variance, which is chi-square, and the largest correlation of two of its numbers, or of two
-runs. This tells at any epsilon whether a part of it is missing, or is used twice. How far the worst rows change the
-sums is compared with what is promised, too, without noise.
+The draws are of the functions that a run calls. The noise that is left in them is measured, too: its variance, which is
+chi-square, the largest correlation of two numbers, and whether two draws have the same. This tells at any epsilon
+whether a part of it is missing, or is used twice. Where it is quick, the same is done with what the protocol itself
+opens. How far the worst rows change the sums is compared with what is promised, too, without noise.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +46,7 @@ _MOST_SAMPLES: Final = 4_000_000  # of noise, in a trial: some 20 seconds
 _FEWEST: Final = 500
 _RIDGE: Final = 1e-9
 _OPENINGS: Final = 200
+_SEEN: Final = 2000  # draws in which noise is measured
 _SURE: Final = 1e-4  # the chance with which noise as promised is taken for less
 _LIKE: Final = 0.6  # of the correlation of two numbers: eight deviations of what it is by chance
 _COMPARED: Final = 500  # numbers, with each other
@@ -149,8 +151,10 @@ def _of_trial(audited: Audited, trial: Trial) -> Found:
     seen = trial.draw(round(draws * (1 + _TRAINING)), audited.stream(f"noise of {trial.what}"))
     bounds = {who: bound_of(one, trial.delta, WRONG / len(seen)) for who, one in seen.items()}
     beyond = [who for who, bound in bounds.items() if contradicts(trial, bound)]
+    left = _left(trial, seen)
     measured = _measured(audited, trial)
     further = trial.reach is not None and trial.reach > 1.0 + _ROUNDING
+    beyond += [who for who, noise in left.items() if noise.lacks and who not in beyond]
     beyond += ["whoever reads them"] if further or (measured is not None and measured.lacks) else []
     best = max(bounds.values(), key=lambda bound: bound.right)
     return Found(
@@ -160,7 +164,7 @@ def _of_trial(audited: Audited, trial: Trial) -> Found:
         figures=(
             *(Figure(f"epsilon at least, as {who}", bound.epsilon, bound.epsilon) for who, bound in bounds.items()),
             Figure("guesses that were right", best.right, *best.interval, guess=0.5, share=True),
-            *([] if measured is None else [_noise_figure(measured)]),
+            *_noise_figures(left, measured),
             *(
                 []
                 if trial.reach is None
@@ -181,9 +185,21 @@ def _measured(audited: Audited, trial: Trial) -> Measured | None:
     return noise_found(trial.opened.noise(_OPENINGS, audited.stream(f"runs of {trial.what}")), trial.opened.variance)
 
 
-def _noise_figure(found: Measured) -> Figure:
-    name = f"noise opened {_OPENINGS} times, of what is promised"
-    return Figure(name, found.part, found.low, found.high, share=True)
+def _left(trial: Trial, seen: Mapping[str, Worlds]) -> dict[str, Measured]:
+    """The noise that is left to each onlooker."""
+    if trial.variance is None:
+        return {}
+    variance, draws = trial.variance, {who: one.without[:_SEEN] for who, one in seen.items()}
+    return {who: noise_found(one - one.mean(axis=0), variance) for who, one in draws.items()}
+
+
+def _noise_figures(left: Mapping[str, Measured], opened: Measured | None) -> Iterator[Figure]:
+    if left:
+        who, least = min(left.items(), key=lambda pair: pair[1].part)
+        yield Figure(f"noise left, as {who}, of what is promised", least.part, least.low, least.high, share=True)
+    if opened is not None:
+        name = f"noise that the protocol opened {_OPENINGS} times, likewise"
+        yield Figure(name, opened.part, opened.low, opened.high, share=True)
 
 
 @dataclass(frozen=True)

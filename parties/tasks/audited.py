@@ -119,6 +119,7 @@ class Trial:
         draw: so many draws of each world, by onlooker ("the helper", "all owners but one", ...).
         numbers: how many samples of noise a draw takes, about; what a draw costs.
         shift: of Gaussian noise, the most that a row shifts its mean, in deviations: sqrt(sum of D^2 / v).
+        variance: of the noise that is promised to be left in each number, whoever looks; None of other noise.
         unit: what is with or without: "patient" or "client".
         opened: the same mechanism by its protocol; None where the draws are by its very functions.
         reach: the largest change by any row that was tried, as a part of what is promised: exact, and 1 at most.
@@ -130,6 +131,7 @@ class Trial:
     draw: Callable[[int, Stream], Mapping[str, Worlds]]
     numbers: int = 1
     shift: float | None = None
+    variance: float | None = None
     unit: str = "patient"
     opened: Opened | None = None
     reach: float | None = None

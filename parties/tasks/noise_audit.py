@@ -36,7 +36,7 @@ def noisy_sum_trial(
     what: str,
     claim: tuple[float, float],
     noise: Noise,
-    mechanisms: Iterable[AnyMechanism],
+    mechanisms: Sequence[AnyMechanism],
     without: Whole,
     with_row: Whole,
     opened: Opened | None = None,
@@ -65,11 +65,12 @@ def noisy_sum_trial(
             who: Worlds(nil + left[0][who], tuple(nil + row + left[1][who] for row in shift), shift) for who in left[0]
         }
 
-    promised = promised_shift(mechanisms)
+    promised, least = promised_shift(mechanisms), min(one.variance for one in mechanisms)
     changes = [with_row - without, *([] if longer is None else [longer - without])]
     lengths = [sqrt(sum(int(one) ** 2 for one in row)) for row in np.concatenate(changes)]
-    reach = max(lengths) / sqrt(noise.variance) / promised
-    return Trial(what, *claim, draw, count * (noise.owners + 1), promised, opened=opened, reach=reach)
+    reach = max(lengths) / sqrt(least) / promised
+    numbers = count * (noise.owners + 1)
+    return Trial(what, *claim, draw, numbers, promised, float(least), opened=opened, reach=reach)
 
 
 def opened_by_runs(

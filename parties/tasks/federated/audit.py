@@ -183,7 +183,7 @@ def _trials(scenario: FederatedScenario) -> tuple[Trial, ...]:
 
     numbers = how.length * how.fewest
     what = f"the noisy sum of a round, of {count_text(scenario.task.rounds)}"
-    return (Trial(what, *claim, draw, numbers, sqrt(2 * how.rho), "client"),)
+    return (Trial(what, *claim, draw, numbers, sqrt(2 * how.rho), float(how.fewest * how.variance), "client"),)
 
 
 def _left(how: Distributed, draws: int, update: Array, signs: bytes, stream: Stream) -> Array:

@@ -10,8 +10,7 @@ import numpy as np
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
 from parties.tasks.audited import Alone, Audit, Population, Random
-from parties.tasks.logistic.private_audit import gradients_fit, private_trials
-from parties.tasks.logistic.private_settings import private_method
+from parties.tasks.logistic.private_audit import private_fit, private_trials
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.model_audit import Fit, Together, model_population, own_rows_alone, together, trained_counts
@@ -24,9 +23,8 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
         return None
     rows = together(scenario, record)
     if scenario.privacy is not None:
-        if private_method(scenario) != "gradients":
-            return None
-        return _model(scenario, record, rows, gradients_fit(scenario, rows))
+        noisy = private_fit(scenario, rows)
+        return None if noisy is None else _model(scenario, record, rows, noisy)
     counts = trained_counts(scenario, rows)
     by_owner = dict.fromkeys(scenario.owners, next(iter(counts.values()))) if scenario.vertical else counts
     facts = (record or {}).get("training") or {}

@@ -1,4 +1,5 @@
-"""What `mpc audit` is given of noisy gradients: the training in the clear with its noise, and its openings drawn."""
+"""What `mpc audit` is given of a logistic regression with [privacy], by its method; and of noisy gradients the training
+in the clear with its noise, and its openings drawn."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
 from parties.tasks.audited import Random, Trial
+from parties.tasks.logistic.output_audit import output_fit, output_trial
 from parties.tasks.logistic.private_run import noisy_settings
+from parties.tasks.logistic.private_settings import private_method
 from parties.tasks.model_audit import Fit, Together
 from parties.tasks.noise_audit import Whole, noisy_sum_trial, opened_by_runs
 from protocols.privacy.accounting import VectorMechanism, epsilon_of
@@ -101,8 +104,17 @@ def _values(how: NoisySettings, used: int) -> Array:
 
 def private_trials(scenario: Scenario) -> tuple[Trial, ...]:
     """The mechanisms of a scenario's method; none without [privacy]."""
-    from parties.tasks.logistic.private_settings import private_method
-
-    if scenario.privacy is None or private_method(scenario) != "gradients":
+    if scenario.privacy is None:
         return ()
-    return gradients_trials(scenario)
+    method = private_method(scenario)
+    if method == "output":
+        return (output_trial(scenario),)
+    return gradients_trials(scenario) if method == "gradients" else ()
+
+
+def private_fit(scenario: Scenario, rows: Together) -> Fit | None:
+    """The training by the scenario's method in the clear; None of one that has no such twin."""
+    method = private_method(scenario)
+    if method == "output":
+        return output_fit(scenario, rows)
+    return gradients_fit(scenario, rows) if method == "gradients" else None

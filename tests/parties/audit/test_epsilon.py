@@ -182,4 +182,4 @@ def test_trials_of_one_kind_are_those_of_an_audit() -> None:
     one = trial(1.0)
     audited = Audited(None, Audit(lambda *_: None, lambda _: (one,)), effort=Effort(draws=500))  # type: ignore[arg-type]
     (found,) = EPSILON.run(audited)
-    assert found.what.startswith("sums, 500 draws") and len(found.figures) == 5
+    assert found.what.startswith("sums, 500 draws") and len(found.figures) == 6
