@@ -37,6 +37,10 @@ SMALL_COUNTS: Final = "[privacy] tells small counts, with noise, which a largest
 """What a policy's `minimum_cell` is told: nothing is tested for small cells."""
 
 
+_NARROWEST: Final = 2.0**-20
+"""Half of a range, in parts of its numbers: of narrower ones, scaled values would lack some of their 32 bits."""
+
+
 @dataclass(frozen=True)
 class NoisyRelease:
     """One line of what a run releases with noise, for plan and record.
@@ -73,6 +77,9 @@ def check_clips(privacy: PrivacySpec, needed: Sequence[str], use: str) -> Iterat
     for column, (low, high) in privacy.clip.items():
         if low >= high:
             yield Problem(f"[privacy.clip] {column}: the first number is not below the second", "give the least first")
+        elif (high - low) / 2 <= _NARROWEST * max(abs(low), abs(high)):
+            hint = "subtract a constant from the column in the data, or give a wider range"
+            yield Problem(f"[privacy.clip] {column}: so narrow a range has too few of its numbers' digits", hint)
 
 
 def fewest_rows(scenario: Scenario, otherwise: int) -> int:

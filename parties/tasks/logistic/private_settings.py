@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from parties.scenario.problems import Problem, Reading, quote
-from parties.scenario.terms import columns_of, parts_of
-from parties.tasks.private import check_clips
+from parties.tasks.private_models import WITH, check_exact, with_ranges
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
@@ -22,13 +21,10 @@ METHODS: Final[Mapping[str, tuple[Method, ...]]] = {
 }
 """The methods for owners with rows of their own, and for owners with columns of the same rows; the default first."""
 
-_WITH: Final = "does not go with [privacy]"
 _EXACT: Final[Mapping[str, tuple[Any, str]]] = {
     "standardise": (True, "leave it out: features are scaled by the agreed ranges of [privacy.clip]"),
     "compare_ranges": (False, "remove it: each bit would tell something exact of an owner's rows"),
     "tolerance": (None, "set `iterations`: each stop test would tell an exact bit"),
-    "min_cell": (None, "leave it out: noise protects small cells, and a test of them would tell exact bits"),
-    "min_rows_per_feature": (None, "leave it out: noise protects rows, however many features there are"),
 }
 """Settings that would tell something exact: the one value that does not, and what to do."""
 _NOT_NOISY: Final[Mapping[str, str]] = {
@@ -68,7 +64,10 @@ def make_logistic_private(task: LogisticTask, privacy: PrivacySpec) -> Reading[L
         known = " or ".join(f'method = "{one}"' for one in METHODS[task.partition])
         hint = f"set {known}" if known else "remove [privacy]"
         yield Problem(f'[privacy] method = "{method}" is not available for owners with {rows}', hint)
-    yield from _check_exact(task)
+    yield from check_exact(task, _EXACT)
+    if task.class_weights == "balanced":
+        hint = "give the two weights as numbers: balanced ones tell how many rows are of a class"
+        yield Problem(f'[task] class_weights = "balanced" {WITH}', hint)
     yield from _check_reveal(task)
     if method == "gradients":
         task = yield from _with_gradients(task)
@@ -76,31 +75,19 @@ def make_logistic_private(task: LogisticTask, privacy: PrivacySpec) -> Reading[L
             yield Problem('[privacy] most_rows is for method = "output"', "remove most_rows")
     else:
         task = yield from _with_output(task, privacy)
-    return (yield from _with_ranges(task, privacy))
-
-
-def _check_exact(task: LogisticTask) -> Iterator[Problem]:
-    for key, (harmless, hint) in _EXACT.items():
-        if key in task.model_fields_set and dict(task)[key] != harmless:
-            yield Problem(f"[task] {key} {_WITH}", hint)
-    if task.missing == "mean":
-        hint = 'set missing = "drop", which looks at each row by itself: a mean depends on all of them'
-        yield Problem(f'[task] missing = "mean" {_WITH}', hint)
-    if task.class_weights == "balanced":
-        hint = "give the two weights as numbers: balanced ones tell how many rows are of a class"
-        yield Problem(f'[task] class_weights = "balanced" {_WITH}', hint)
+    return (yield from with_ranges(task, privacy))
 
 
 def _check_reveal(task: LogisticTask) -> Iterator[Problem]:
     for what in task.reveal:
         if what in _NOT_NOISY:
-            yield Problem(f'[task] reveal = ["{what}"] {_WITH}: {_NOT_NOISY[what]}', f'take "{what}" out of reveal')
+            yield Problem(f'[task] reveal = ["{what}"] {WITH}: {_NOT_NOISY[what]}', f'take "{what}" out of reveal')
     if "model" not in task.reveal and not set(task.reveal) & set(_NOT_NOISY):
         hint = 'add "model" to reveal, or remove [privacy]: a model that nobody sees tells nothing'
-        yield Problem(f'[task] reveal without "model" {_WITH}', hint)
+        yield Problem(f'[task] reveal without "model" {WITH}', hint)
     if "metrics" in task.reveal and not task.test_fraction:
         hint = 'set test_fraction = 0.2, or take "metrics" out of reveal: they are of held-out rows alone'
-        yield Problem(f"[task] test_fraction = 0 {_WITH} and metrics", hint)
+        yield Problem(f"[task] test_fraction = 0 {WITH} and metrics", hint)
 
 
 def _with_gradients(task: LogisticTask) -> Reading[LogisticTask]:
@@ -133,22 +120,3 @@ def _with_output(task: LogisticTask, privacy: PrivacySpec) -> Reading[LogisticTa
     left_out = task.model_fields_set - set(_NOT_CHOSEN)
     kept = task.model_construct(left_out, **{key: value for key, value in task if key in left_out})
     return kept.model_copy(update={"solver": "nesterov", "reveal": ("model",), "test_fraction": fraction})
-
-
-def _with_ranges(task: LogisticTask, privacy: PrivacySpec) -> Reading[LogisticTask]:
-    """The task with its features listed, each of which has an agreed range or is a category's indicator."""
-    if task.partition == "vertical":
-        return task
-    listed = task.features or (*privacy.clip, *(column for column in task.categories if column not in privacy.clip))
-    if mixed := [
-        term for term in listed if len(parts_of(term)) > 1 and not set(parts_of(term)) <= set(task.categories)
-    ]:
-        hint = "put the product into the data as a column of its own, and give it a range"
-        yield Problem(f"[task] features lists {quote(mixed)}, a product with a column of numbers, which {_WITH}", hint)
-    numbers = [column for column in columns_of(listed) if column not in task.categories]
-    if not listed:
-        hint = "add [privacy.clip] and below it a line for each feature, such as age = [18, 100]"
-        yield Problem("[privacy.clip] has no range of a feature", hint)
-    else:
-        yield from check_clips(privacy, numbers, "which are features")
-    return task.model_copy(update={"features": tuple(listed)}) if listed else task

@@ -239,7 +239,7 @@ WRONG = {
         "[privacy]\nepsilon = 1\n[privacy.clip]\npain = [1, 9]\n",
         "[privacy.clip] has no range of a feature",
     ),
-    "another column": (PRIVACY + "bmi = [1, 9]\n", "[privacy.clip] lists 'bmi', which are not in the fit"),
+    "another column": (PRIVACY + "bmi = [1, 9]\n", "[privacy.clip] lists 'bmi', which are not in the model"),
     "narrow": (PRIVACY.replace("[20, 100]", "[1e9, 1000000001]"), "[privacy.clip] age: so narrow a range"),
     "a method": (PRIVACY.replace("4\n", '4\nmethod = "output"\n'), '[privacy] method is for kind = "logistic'),
 }

@@ -29,7 +29,7 @@ REFUSED = {
     "mini-batches": ("epochs = 3\nbatch_size = 5\n", "'epochs' and 'batch_size' have no part in", "[privacy] rate"),
     "a product": ('features = ["age", "age:bmi"]\n', "lists 'age:bmi', a product", "a column of its own"),
     "no range": ('features = ["age", "bmi"]\n', "[privacy.clip] does not list 'bmi'", "bmi = [0, 120]"),
-    "another range": ('features = ["bmi"]\n', "lists 'age', which are not features", "remove it there"),
+    "another range": ('features = ["bmi"]\n', "lists 'age', which are not in the model", "remove it there"),
 }
 
 
