@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +57,7 @@ BAD_DATA: Order = {
 }
 
 
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    """No process and no descriptor of a run outlives it."""
-    me = psutil.Process()
-    before, others = me.num_fds(), me.children(recursive=True)  # processes of other tests' fixtures
-    yield
-    assert [child for child in me.children(recursive=True) if child not in others] == []
-    assert me.num_fds() == before
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 class Events:

@@ -369,14 +369,7 @@ def relay_process() -> psutil.Process:
     return found
 
 
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    """No process and no descriptor of a run or of a relay outlives it."""
-    me = psutil.Process()
-    before, others = me.num_fds(), me.children(recursive=True)  # processes of other tests' fixtures
-    yield
-    assert [child for child in me.children(recursive=True) if child not in others] == []
-    assert me.num_fds() == before
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 def test_parties_dial_the_relay_which_is_no_party(tmp_path: Path) -> None:
