@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from parties.scenario.problems import Problem, Reading
@@ -21,6 +22,8 @@ MOST_NUMBERS: Final = 100_000
 
 def make_statistics_private(task: StatisticsTask, privacy: PrivacySpec) -> Reading[StatisticsTask]:
     """The task under [privacy]: nothing of it is tested for small cells, for the tests' outcomes would be exact."""
+    if find_spec("dp_accounting") is None:  # before anything is sent: it is needed once the parties have met
+        yield Problem("[privacy] of statistics needs the package dp-accounting", "pip install 'beaverlodge[privacy]'")
     if ends := [one for one in ("min", "max") if one in task.statistics]:
         hint = "each is the value of one patient; remove it from `statistics`, or [privacy]"
         yield Problem(f"[task] {' and '.join(ends)} cannot be told with [privacy]", hint)

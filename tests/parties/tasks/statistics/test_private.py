@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,13 @@ def scenario(folder: Path, task: str = TASK, privacy: str = PRIVACY, rows: int =
     path = folder / "private.toml"
     path.write_text(two_owners("statistics") + task + privacy)
     return load_scenario(path)
+
+
+def test_without_its_package_it_is_refused_when_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dp_accounting", None)
+    with pytest.raises(UsageError, match="needs the package dp-accounting") as refused:
+        scenario(tmp_path)
+    assert refused.value.hint == "pip install 'beaverlodge[privacy]'"
 
 
 @pytest.fixture(scope="module")
