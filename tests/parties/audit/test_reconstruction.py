@@ -267,3 +267,33 @@ def test_a_cell_withheld_alone_is_given_back(tmp_path: Path) -> None:
     found = RECONSTRUCTION.run(replace(audited, record=record))[0]
     assert figures(found)["of withheld numbers, those that follow"] == 1
     assert "age from 50 to below 70 among sex = f." in found.sentence
+
+
+def subset_sums(rows: int, questions: int, error: float, slack: float, seed: int = 3) -> Counted:
+    """Each row has a secret bit, and random subsets of rows are counted by it, each with an error up to so much."""
+    rng = np.random.default_rng(seed)
+    bits = rng.integers(0, 2, rows)
+    sizes = {"row": rows, "bit": 2}
+    ones = np.array([0.0, 1.0])
+    facts = [Fact({"row": np.eye(rows)[k]}, 1, 1) for k in range(rows)]
+    for _ in range(questions):
+        subset = (rng.random(rows) < 0.5).astype(float)
+        told = float(subset @ bits) + rng.uniform(-error, error)
+        facts.append(Fact({"row": subset, "bit": ones}, told - slack, told + slack))
+    asked = tuple(Asked(f"bit {k}", {"row": np.eye(rows)[k], "bit": ones}, told=False) for k in range(rows))
+    cells = {"x": {"row": np.arange(rows), "bit": bits}}
+    return Counted(sizes, tuple(facts), asked, (), cells, {"x": {}}, {}, 5, bool(error))
+
+
+@pytest.mark.parametrize(
+    ("error", "slack", "least", "most"), [(0.0, 0.0, 24, 24), (0.5, 0.5, 20, 24), (5.0, 15.0, 0, 0)]
+)
+def test_many_subset_sums_give_single_bits(error: float, slack: float, least: int, most: int) -> None:
+    """Dinur and Nissim 2003: unless each answer is off by about the root of the rows, or there are few answers."""
+    found = deduce(subset_sums(24, 120, error, slack), None, RNG, near=0.99)
+    assert least <= sum(one.exact for one in found) <= most
+    assert all(one.low == one.truth for one in found if one.exact)
+
+
+def test_few_subset_sums_give_no_bits() -> None:
+    assert not any(one.exact for one in deduce(subset_sums(24, 4, 0.0, 0.0), None, RNG, near=0.99))
