@@ -3,9 +3,9 @@
 The gradient of a row x by the weights into a unit of the first layer is x times the gradient by that unit's intercept.
 So of a sum over rows, weights' part / intercept's part is a mean of the rows, each as heavy as its residual: of one row
 it is the row itself, however many steps were taken (Geiping et al. 2020, "Inverting gradients", prop. 3.1). Of a few
-rows, all are looked for together: those whose training gives the update that was seen, by least squares (Zhu et al.
-2019, "Deep leakage from gradients"; there by gradient descent). Local training is public, seed and all, so that it is
-repeated step by step.
+rows, all are looked for together: those whose training gives the updates that were seen, in one round or several, by
+least squares (Zhu et al. 2019, "Deep leakage from gradients"; there by gradient descent). Local training is public,
+seed and all, so that it is repeated step by step.
 
 Success is measured against chance: how near the best candidate is to a row of the sum, and how near to as many rows
 that were not in it.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from math import sqrt
 from typing import Final
@@ -32,12 +31,14 @@ _LEAST: Final = 1e-3
 """A unit whose intercept changed by less than this part of the most is left out: rounding is all that its ratio has."""
 _MOST_UNKNOWN: Final = 64
 _STARTS: Final = 3
+_FITS: Final = 1e-6
+"""The part of an update's square that is left where rows are taken to be found."""
 RECOVERED: Final = 0.1
 """A row is recovered if each feature is off by less than a tenth of its standard deviation, on average (root mean
 square)."""
 
 Retrain = Callable[[Rows], Array]
-"""The update (size,) that rows give in the round that is attacked."""
+"""The update (size,) that rows give in the rounds that are attacked."""
 
 
 def unit_means(model: Network, update: Array) -> Array:
@@ -59,30 +60,31 @@ def rows_that_give(
     """Candidates (rows, p): the rows whose training comes nearest to an update; `means` where there are too many.
 
     Args:
-        update: seen of a round (size,).
+        update: seen of a round (size,), or of several, one after the other: each has another model, and says more.
         rows: how many are in it.
         means: what is known without (k, p).
         labels: those that a row may have; of classifications.
     """
     p = means.shape[1]
-    if rows < 2 or not len(means) or rows * p > min(_MOST_UNKNOWN, update.size):
+    if rows < 2 or rows * p > min(_MOST_UNKNOWN, update.size):
         return means
     from scipy.optimize import least_squares
 
     best, found = np.inf, means
-    for given in product(labels, repeat=rows):
-        if list(given) != sorted(given):
-            continue  # rows have no order
+    enough = _FITS * float(update @ update)
+    orders = [one for one in product(labels, repeat=rows) if list(one) == sorted(one)]  # rows have no order
+    for given in orders * _STARTS:
         y = np.array(given)
-        for _ in range(_STARTS):
-            start = means[rng.integers(len(means), size=rows)] + rng.standard_normal((rows, p))
-            fit = least_squares(
-                lambda flat, y=y: retrain(Rows(flat.reshape(rows, p), y)) - update,
-                start.reshape(-1),
-                max_nfev=100,
-            )
-            if fit.cost < best:
-                best, found = fit.cost, fit.x.reshape(rows, p)
+        start = rng.standard_normal((rows, p))
+        if len(means):
+            start += means[rng.integers(len(means), size=rows)]
+        fit = least_squares(
+            lambda flat, y=y: retrain(Rows(flat.reshape(rows, p), y)) - update, start.reshape(-1), max_nfev=60
+        )
+        if fit.cost < best:
+            best, found = fit.cost, fit.x.reshape(rows, p)
+        if best < enough:
+            break
     return np.concatenate((means, found))
 
 
@@ -102,7 +104,7 @@ class Match:
     @property
     def won(self) -> float:
         """1 if a row of the sum is nearer, 0 if another one is, 1/2 for neither."""
-        return float(np.sign(self.outside - self.inside) + 1) / 2
+        return (float(self.inside < self.outside) + float(self.inside <= self.outside)) / 2
 
 
 def match(candidates: Array, inside: Array, outside: Array, rng: Generator) -> Match:
@@ -132,8 +134,8 @@ def share_interval(wins: float, trials: int) -> tuple[float, float, float]:
 
 
 _TRIALS: Final = 200
-_SEARCHES: Final = 8
-"""Sums of few rows in which these are looked for by least squares: that takes long."""
+_SEARCHES: Final = 10
+"""Attempts where clients have few rows, which are looked for by least squares: that takes long."""
 _FEW_ROWS: Final = 2
 
 
@@ -155,10 +157,10 @@ class Attempts:
 def attempts_at(updates: Updates, clients: int, rng: Generator, trials: int = _TRIALS) -> Attempts:
     """Attack sums over clients that are drawn at random: as many as there may be."""
     found: list[Match] = []
-    sizes, searches = [], 0
+    sizes, searched = [], clients == 1 and bool(updates.labels) and 1 < _usual(updates) <= _FEW_ROWS
     deviations = np.concatenate([one.x for one in updates.rows.values()]).std(axis=0)
     unit = np.where(deviations > 0, deviations, 1.0)
-    for k in range(trials):
+    for k in range(min(trials, _SEARCHES) if searched else trials):
         of = updates.rounds[k % len(updates.rounds)]
         members = rng.permutation(sorted(of.updates))
         inside, outside = members[:clients], members[clients:]
@@ -171,15 +173,26 @@ def attempts_at(updates: Updates, clients: int, rng: Generator, trials: int = _T
             continue
         seen = updates.opened([of.updates[m] for m in inside], [of.shares[m] for m in inside], rng)
         candidates = unit_means(updates.model, seen)
-        if clients == 1 and 1 < len(own) <= _FEW_ROWS and updates.labels and searches < _SEARCHES:
-            searches += 1
-            client = int(inside[0])
-            candidates = rows_that_give(
-                seen, partial(updates.retrain, of.t, client), len(own), candidates, updates.labels, rng
-            )
+        if searched and len(own) <= _FEW_ROWS:
+            candidates = _of_all_rounds(updates, int(inside[0]), candidates, rng)
         sizes.append(len(own))
         found.append(match(candidates / unit, own / unit, others / unit, rng))
-    return Attempts(clients, int(np.median(sizes)) if sizes else 0, tuple(found), searches > 0)
+    return Attempts(clients, int(np.median(sizes)) if sizes else 0, tuple(found), searched)
+
+
+def _usual(updates: Updates) -> float:
+    return float(np.median([len(one.y) for one in updates.rows.values()]))
+
+
+def _of_all_rounds(updates: Updates, client: int, means: Array, rng: Generator) -> Array:
+    """Candidates from what one client sent in all rounds."""
+    rounds = [one for one in updates.rounds if client in one.updates]
+    seen = [updates.opened([one.updates[client]], [one.shares[client]], rng) for one in rounds]
+
+    def retrain(rows: Rows) -> Array:
+        return np.concatenate([updates.retrain(one.t, client, rows) for one in rounds])
+
+    return rows_that_give(np.concatenate(seen), retrain, len(updates.rows[client].y), means, updates.labels, rng)
 
 
 def _applies(audited: Audited) -> str:
@@ -233,7 +246,7 @@ def _found(attempts: Attempts, what: str, against: str) -> Found:
 
 def count_of_rows(attempts: Attempts) -> str:
     """How many rows a sum is of, in words."""
-    more = ", found by least squares where these are two" if attempts.searched else ""
+    more = ", by least squares over these rounds together" if attempts.searched else ""
     return f"sums of {attempts.rows} rows at the median{more}"
 
 

@@ -63,6 +63,21 @@ def test_two_rows_are_found_by_their_training() -> None:
     assert all(np.abs(found - row).max(axis=1).min() < 1e-3 for row in rows.x)
 
 
+def test_rounds_of_a_regression_add_up() -> None:
+    """One round's update has one number more than a row; three of them give both rows of a client back."""
+    rng, of = np.random.default_rng(5), model("logistic")
+    rows, models = some(rng, 2), [0.5 * rng.normal(size=of.size) for _ in range(3)]
+
+    def retrained(tried: Rows) -> Array:
+        return np.concatenate([trained(of, w, tried) for w in models])
+
+    updates = np.rint(retrained(rows) * 1e4) / 1e4
+    means = unit_means(of, updates[: of.size])
+    assert not any(np.abs(means - row).max(axis=1).min() < 0.2 for row in rows.x)
+    found = rows_that_give(updates, retrained, 2, means, (0.0, 1.0), rng)
+    assert all(np.abs(found - row).max(axis=1).min() < 0.1 for row in rows.x)
+
+
 def test_more_rows_than_numbers_are_not_looked_for() -> None:
     rng, of = np.random.default_rng(3), model("logistic")
     means = np.zeros((1, P))
@@ -170,6 +185,18 @@ def test_devices_with_one_row(tmp_path: Path, kind: str) -> None:
         assert found[0][REBUILT].value == 1
     if kind == "secure":
         assert found[1][REBUILT].value < 0.05
+
+
+def test_clients_with_two_rows_are_rebuilt_from_three_rounds(tmp_path: Path) -> None:
+    data = {
+        name: np.concatenate([one, single(60)[f"client_{k + 31}"]]) for k, (name, one) in enumerate(single(30).items())
+    }
+    task = TASK.replace("rounds = 2", "rounds = 3") + '\naggregation = "plain"\nlearning_rate = 1.0'
+    one = scenario(tmp_path, task, count=30, data=data, most_rows=2)
+    of = updates_of(one)
+    assert of is not None
+    found = attempts_at(of, 1, np.random.default_rng(1), 4)
+    assert found.searched and sum(one.inside < RECOVERED for one in found.matches) >= 3
 
 
 def test_what_the_audit_is_given_is_what_clients_send(tmp_path: Path) -> None:
