@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from parties.trust.keys import generate
-from parties.trust.roster import sign_roster
 from tests.ports import free_ports
-from tests.run.sums import approve
+from tests.run.sums import approve, write_roster
 
 TEXT = """
 schema = 1
@@ -58,15 +56,11 @@ def write_rows(path: Path, rows: int, seed: int) -> None:
 def write_federated(folder: Path, *, clients: int = 4, rounds: int = 5, least: int = 3, task: str = "") -> Path:
     """The study in a folder, ready for `tests.run.sums.party`."""
     names = [f"c{k}" for k in range(1, clients + 1)]
-    texts = {name: generate(name, folder / "keys")[1] for name in ("server", *names)}
-    _, admin = generate("admin", folder / "office")
-    entries = "".join(f'[parties.{name}]\npublic_key = "{text}"\n' for name, text in texts.items())
-    (folder / "roster.toml").write_text("schema = 1\n" + entries)
-    sign_roster(folder / "roster.toml", "admin", folder / "office")
+    admin = write_roster(folder, "server", *names)
     for k, name in enumerate(names):
         write_rows(folder / f"{name}.csv", 20 + k, k)
     own = "".join(f'[parties.{name}]\nrole = "client"\ndata = "{name}.csv"\n\n' for name in names)
     path = folder / "federated.toml"
     path.write_text(TEXT.format(port=free_ports(1)[0], own=own, admin=admin, rounds=rounds, least=least, task=task))
-    approve(path, *texts)
+    approve(path, "server", *names)
     return path

@@ -115,13 +115,8 @@ def write_separate(folder: Path, clients: int = 4, *, task: str = "", helper: bo
     """A scenario for machines of their own, here on ports of this one: keys, a roster that `admin` signed, and
     approvals of all; client k has k rows, of age k and a stay of 1.25."""
     names = [f"c{k}" for k in range(1, clients + 1)]
-    keys = folder / "keys"
-    more = ["judge"] if helper else []
-    texts = {name: generate(name, keys)[1] for name in ("server", *names, *more)}
-    _, admin = generate("admin", folder / "office")
-    entries = "".join(f'[parties.{name}]\npublic_key = "{text}"\n' for name, text in texts.items())
-    (folder / "roster.toml").write_text("schema = 1\n" + entries)
-    sign_roster(folder / "roster.toml", "admin", folder / "office")
+    parties = ("server", *names, *(["judge"] if helper else []))
+    admin = write_roster(folder, *parties)
     for k, name in enumerate(names, start=1):
         (folder / f"{name}.csv").write_text("age,stay\n" + f"{k},1.25\n" * k)
     own = "".join(f'[parties.{name}]\nrole = "client"\ndata = "{name}.csv"\n\n' for name in names)
@@ -129,8 +124,17 @@ def write_separate(folder: Path, clients: int = 4, *, task: str = "", helper: bo
     path.write_text(SEPARATE.format(port=free_ports(1)[0], own=own, admin=admin, task=task))
     if helper:
         with_helper(path, before="[roster]")
-    approve(path, *texts)
+    approve(path, *parties)
     return path
+
+
+def write_roster(folder: Path, *names: str) -> str:
+    """Keys of these parties, and a roster of them that `admin` signed, whose public key is returned."""
+    _, admin = generate("admin", folder / "office")
+    entries = "".join(f'[parties.{name}]\npublic_key = "{generate(name, folder / "keys")[1]}"\n' for name in names)
+    (folder / "roster.toml").write_text("schema = 1\n" + entries)
+    sign_roster(folder / "roster.toml", "admin", folder / "office")
+    return admin
 
 
 def approve(path: Path, *names: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, Staged, begun, started, struck
+from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, Moment, Staged, begun, judge, started, struck
 from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
@@ -16,18 +16,9 @@ ROUNDS = range(2)
 TIMES = [k / 40 for k in range(29)]  # seconds: a run without slow links takes about one
 
 
-def judge(staged: Staged, victim: str, tell: Tell, sweep: str) -> None:
+def judged(staged: Staged, victim: str, tell: Tell, sweep: str) -> None:
     """Whether the victim is named, or the run was done before; and where it was met."""
-    ended = staged.end()
-    assert ended.ran.seconds < PROMPT
-    if ended.ran.code == 0 and ended.landed() == "done":
-        ended.check_ok()
-        outcome = "done_all_the_same"
-    else:
-        ended.check_failed(4, "peer-lost", victim)
-        outcome = "named_the_victim"
-    tell(sweep, tried=1, **{outcome: 1}, slowest_end_in_seconds=ended.ran.seconds)
-    tell(f"{sweep}, met in", **{ended.landed(): 1})
+    judge(staged.end(), (4, "peer-lost", victim), "named_the_victim", tell, sweep)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +27,7 @@ def judge(staged: Staged, victim: str, tell: Tell, sweep: str) -> None:
     ids=str,
 )
 def test_a_killed_party(tmp_path: Path, moment: Moment, victim: str, number: int, tell: Tell) -> None:
-    judge(struck(tmp_path, moment, victim, "kill"), victim, tell, "SIGKILL to each party at every stage")
+    judged(struck(tmp_path, moment, victim, "kill"), victim, tell, "SIGKILL to each party at every stage")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +38,7 @@ def test_a_killed_party(tmp_path: Path, moment: Moment, victim: str, number: int
 def test_a_party_that_is_killed_at_a_time(tmp_path: Path, victim: str, at: float, tell: Tell) -> None:
     trial = f'[[faults.kill]]\nparty = "{victim}"\nat = {at}\n'
     how = {"epochs": 30, "batch_size": 16, "extra": trial}
-    judge(started(tmp_path, victim, how).until_struck(), victim, tell, "SIGKILL to each party on fast links")
+    judged(started(tmp_path, victim, how).until_struck(), victim, tell, "SIGKILL to each party on fast links")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parties.processes.relay import NAME as NETWORK
-from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, begun, struck
+from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, begun, judge, struck
 from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
@@ -23,16 +23,8 @@ DEADLINE = SOAK.in_time(4.0, patient=12.0)  # a busy machine lets a party wait l
 )
 def test_a_stopped_party(tmp_path: Path, moment: Moment, victim: str, tell: Tell) -> None:
     ended = struck(tmp_path, moment, victim, "stop", deadline=DEADLINE, seconds=1000.0).end()
-    assert ended.ran.seconds < DEADLINE + PROMPT
     sweep = "SIGSTOP to each party at every stage"
-    if ended.ran.code == 0 and ended.landed() == "done":
-        ended.check_ok()
-        outcome = "done_all_the_same"
-    else:
-        ended.check_failed(4, "peer-lost", victim)
-        outcome = "named_the_victim"
-    tell(sweep, tried=1, **{outcome: 1}, slowest_end_in_seconds=ended.ran.seconds)
-    tell(f"{sweep}, met in", **{ended.landed(): 1})
+    judge(ended, (4, "peer-lost", victim), "named_the_victim", tell, sweep, DEADLINE + PROMPT)
 
 
 @pytest.mark.parametrize("moment", SOAK.chosen("network stopped", MOMENTS), ids=str)
@@ -40,14 +32,6 @@ def test_a_stopped_network(tmp_path: Path, moment: Moment, tell: Tell) -> None:
     staged = begun(tmp_path, moment, DEALT_TO, deadline=DEADLINE)
     staged.signal(NETWORK, signal.SIGSTOP)
     ended = staged.end()
-    assert ended.ran.seconds < DEADLINE + PROMPT
     sweep = "SIGSTOP to the emulated network at every stage"
-    if ended.ran.code == 0 and ended.landed() == "done":
-        ended.check_ok()
-        outcome = "done_all_the_same"
-    else:
-        ended.check_failed(70, "internal", None)
+    if judge(ended, (70, "internal", None), "named_the_network", tell, sweep, DEADLINE + PROMPT):
         assert f"{NETWORK} was stopped by a signal" in ended.error["message"]
-        outcome = "named_the_network"
-    tell(sweep, tried=1, **{outcome: 1}, slowest_end_in_seconds=ended.ran.seconds)
-    tell(f"{sweep}, met in", **{ended.landed(): 1})

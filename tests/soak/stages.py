@@ -19,7 +19,7 @@ import psutil
 
 from tests.run.command import Ran, Running, record
 from tests.run.scenarios import write_scenario
-from tests.tiers import SOAK
+from tests.tiers import SOAK, Tell
 
 PARTIES = ("hospital_a", "hospital_b", "helper")
 PROMPT = SOAK.in_time(5.0)  # seconds in which every process has to be gone
@@ -182,6 +182,26 @@ class Ended:
         told = [line for line in self.ran.err.splitlines() if line.startswith("mpc: ")]
         assert len(told) == 1 and self.error["message"] in told[0], self.ran.err
         assert party is None or party in told[0]
+
+
+def judge(
+    ended: Ended,
+    failure: tuple[int, str, str | None],
+    named: str,
+    tell: Tell,
+    sweep: str,
+    within: float = PROMPT,
+) -> bool:
+    """Whether a run failed with this code, kind of error and party, counted as `named`; if not, it was done before."""
+    assert ended.ran.seconds < within
+    done = ended.ran.code == 0 and ended.landed() == "done"
+    if done:
+        ended.check_ok()
+    else:
+        ended.check_failed(*failure)
+    tell(sweep, tried=1, **{"done_all_the_same" if done else named: 1}, slowest_end_in_seconds=ended.ran.seconds)
+    tell(f"{sweep}, met in", **{ended.landed(): 1})
+    return not done
 
 
 def processes_of(scenario: Path) -> list[psutil.Process]:
