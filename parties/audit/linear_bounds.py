@@ -51,7 +51,7 @@ class Programme:
         """
         found = milp(
             form,
-            constraints=LinearConstraint(self.facts, self.low, self.high),
+            constraints=LinearConstraint(_with_short_indices(self.facts), self.low, self.high),
             bounds=Bounds(self.least, np.inf),
             integrality=self.whole if whole else None,
             options={"time_limit": _SECONDS} if whole else None,
@@ -62,6 +62,12 @@ class Programme:
             return -np.inf, self.least
         bound = found.mip_dual_bound if whole else found.fun
         return (float(found.fun if bound is None else bound)), found.x
+
+
+def _with_short_indices(matrix: csr_array) -> csr_array:
+    """The matrix with indices of 32 bits, which alone `milp` takes before scipy 1.15."""
+    indices, ends = (one.astype(np.int32) for one in (matrix.indices, matrix.indptr))
+    return csr_array((matrix.data, indices, ends), shape=matrix.shape)
 
 
 def bounds_of(
