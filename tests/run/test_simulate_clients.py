@@ -98,6 +98,13 @@ def test_an_authors_error_ends_the_run_with_its_line(tmp_path: Path) -> None:
         assert f"{said}{OWN / 'mistakes.py'}, line {line}, after stage 1" in ran.err
         assert "Traceback" not in ran.err
         assert record(out)["status"] == "failed"
+    out = tmp_path / "raises"
+    inside = (out / "scenario.toml").read_text().replace("[clients]\n", "[clients]\nprocesses = 0\n")
+    (out / "inside.toml").write_text(inside)
+    ran = mpc("run", out / "inside.toml", "--program", f"{out / 'mistakes.py'}:raises", "--out", tmp_path / "inside")
+    assert ran.code == 2
+    line = line_with("of the client's", OWN / "mistakes.py")
+    assert f"client_2: {out / 'mistakes.py'}, line {line}, after stage 1" in ran.err
 
 
 def test_a_slip_is_told_before_there_is_a_folder(tmp_path: Path) -> None:
