@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mpc.errors import BudgetError
 from parties.doctor.checks import check_releases
+from parties.scenario.file import Scenario
 from parties.session.take_part import Prepared
 from parties.tasks.statistics.data import load_statistics_table
 from parties.trust.budget import Ledger
@@ -16,6 +18,7 @@ from parties.trust.releases import Releases
 from protocols.privacy.accounting import VectorMechanism
 from tests.parties.asked import check_policy
 from tests.parties.tasks.linear.test_private import scenario as regression
+from tests.parties.tasks.logistic.test_private_run import scenario as training
 from tests.parties.tasks.statistics.test_private import PRIVACY, scenario
 from tests.run.command import Running, approving, mpc
 from tests.run.test_party import with_keys
@@ -48,8 +51,16 @@ def test_a_run_is_charged_before_its_first_opening(tmp_path: Path) -> None:
     assert len(Ledger(folders["b"]).read().charges) == 1
 
 
-def test_a_regression_is_charged_as_a_vector(tmp_path: Path) -> None:
-    one = regression(tmp_path)
+REGRESSIONS: dict[str, tuple[Callable[[Path], Scenario], float, int, str]] = {
+    "linear": (regression, 4.0, 1, r"3\.\d"),
+    "logistic": (training, 8.0, 20, r"7\.\d"),
+}
+
+
+@pytest.mark.parametrize("kind", REGRESSIONS)
+def test_a_regression_is_charged_as_a_vector(kind: str, tmp_path: Path) -> None:
+    make, epsilon, times, spent = REGRESSIONS[kind]
+    one = make(tmp_path)
     folder = tmp_path / "keys-a"
     folder.mkdir(mode=0o700)
     own = Prepared(releases=Releases(folder), ledger=Ledger(folder))
@@ -58,8 +69,8 @@ def test_a_regression_is_charged_as_a_vector(tmp_path: Path) -> None:
     (charged,) = Ledger(folder).read().charges
     (mechanism,) = charged.mechanisms
     assert isinstance(mechanism, VectorMechanism)
-    assert (charged.epsilon, mechanism.times) == (4.0, 1)
-    assert re.search(r"Spent: epsilon = 3\.\d", mpc("budget", "--keys", folder).out)  # at a delta of 1e-5
+    assert (charged.epsilon, mechanism.times) == (epsilon, times)
+    assert re.search(f"Spent: epsilon = {spent}", mpc("budget", "--keys", folder).out)  # at a delta of 1e-5
 
 
 def test_a_spent_budget_ends_the_run_before_anything_is_sent(tmp_path: Path) -> None:

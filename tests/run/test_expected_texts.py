@@ -55,7 +55,7 @@ HELP = (
 )
 PLANS = (
     *("devices", "hips_linear", "registry_private", "registry_statistics", "split_model", "two_hospitals", "vertical"),
-    "wan_auto",
+    *("two_hospitals_private", "wan_auto"),
 )
 RECORDS = ("logistic", "linear", "statistics", "secure_sum", "hidden-north", "hidden-helper", "predict-north")
 

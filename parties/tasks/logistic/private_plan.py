@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parties.scenario.file import Scenario
-from parties.show.blocks import Line, plural
+from parties.show.blocks import Line, count_text, plural, to_digits
 from parties.tasks.base import PlanText
 from parties.tasks.logistic.private_record import WORDS, noisy_training_facts, privacy_facts_of, releases_of
 from parties.tasks.logistic.private_show import step_text
@@ -18,7 +18,7 @@ def noisy_plan_text(how: NoisySettings, scenario: Scenario) -> PlanText:
     assert privacy is not None
     work = (
         f"{plural(len(how.owners), 'owner')} and a helper; {plural(len(how.features), 'feature')}; "
-        f"{plural(how.steps, 'noisy sum')} of gradients: {privacy.text}."
+        f"{count_text(how.steps)} noisy sums of gradients: {privacy.text}."
     )
     least = scenario.task_as(LogisticTask).min_rows
     return PlanText(
@@ -38,6 +38,10 @@ def _how(how: NoisySettings) -> list[str]:
         step_text(noisy_training_facts(how)),
         noise_text(how.deviation, len(how.owners), "(a row changes a sum by at most its norm)"),
     ]
+    found.append(
+        "Divided by the number of rows, it is the noise of each number in a step's mean gradient, whose norm is "
+        f"{how.clipping.norm:g} or less: {_by_rows(how)}."
+    )
     if how.rate < 1.0:
         found.append(
             "Which rows are in a step is known to their owner alone, and the guarantee counts on that: it holds "
@@ -49,3 +53,10 @@ def _how(how: NoisySettings) -> list[str]:
             "or counted in the metrics, never both, so that either may spend the whole budget."
         )
     return found
+
+
+def _by_rows(how: NoisySettings) -> str:
+    return ", ".join(
+        f"{to_digits(how.deviation / (how.rate * rows), 2)} with {count_text(rows)} rows"
+        for rows in (300, 3_000, 30_000)
+    )

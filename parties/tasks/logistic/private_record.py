@@ -53,7 +53,7 @@ def metrics_facts(counts: NDArray[np.float64], deviation: float) -> dict[str, An
 
 def releases_of(how: NoisySettings) -> list[NoisyRelease]:
     """What is released with noise, and its share of the budget."""
-    found = [NoisyRelease("gradients", f"{how.steps} times", how.size, 1.0, None)]
+    found = [NoisyRelease("gradients", f"{how.steps} times", how.size, 1.0, margin(how.deviation))]
     if how.held_out:
         found.append(NoisyRelease("counts", "by class and score", 2 * BINS, 1.0, margin(how.counts_deviation)))
     return found

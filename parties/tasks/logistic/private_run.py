@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from mpc.errors import UsageError
 from mpc.links.meeting.handshake import Agreement
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table
 from parties.scenario.file import Scenario
-from parties.show.blocks import plural
+from parties.show.blocks import count_text, plural
 from parties.tasks.base import Data, Job, Notice, Rows, Run, outcome_for_all
 from parties.tasks.extent import Extent
 from parties.tasks.logistic.output_run import OUTPUT
@@ -28,7 +29,7 @@ from parties.tasks.private import (
 )
 from parties.tasks.regression import table_notice
 from parties.trust.budget import Charge
-from protocols.training.noisy_gradients import Clipping, Ranges, WholeRows
+from protocols.training.noisy_gradients import MOST_FEATURES, Clipping, Ranges, WholeRows
 from protocols.training.noisy_training import (
     NoisySettings,
     NoisyTrained,
@@ -36,7 +37,9 @@ from protocols.training.noisy_training import (
     noisy_training_job,
 )
 
-MOMENTUM = 0.9
+MOMENTUM: Final = 0.9
+MOST_STEPS: Final = 10_000
+"""The most noisy sums: an owner draws noise for so many in about ten seconds."""
 
 
 def noisy_job(scenario: Scenario) -> Job[Any, Any, Any]:
@@ -53,11 +56,15 @@ def noisy_settings(scenario: Scenario) -> NoisySettings:
     """The protocol's settings, all of which the scenario says.
 
     Raises:
-        UsageError: such noise is too wide to be drawn.
+        UsageError: there are too many steps or features, or such noise is too wide to be drawn.
     """
     task, privacy = scenario.task_as(LogisticTask), scenario.privacy
     assert privacy is not None
     names = _features(scenario)
+    for what, count, most in (("steps", task.iterations or 0, MOST_STEPS), ("features", len(names), MOST_FEATURES)):
+        if count > most:
+            hint = "set fewer `iterations`" if what == "steps" else "name fewer `features`"
+            raise UsageError(f"{count_text(count)} {what} with noise, and {count_text(most)} are the most", hint)
     weights = task.class_weights if isinstance(task.class_weights, tuple) else (1.0, 1.0)
     heavier, held_out = max(weights), task.test_fraction if "metrics" in task.reveal else 0.0
     clipping = Clipping(privacy.norm or NORM, (weights[0] / heavier, weights[1] / heavier))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.errors import DataError
+from mpc.errors import DataError, UsageError
 from parties.report.page import report_html
 from parties.report.plan import plan_json
 from parties.report.record import record_of
@@ -168,3 +168,8 @@ def test_settings_go_into_the_steps(tmp_path: Path) -> None:
     assert (settings.rate, settings.clipping.norm, settings.class_scale) == (0.1, 2.0, 2.0)
     assert settings.clipping.class_weights == (0.5, 1.0)
     assert len(plan.rounds) == 101
+
+
+def test_too_many_steps_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="10,001 steps with noise, and 10,000 are the most"):
+        planned(scenario(tmp_path, task=TASK.replace("iterations = 20", "iterations = 10001")))
