@@ -22,6 +22,7 @@ from protocols.rows.results import Trained
 from protocols.training.rows_job import training_job
 from tests.examples import sample
 from tests.helpers import cpu_features
+from tests.parties.tasks.logistic.test_private_run import scenario as noisy
 from tests.run.scenarios import write_scenario
 
 SEED = "[testing]\ninsecure_seed = 11\n"
@@ -88,3 +89,16 @@ def test_owners_with_unlike_processors(tmp_path: Path) -> None:
     results = in_processes(scenario, tmp_path / "record", {"hospital_b": old})
     for owner in scenario.owners:
         assert results[owner]["model"]["standardised_weights"] == list(expected.standardised[:-1])
+
+
+def test_noisy_models_of_unlike_processors(tmp_path: Path) -> None:
+    """What follows from noisy sums each owner computes by itself, and must come to the same."""
+    features = _switched_off()
+    if not features:
+        pytest.skip("this processor has no feature that numpy could be told to do without")
+    scenario = noisy(tmp_path, SEED, 100)
+    old = {"NPY_DISABLE_CPU_FEATURES": features, "OPENBLAS_CORETYPE": "Prescott"}
+    results = in_processes(scenario, tmp_path / "record", {"b": old})
+    for key in ("model", "metrics", "training"):
+        assert results["a"][key] is not None
+        assert results["a"][key] == results["b"][key]
