@@ -106,7 +106,7 @@ class Audited:
     def counted(self) -> Counted:
         """What its counts and sums told, of a kind that has them."""
         assert self.audit.counted is not None
-        (found,) = self.audit.counted(self.scenario, (self.told,))
+        (found,) = self.audit.counted(self.scenario, (self.told,), self.owner)
         return found
 
     @cached_property

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.random import Generator
 
-from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
+from parties.audit.attack import Attack, Audited, Figure, Found
 from parties.audit.linear_bounds import InconsistentFacts
 from parties.audit.reconstruction import Deduced, deduce
 from parties.data.plain_table import PlainTable
@@ -47,8 +47,8 @@ def joined(runs: Sequence[Counted], only: Sequence[int], whose: Mapping[str, Pla
             alone = np.eye(size)[1 + cells.index(k)]
             here += alone
             facts.append(Fact({RUN: alone}, float(count), float(count)))
-            asked += [replace(one, weights={**one.weights, RUN: alone}, told=False) for one in run.asked]
-            asked += [Asked(name, {**_valued(run, name), RUN: alone}, told=False, of=name) for name in run.ranges]
+            asked += [replace(one, weights={**one.weights, RUN: alone}, told=None) for one in run.asked]
+            asked += [Asked(name, {**_valued(run, name), RUN: alone}, of=name) for name in run.ranges]
         facts += [replace(fact, weights={**fact.weights, RUN: here}) for fact in run.facts]
     first = runs[0]
     return replace(
@@ -76,8 +76,8 @@ class _Pair:
 
 
 def _applies(audited: Audited) -> str:
-    if audited.owner is not None:
-        return ALL_ROWS
+    if audited.owner is not None and not audited.beside:
+        return "with one owner's rows alone it takes a second run: name it by --with"
     return "" if audited.audit.counted is not None else "no counts or sums are disclosed that are modelled here"
 
 
@@ -97,7 +97,7 @@ def _run(audited: Audited) -> tuple[Found, ...]:
 def _others(audited: Audited) -> _Pair:
     """The runs that the attacker has: those with more patients have these alone."""
     assert audited.audit.counted is not None
-    runs = audited.audit.counted(audited.scenario, (audited.told, *audited.beside))
+    runs = audited.audit.counted(audited.scenario, (audited.told, *audited.beside), audited.owner)
     sizes = [one["statistics"]["rows"] or 0 for one in (audited.told, *audited.beside)]
     nobody = {owner: np.zeros_like(next(iter(own.values()))) for owner, own in runs[0].cells.items()}
     return _Pair(runs, tuple(size - min(sizes) for size in sizes), nobody, made=False)
@@ -126,7 +126,7 @@ def _after_one_left(audited: Audited, rng: Generator) -> _Pair:
             scenario, given={**tables, owner: replace(table, values=np.delete(table.values, row, axis=0))}
         ),
     )
-    return _Pair(audited.audit.counted(scenario, (audited.told, second)), (1, 0), whose, made=True)
+    return _Pair(audited.audit.counted(scenario, (audited.told, second), None), (1, 0), whose, made=True)
 
 
 def _found(pair: _Pair, deduced: Sequence[Deduced], own: bool) -> Found:

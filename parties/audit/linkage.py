@@ -68,7 +68,7 @@ def _of_kinds(
         facts.append(Fact({**weights, column: np.ones(sizes[column])}, float(count), float(count)))
         found = np.unique(own[like == kind])
         if len(found) == 1:
-            asked.append(Asked(str(kind), {**weights, column: np.eye(sizes[column])[found[0]]}, told=False))
+            asked.append(Asked(str(kind), {**weights, column: np.eye(sizes[column])[found[0]]}))
     return facts, asked
 
 

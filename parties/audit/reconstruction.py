@@ -19,7 +19,7 @@ import numpy as np
 from numpy.random import Generator
 from scipy.sparse import csr_array, vstack
 
-from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
+from parties.audit.attack import Attack, Audited, Figure, Found
 from parties.audit.linear_bounds import InconsistentFacts, Programme, bounds_of, whole_bounds
 from parties.audit.unknown_counts import MOST_KINDS, Unknowns, clusters_of
 from parties.show.blocks import plural
@@ -40,20 +40,25 @@ class Deduced:
 
     Args:
         low, high: its least and largest possible value; where it is neither known nor nearly so, two possible values.
-        truth: what it is.
+        truth: what it is; None where others' rows are not here.
         nearly: how far apart values are that are nearly the same.
     """
 
     asked: Asked
     low: float
     high: float
-    truth: float
+    truth: float | None
     nearly: float
 
     @property
     def exact(self) -> bool:
         """Whether there is one value."""
         return self.high - self.low <= _EQUAL * self.nearly
+
+    @property
+    def of_somebody(self) -> bool:
+        """Whether it is of patients: as it is, or as far as is known."""
+        return bool(self.truth) if self.truth is not None else not (self.exact and self.high <= _EQUAL)
 
     @property
     def near(self) -> bool:
@@ -75,7 +80,7 @@ def deduce(
     """
     found = []
     for column in (None, *counted.ranges):
-        asked = [one for one in counted.asked if one.of == column and not one.told]
+        asked = [one for one in counted.asked if one.of == column and one.told is None]
         if asked:
             found += list(_deduced(counted, asked, column, onlooker, rng, most, near))
     return found
@@ -92,13 +97,13 @@ def _deduced(
 ) -> Iterator[Deduced]:
     facts = [fact for fact in counted.facts if fact.of in (None, column)]
     unknowns = _unknowns(counted, [*facts, *asked], column)
-    true = {owner: _counts(counted, unknowns, owner, column) for owner in counted.cells}
-    others = np.sum([one for owner, one in true.items() if owner != onlooker], axis=0)
-    own = true[onlooker] if onlooker is not None else np.zeros(unknowns.size)
+    rows = {owner: _counts(counted, unknowns, owner, column) for owner in counted.cells}
+    own = rows[onlooker] if onlooker is not None else np.zeros(unknowns.size)
+    others = np.sum(list(rows.values()), axis=0) - own
     programme = programme_of(unknowns, facts, own)
     forms = [unknowns.form(one.weights, sums=one.of is not None) for one in asked]
-    truths = [float((form @ others)[0]) for form in forms]
-    chosen = sorted(range(len(asked)), key=lambda k: (truths[k] == 0, abs(truths[k]), k))[:most]
+    truths = [float((form @ others)[0]) if counted.complete else None for form in forms]
+    chosen = sorted(range(len(asked)), key=lambda k: (not truths[k], abs(truths[k] or 0.0), k))[:most]
     nearly = near if column is None else NEAR / 100 * float(np.ptp(np.concatenate(counted.ranges[column])))
     bounds = bounds_of([forms[k] for k in chosen], programme, nearly, rng)
     for k, (low, high) in zip(chosen, bounds, strict=True):
@@ -142,27 +147,28 @@ def programme_of(unknowns: Unknowns, facts: Sequence[Fact], own: Values) -> Prog
 def openly_told(counted: Counted, onlooker: str | None) -> list[tuple[Asked, int]]:
     """Small counts of others' patients that stand in the record as they are, or less one's own, and how many."""
     found = []
-    sizes = counted.sizes
     for one in counted.asked:
-        if one.told and one.of is None:
-            unknowns = Unknowns(sizes, [sorted(one.weights) or list(sizes)[:1]])
-            form = unknowns.form(one.weights)
-            others = sum(
-                float((form @ unknowns.of_rows(cells))[0])
-                for owner, cells in counted.cells.items()
-                if owner != onlooker
-            )
+        if one.told is not None and one.of is None:
+            others = int(one.told) - (_own_count(counted, one, onlooker) if onlooker is not None else 0)
             if 0 < others < counted.small:
-                found.append((one, int(others)))
+                found.append((one, others))
     return found
+
+
+def _own_count(counted: Counted, asked: Asked, owner: str) -> int:
+    chosen = np.ones(1)
+    for name, weights in asked.weights.items():
+        chosen = chosen * weights[counted.cells[owner][name]]
+    return int(chosen.sum())
 
 
 def values_told(counted: Counted, onlooker: str | None) -> list[tuple[Moments, Values]]:
     """Single patients' values that follow from a mean of one, or mean and deviation of two, of others' patients."""
     found = []
     for one in counted.moments:
-        others = np.concatenate([rows for owner, rows in one.rows.items() if owner != onlooker])
-        values = solved(len(others), float(others.sum()), float((others**2).sum()) if one.squares else None)
+        own = one.rows[onlooker] if onlooker is not None else np.zeros(0)
+        squares = None if one.squares is None else one.squares - float((own**2).sum())
+        values = solved(one.count - len(own), one.total - float(own.sum()), squares)
         if values is not None:
             found.append((one, values))
     return found
@@ -179,8 +185,8 @@ def solved(count: int, total: float, squares: float | None) -> Values | None:
 
 
 def _applies(audited: Audited) -> str:
-    if audited.owner is not None:
-        return ALL_ROWS
+    if audited.owner is not None and audited.record is None:
+        return "with one owner's rows alone it takes a run, whose record says what was told"
     return "" if audited.audit.counted is not None else "no counts or sums are disclosed that are modelled here"
 
 
@@ -206,7 +212,7 @@ class _Learnt:
     @property
     def exact(self) -> list[Deduced]:
         """What follows exactly and is of patients."""
-        return [one for one in self.deduced or () if one.exact and one.truth]
+        return [one for one in self.deduced or () if one.exact and one.of_somebody]
 
     @property
     def gained(self) -> tuple[int, int]:
@@ -222,7 +228,7 @@ def _learnt(counted: Counted, onlooker: str | None, rng: Generator) -> _Learnt:
 
 
 def _found(learnt: _Learnt, counted: Counted, own: bool) -> Found:
-    withheld = [one for one in learnt.deduced or () if one.truth]
+    withheld = [one for one in learnt.deduced or () if one.of_somebody]
     figures = []
     if withheld:
         near = sum(one.near for one in withheld)
@@ -237,14 +243,17 @@ def _found(learnt: _Learnt, counted: Counted, own: bool) -> Found:
     return Found(
         attack="reconstruction",
         what=f"{len(counted.facts)} numbers told{noise}, for {withheld_text}",
-        against=(
-            "whoever has the statistics; where nothing else stands below, an owner with its own rows learns no more"
-            if learnt.onlooker is None
-            else f"{learnt.onlooker}, of the owners the one that learns most; it knows its own rows"
-        ),
+        against=_onlooker(learnt, counted),
         figures=tuple(figures),
         sentence=" ".join(_sentences(learnt, counted, own)),
     )
+
+
+def _onlooker(learnt: _Learnt, counted: Counted) -> str:
+    if learnt.onlooker is None:
+        return "whoever has the statistics; where nothing else stands below, an owner with its own rows learns no more"
+    most = "of the owners the one that learns most; it" if counted.complete else "which"
+    return f"{learnt.onlooker}, {most} knows its own rows"
 
 
 def _sentences(learnt: _Learnt, counted: Counted, own: bool) -> Iterator[str]:

@@ -88,7 +88,7 @@ def audit_of(scenario: Scenario | StarScenario, owner: str | None = None) -> Aud
         return made()
     if owner not in scenario.parties:
         raise UsageError(f"{scenario.path} has no party '{owner}'", f"it has {', '.join(scenario.parties)}")
-    return replace(made(), counted=None, updates=None)
+    return replace(made(), updates=None)
 
 
 def _find(run: Path, digest: str) -> Scenario | StarScenario:

@@ -150,14 +150,14 @@ class Audit:
         population: of a scenario whose owners' data are all here, and of the record of a run of it, if there is one;
             None where nothing is released that depends on rows.
         trials: the mechanisms of a scenario with [privacy].
-        counted: of the records of some runs, what the counts and sums of each told of the owners' rows; None: there are
-            none.
+        counted: of the records of some runs, what the counts and sums of each told of the owners' rows, of which all
+            are here or those of one owner; None: there are none.
         updates: what clients of a scenario send in the first rounds of training; None: they send none.
         alone: of a run's record and an owner, its own rows; None: nothing can be said with these.
     """
 
     population: Callable[[Any, Mapping[str, Any] | None], Population | None]
     trials: Callable[[Any], tuple[Trial, ...]] = no_trials
-    counted: Callable[[Any, Sequence[Mapping[str, Any]]], tuple[Counted, ...]] | None = None
+    counted: Callable[[Any, Sequence[Mapping[str, Any]], str | None], tuple[Counted, ...]] | None = None
     updates: Callable[[Any], Updates | None] | None = None
     alone: Callable[[Any, Mapping[str, Any], str], Alone | None] | None = None

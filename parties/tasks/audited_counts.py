@@ -39,12 +39,12 @@ class Asked:
 
     Args:
         text: which patients are counted, in words.
-        told: whether it stands in the record as it is.
+        told: what stands in the record, where that is the count itself; None: it was withheld, or is noisy.
     """
 
     text: str
     weights: Weights = field(repr=False)
-    told: bool
+    told: float | None = None
     of: str | None = None
 
 
@@ -54,18 +54,20 @@ class Moments:
 
     Args:
         text: which patients, and the column.
-        rows: of each owner, the column's values of these patients.
-        squares: whether the deviation is told.
+        count, total, squares: how many, and the sums of their values and of the squares (None: not told).
+        rows: by owner whose rows are here, the column's values of these patients.
     """
 
     text: str
+    count: int
+    total: float
+    squares: float | None
     rows: Mapping[str, Values] = field(repr=False)
-    squares: bool
 
 
 @dataclass(frozen=True)
 class Counted:
-    """What was told of all owners' rows, what was withheld, and the rows.
+    """What was told of all owners' rows, what was withheld, and the rows of those whose data are here.
 
     Args:
         sizes: the number of each column's cells.
@@ -77,6 +79,7 @@ class Counted:
         ranges: of these columns, the least and the largest value in each cell.
         small: a count below it is small.
         noisy: whether the facts have noise, and so a slack.
+        complete: whether all owners' rows are here.
     """
 
     sizes: Mapping[str, int]
@@ -88,3 +91,4 @@ class Counted:
     ranges: Mapping[str, tuple[Values, Values]] = field(repr=False)
     small: int
     noisy: bool = False
+    complete: bool = True

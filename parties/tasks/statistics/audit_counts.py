@@ -69,14 +69,18 @@ def _above(x: float) -> float:
     return nextafter(x, inf)
 
 
-def counted(scenario: Scenario, records: Sequence[Mapping[str, Any]]) -> tuple[Counted, ...]:
-    """What the record of each run told of these owners' rows, by the same cells. With [privacy] sums are not used.
+def counted(scenario: Scenario, records: Sequence[Mapping[str, Any]], owner: str | None = None) -> tuple[Counted, ...]:
+    """What the record of each run told of all owners' rows, by the same cells. With [privacy] sums are not used.
+
+    Args:
+        owner: whose rows alone are here; None: all owners' are.
 
     Raises:
         UsageError, DataError: an owner's data cannot be read.
     """
     task = scenario.task_as(StatisticsTask)
-    tables = {owner: load_statistics_table(scenario, owner) for owner in scenario.owners}
+    here = scenario.owners if owner is None else (owner,)
+    tables = {name: load_statistics_table(scenario, name) for name in here}
     all_told = [record["statistics"] for record in records]
     axes = {name: _axis(task, name, all_told, tables) for name in (*task.grouping, *task.numbers)}
     many = [name for name in task.numbers if not axes[name].values]
@@ -91,6 +95,7 @@ def counted(scenario: Scenario, records: Sequence[Mapping[str, Any]]) -> tuple[C
         ranges={name: _ranges(task, axes[name], [own[name] for own in columns.values()], name) for name in many},
         small=task.min_cell or _SMALL,
         noisy=scenario.privacy is not None,
+        complete=owner is None,
     )
     found = []
     for record, statistics in zip(records, all_told, strict=True):
@@ -193,7 +198,7 @@ class _Told:
         """A number of patients, or that it was withheld."""
         if value is not None:
             self.facts.append(Fact(weights, value - self.slack, value + self.slack))
-        self.asked.append(Asked(text, weights, told=value is not None and not self.slack))
+        self.asked.append(Asked(text, weights, None if self.slack else value))
 
     def between(self, weights: Weights, low: float, high: float) -> None:
         """A number of patients that was not told itself."""
@@ -208,15 +213,16 @@ class _Told:
             return
         if mean is None and total is None:
             if not self.axes[column].values and {"mean", "sum"} & set(facts):
-                self.asked.append(Asked(f"the sum of {column} of {text}", weights, told=False, of=column))
+                self.asked.append(Asked(f"the sum of {column} of {text}", weights, of=column))
             return
         mean = total / n if mean is None else mean
         variance = deviation**2 if variance is None and deviation is not None else variance
+        squares = None if variance is None else variance * (n - 1) + n * mean**2
         self._sum(weights, column, n * mean, 1)
-        if variance is not None:
-            self._sum(weights, column, variance * (n - 1) + n * mean**2, 2)
+        if squares is not None:
+            self._sum(weights, column, squares, 2)
         rows = {owner: _column(table, column)[self._where(table, weights)] for owner, table in self.tables.items()}
-        self.moments.append(Moments(f"{column} of {text}", rows, squares=variance is not None))
+        self.moments.append(Moments(f"{column} of {text}", n, n * mean, squares, rows))
 
     def _sum(self, weights: Weights, column: str, value: float, power: int) -> None:
         values = self.axes[column].values

@@ -87,7 +87,7 @@ def test_what_both_runs_withhold_stays_withheld() -> None:
     """Only a total is told of each run: which cell the one patient was in, nobody knows."""
     sizes = {"a": 2}
     cells = {"x": {"a": np.array([0, 0, 1, 1])}}
-    asked = (Asked("a = 0", {"a": np.array([1.0, 0.0])}, told=False),)
+    asked = (Asked("a = 0", {"a": np.array([1.0, 0.0])}),)
     runs = [Counted(sizes, (Fact({}, n, n),), asked, (), cells, {"x": {}}, {}, 5) for n in (4, 3)]
     of = joined(runs, (1, 0), {"x": np.array([0, 0, 0, 1])})
     assert of.sizes[RUN] == 2

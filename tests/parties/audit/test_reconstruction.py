@@ -49,7 +49,7 @@ def counted(
     return Counted(
         SIZES,
         tuple(Fact(weights, value - slack, value + slack) for weights, value in told),
-        tuple(Asked(f"cell {k}", weights, told=False) for k, weights in enumerate(asked)),
+        tuple(Asked(f"cell {k}", weights) for k, weights in enumerate(asked)),
         (),
         {owner: rows_of(table) for owner, table in owners.items()},
         {owner: {} for owner in owners},
@@ -150,7 +150,7 @@ def summed(told: Sequence[Fact]) -> Counted:
     """Values of one row in cell 0, and of three in cell 1, of column a; the third cell of v has those without."""
     cells = {"a": np.array([0, 1, 1, 1]), "v": np.array([0, 0, 0, 0])}
     ends = np.array([0.0, 0.0]), np.array([100.0, 0.0])
-    asked = Asked("the sum of v", {"a": np.array([1.0, 0.0]), "v": np.array([1.0, 0.0])}, told=False, of="v")
+    asked = Asked("the sum of v", {"a": np.array([1.0, 0.0]), "v": np.array([1.0, 0.0])}, of="v")
     values = {"v": np.array([42.0, 10.0, 20.0, 30.0])}
     return Counted({"a": 2, "v": 2}, tuple(told), (asked,), (), {"x": cells}, {"x": values}, {"v": ends}, 5)
 
@@ -182,14 +182,16 @@ def test_moments_of_two_are_their_values() -> None:
     assert solved(1, 7.0, None) == pytest.approx([7.0])
     assert solved(2, 10.0, 58.0) == pytest.approx([3.0, 7.0])
     assert solved(2, 10.0, None) is None and solved(3, 10.0, 58.0) is None
-    of = Counted({}, (), (), (Moments("v", {"x": np.array([3.0]), "y": np.array([7.0, 1.0])}, True),), {}, {}, {}, 5)
+    of = Counted(
+        {}, (), (), (Moments("v", 3, 11.0, 59.0, {"x": np.array([3.0]), "y": np.array([7.0, 1.0])}),), {}, {}, {}, 5
+    )
     assert values_told(of, None) == []
     assert [one.tolist() for _, one in values_told(of, "x")] == [[1.0, 7.0]]
     assert [one.tolist() for _, one in values_told(of, "y")] == [[3.0]]
 
 
 def test_small_counts_that_are_told_are_counted() -> None:
-    asked = (Asked("small", cell(0, 1), told=True), Asked("large", cell(1, 1), told=True))
+    asked = (Asked("small", cell(0, 1), told=4), Asked("large", cell(1, 1), told=16))
     of = Counted(SIZES, (), asked, (), {"x": rows_of(TABLE), "y": rows_of(TABLE)}, {}, {}, 5)
     assert [(one.text, n) for one, n in openly_told(of, None)] == [("small", 4)]
     assert [(one.text, n) for one, n in openly_told(of, "x")] == [("small", 2)]
@@ -280,7 +282,7 @@ def subset_sums(rows: int, questions: int, error: float, slack: float, seed: int
         subset = (rng.random(rows) < 0.5).astype(float)
         told = float(subset @ bits) + rng.uniform(-error, error)
         facts.append(Fact({"row": subset, "bit": ones}, told - slack, told + slack))
-    asked = tuple(Asked(f"bit {k}", {"row": np.eye(rows)[k], "bit": ones}, told=False) for k in range(rows))
+    asked = tuple(Asked(f"bit {k}", {"row": np.eye(rows)[k], "bit": ones}) for k in range(rows))
     cells = {"x": {"row": np.arange(rows), "bit": bits}}
     return Counted(sizes, tuple(facts), asked, (), cells, {"x": {}}, {}, 5, bool(error))
 
@@ -297,3 +299,23 @@ def test_many_subset_sums_give_single_bits(error: float, slack: float, least: in
 
 def test_few_subset_sums_give_no_bits() -> None:
     assert not any(one.exact for one in deduce(subset_sums(24, 4, 0.0, 0.0), None, RNG, near=0.99))
+
+
+def test_an_owner_alone_learns_what_it_does_with_all_data(tmp_path: Path) -> None:
+    """Only its own table is there: what follows for it from the record is the same; what is true is not known."""
+    audited = study(tmp_path, 0)
+    assert isinstance(audited.scenario, Scenario)
+    record = record_of(audited.scenario, run_in_one_thread(audited.scenario))
+    group = record["statistics"]["histograms"]["age"]["groups"][0]
+    group["counts"][1] = None
+    (both,), (alone,) = (AUDIT.counted(audited.scenario, [record], owner) for owner in (None, "a"))  # type: ignore[misc]
+    (tmp_path / "b.csv").unlink()
+    found = RECONSTRUCTION.run(replace(audited, record=record, owner="a"))[-1]
+    assert found.against == "a, which knows its own rows"
+    told = [[(one.text, n) for one, n in openly_told(of, "a")] for of in (both, alone)]
+    assert told[0] == told[1] and len(told[0]) > 3
+    assert figures(found)["counts of 1 to 4 patients told openly"] == len(openly_told(both, "a"))
+    for one, other in zip(deduce(both, "a", RNG), deduce(alone, "a", RNG), strict=True):
+        assert (one.asked.text, one.low, one.high) == (other.asked.text, other.low, other.high)
+        assert other.truth is None and one.truth == one.low
+    assert "it takes a run" in RECONSTRUCTION.applies(replace(audited, owner="a"))
