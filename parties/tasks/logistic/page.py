@@ -136,6 +136,12 @@ def _weights(record: Mapping[str, Any]) -> str:
     bars = [(name, weight if size is None else size) for name, weight, size in ranked[:CHART_BARS]]
     model = table(record.get("model"))
     unit = scale_of(record) if standardised else "per unit of the feature"
+    odds = (
+        ": so much the log-odds differ between its ends"
+        if table(record.get("privacy"))
+        else "; an odds ratio says by what the odds are multiplied when the feature is one standard deviation higher "
+        "and all others are the same, and is told of a training that is known to have converged"
+    )
     caption = f"Weights {unit}" + (f", the {CHART_BARS} largest of {len(ranked)}" if len(ranked) > CHART_BARS else "")
     return section(
         "The model",
@@ -145,9 +151,7 @@ def _weights(record: Mapping[str, Any]) -> str:
         *(paragraph(line.text) for line in optimum_lines(record)),
         paragraph(
             "The log-odds of the outcome are the intercept plus each feature times its weight per unit. Weights "
-            f"{unit} can be compared with each other; an odds ratio says by what the odds are multiplied "
-            "when the feature is one standard deviation higher and all others are the same, and is told of a training "
-            "that is known to have converged."
+            f"{unit} can be compared with each other{odds}."
             if standardised
             else f"The log-odds of the outcome are the intercept plus each feature times its weight. {UNRANKED}",
             "note",

@@ -195,7 +195,7 @@ def weights_grid(record: Mapping[str, Any], top: int | None = None) -> Grid | No
 
 def scale_of(record: Mapping[str, Any]) -> str:
     """The unit in which weights can be compared with each other."""
-    return "over its agreed range" if table(record.get("model")).get("range_weights") else "per standard deviation"
+    return "over the agreed range" if table(record.get("model")).get("range_weights") else "per standard deviation"
 
 
 def ranked_weights(record: Mapping[str, Any]) -> list[tuple[str, float, float | None]]:

@@ -137,12 +137,14 @@ def test_summary_and_report_show_epsilon_and_what_is_outside(ran: tuple[Scenario
         assert "Not covered by epsilon: that each owner has at least min_rows = 20 rows" in text
         grids = {block.title: block for block in blocks if isinstance(block, Grid)}
         weights = next(grid for title, grid in grids.items() if title.startswith("The model's weights"))
-        assert weights.columns == ("feature", "per unit", "over its agreed range")
+        assert weights.columns == ("feature", "per unit", "over the agreed range")
         assert [row[0] for row in weights.rows] == ["age", "bmi", "sex=m"]
         (quality,) = (grid for title, grid in grids.items() if title.startswith("How good"))
         assert len(quality.rows) == lines
         assert re.fullmatch(r"0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)", quality.rows[0][2])
-        assert "epsilon = 8" in report_html(shown) and "How good the model is" in report_html(shown)
+        page = report_html(shown)
+        assert "epsilon = 8" in page and "How good the model is" in page
+        assert "Weights over the agreed range can be compared" in page and "odds ratio" not in page
 
 
 def test_an_approval_shows_the_guarantee(tmp_path: Path) -> None:
