@@ -153,6 +153,8 @@ def _of_model(audited: Audited, population: Population) -> Found:
         released = population.release(members, rng)
     elif members is None:
         members = np.ones(population.size, dtype=bool)
+    again = population.release(members, rng)
+    noisy = not np.array_equal(again, population.release(members, rng))
     patients = rng.permutation(np.flatnonzero(members))[:_MOST_PATIENTS]
     columns = [one for k in range(x.shape[1]) if (one := guessed_column(x[members], x[patients], k)) is not None]
     columns = columns[:_MOST_COLUMNS]
@@ -162,15 +164,18 @@ def _of_model(audited: Audited, population: Population) -> Found:
         audited.say("attribute: models without one patient", k, len(patients))
         others = members.copy()
         others[patient] = False
+        if noisy:  # or all patients would have one noise in common, and it would look like theirs
+            released = population.release(members, rng)
         for into, model in ((seen, released), (without, population.release(others, rng))):
             of = losses(model, others)
             for j, one in enumerate(columns):
                 into[j][k] = beliefs(of, x[patient : patient + 1], y[patient : patient + 1], one)[0]
     names = [population.names[one.column] for one in columns]
-    return _found(population, names, believed(columns, seen), believed(columns, without))
+    what = f"{population.what}{', of runs with noise of their own' * noisy}"
+    return _found(population, what, names, believed(columns, seen), believed(columns, without))
 
 
-def _found(population: Population, names: Sequence[str], seen: Believed, without: Believed) -> Found:
+def _found(population: Population, what: str, names: Sequence[str], seen: Believed, without: Believed) -> Found:
     gains = seen.truth - without.truth
     mean, low, high = advantage(gains.mean(axis=0))
     each = [advantage(one, 0.05 / len(names)) for one in gains]
@@ -179,7 +184,7 @@ def _found(population: Population, names: Sequence[str], seen: Believed, without
     truth, truth_without = float(seen.truth.mean()), float(without.truth.mean())
     return Found(
         attack="attribute",
-        what=f"{population.what}: each of {len(names)} columns of {gains.shape[1]} patients, from all others",
+        what=f"{what}: each of {len(names)} columns of {gains.shape[1]} patients, from all others",
         against=population.seen_by,
         figures=(
             Figure("right guesses; guessing: without the patient", right, guess=right_without, share=True),

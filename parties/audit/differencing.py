@@ -151,7 +151,7 @@ def _found(pair: _Pair, deduced: Sequence[Deduced], own: bool) -> Found:
             f"Both runs together tell of {whom} who left: {_listed(has or ['in none of the cells that are told'])}"
         )
         sentence += f"; and of values: {_listed(told)}." if told else "."
-        sentence += " Do not run a study again after few patients came or left, or use [privacy]."
+        sentence += " After few patients came or left, do not run a study again; with [privacy] it may be."
     made = "a run, and one after a patient who was drawn has left" if pair.made else f"{len(pair.runs)} runs"
     return Found("differencing", made, "whoever has the statistics of both runs", tuple(figures), sentence)
 

@@ -76,6 +76,14 @@ def test_what_a_public_model_tells_is_no_leak() -> None:
     assert said.sentence.startswith("No better")
 
 
+@pytest.mark.parametrize("seed", [1, 4])
+def test_noise_of_a_release_is_no_advantage(seed: int) -> None:
+    """A noisy model that has nothing of the patients: one lucky draw must not look like theirs."""
+    noise = np.random.default_rng(seed)
+    found, _ = attack(population(100, 4, lambda x, y: noise.normal(size=5)))
+    assert abs(found["gain"]) < 0.02 and found["low"] < 0.005
+
+
 def test_beliefs_are_bayes() -> None:
     x = np.array([[0.0], [0.0], [0.0], [1.0]])
     guessed = guessed_column(x, x[2:], 0)
