@@ -156,9 +156,10 @@ def _meaning(population: Population, figures: tuple[Figure, ...]) -> str:
     low = [one.low or 0.0 for one in figures]
     if low[0] <= 0.5 and low[1] <= RATES[0] and low[2] <= RATES[1]:
         return f"No better than guessing, as far as this can tell: it does not show whether a {unit} took part."
+    known = "row" if unit == "patient" else "data"
     sure = (
-        f"Who knows a {unit}'s row and has data like the owners' recognises {100 * often.value:.2g} of 100 {unit}s of "
-        f"the study, where 1 of 100 others is taken for one of them"
+        f"Who knows a {unit}'s {known} and has data like the owners' recognises {100 * often.value:.2g} of 100 {unit}s "
+        f"of the study, where 1 of 100 others is taken for one of them"
     )
     if low[1] > _SOME * RATES[0] or low[2] > _SOME * RATES[1]:
         return f"{sure}: of some {unit}s it can be told that they took part."

@@ -1,8 +1,10 @@
-"""Trials of noisy sums (`protocols/privacy/noisy_sum.py`): what is left for each onlooker, with and without a row."""
+"""Trials of noisy sums (`protocols/privacy/noisy_sum.py`, `distributed.py`): what is left for each onlooker, with and
+without a row, or a client."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from math import sqrt
 from typing import Any, Final
@@ -17,6 +19,8 @@ from mpc.runtime.lockstep import Message, run_lockstep
 from mpc.runtime.party import Party
 from parties.tasks.audited import Opened, Trial, Worlds
 from protocols.privacy.accounting import AnyMechanism, Mechanism
+from protocols.privacy.concentrated import epsilon_at
+from protocols.privacy.distributed import Distributed, encoded, rotated
 from protocols.privacy.noisy_sum import DiscreteGaussian, Noise
 
 Whole = NDArray[np.int64]
@@ -140,6 +144,48 @@ def _dealt(noise: Noise, count: int, stream: Stream) -> Array:
     key = stream.take(_KEY).copy().view(np.uint64)
     (dealt,) = kind.deal((key,), {})
     return dealt
+
+
+WORK_TOGETHER: Final = "the server with the clients that work together"
+
+
+def distributed_trial(what: str, delta: float, how: Distributed, signs: bytes, vectors: Array) -> Trial:
+    """The trial of one sum of many clients' noisy vectors, with the noise of the honest ones alone.
+
+    Args:
+        signs: the public seed of the sum's signs.
+        vectors: of clients that have data (clients, m), as their own code makes them; without, a vector is 0.
+    """
+    shift = np.array([rotated(one, signs, how.length) * how.scale for one in vectors])
+
+    def draw(draws: int, stream: Stream) -> Mapping[str, Worlds]:
+        without = _of_clients(how, draws, np.zeros(how.size), signs, stream)
+        with_row = tuple(_of_clients(how, draws, one, signs, stream) for one in vectors)
+        return {WORK_TOGETHER: Worlds(without, with_row, shift)}
+
+    least = float(how.fewest * how.variance)
+    lengths = [sqrt(float(one @ one)) for one in shift]
+    numbers = how.length * how.fewest * (1 + len(vectors)) // 2
+    return Trial(
+        what,
+        epsilon_at(how.rho, delta, how.slack),
+        delta,
+        draw,
+        numbers,
+        sqrt(2 * how.rho),
+        least,
+        "client",
+        reach=max(lengths) / sqrt(how.squared_norm),
+    )
+
+
+def _of_clients(how: Distributed, draws: int, vector: Array, signs: bytes, stream: Stream) -> Array:
+    """Sums of one client's vector and the noise of the honest others, whose vectors are 0 (draws, numbers)."""
+    found = np.array([encoded(vector, how, signs, stream) for _ in range(draws)], dtype=np.float64)
+    for _ in range(how.fewest - 1):
+        many = replace(how, size=draws * how.length)  # the same noise on each number of one long vector
+        found += encoded(np.zeros(many.size), many, signs, stream)[: many.size].reshape(found.shape)
+    return found
 
 
 def _squared(one: AnyMechanism) -> int:

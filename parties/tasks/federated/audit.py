@@ -9,31 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
-from math import sqrt
 from typing import Any, Final
 
 import numpy as np
 
 from mpc.errors import DataError
-from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from parties.show.blocks import count_text
-from parties.tasks.audited import Audit, Mask, Population, Random, Trial, Worlds
+from parties.tasks.audited import Audit, Mask, Population, Random, Trial
 from parties.tasks.federated.audit_updates import updates_of
 from parties.tasks.federated.data import OwnRows, own_rows, rows_of
 from parties.tasks.federated.rounds import ServerState, first_state, message_of, next_state
 from parties.tasks.federated.settings import FederatedScenario, Round
 from parties.tasks.federated.work import check_cells, work_of
+from parties.tasks.noise_audit import distributed_trial
 from protocols.federated.coding import clip
 from protocols.federated.models import Rows
 from protocols.federated.noisy import NoisyLayout
-from protocols.privacy.concentrated import epsilon_at
-from protocols.privacy.distributed import Distributed, encoded, rotated
 
 _HALF: Final = 0.5
 _SMALL: Final = 1e-300
 _BEYOND: Final = 10.0  # lengths of the longest update, of one that is to be clipped
-WORK_TOGETHER: Final = "the server with the clients that work together"
 
 
 def _population(scenario: FederatedScenario, record: Mapping[str, Any] | None) -> Population | None:
@@ -169,30 +165,12 @@ def _trials(scenario: FederatedScenario) -> tuple[Trial, ...]:
     """A round's noisy sum with the fewest clients: what is left once all that work together took their noise off."""
     if scenario.privacy is None:
         return ()
-    how = scenario.mechanisms["train"]
-    claim = epsilon_at(how.rho, scenario.privacy.delta, how.slack), scenario.privacy.delta
-    signs = scenario.signs("train", 1)
-    longest = np.zeros(how.size)
-    longest[0] = _BEYOND * how.norm
+    longest = np.zeros(scenario.size)
+    longest[0] = _BEYOND * scenario.task.clip
     update, _ = clip(longest, scenario.task.clip)
-    shift = rotated(update, signs, how.length)[np.newaxis] * how.scale
-
-    def draw(draws: int, stream: Stream) -> Mapping[str, Worlds]:
-        without, with_row = (_left(how, draws, one, signs, stream) for one in (np.zeros(how.size), update))
-        return {WORK_TOGETHER: Worlds(without, (with_row,), shift)}
-
-    numbers = how.length * how.fewest
     what = f"the noisy sum of a round, of {count_text(scenario.task.rounds)}"
-    return (Trial(what, *claim, draw, numbers, sqrt(2 * how.rho), float(how.fewest * how.variance), "client"),)
-
-
-def _left(how: Distributed, draws: int, update: Array, signs: bytes, stream: Stream) -> Array:
-    """Sums of one client's vector and the noise of the honest others, whose updates are 0 (draws, numbers)."""
-    found = np.array([encoded(update, how, signs, stream) for _ in range(draws)], dtype=np.float64)
-    for _ in range(how.fewest - 1):
-        many = replace(how, size=draws * how.length)  # the same noise on each number of one long vector
-        found += encoded(np.zeros(many.size), many, signs, stream)[: many.size].reshape(found.shape)
-    return found
+    signs, how = scenario.signs("train", 1), scenario.mechanisms["train"]
+    return (distributed_trial(what, scenario.privacy.delta, how, signs, update[np.newaxis]),)
 
 
 AUDIT: Final = Audit(_population, _trials, updates=updates_of)

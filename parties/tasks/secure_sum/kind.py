@@ -13,6 +13,7 @@ from parties.trust.request import Request
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from parties.tasks.audited import Audit
     from parties.tasks.secure_sum.settings import SumScenario
     from parties.tasks.star import Star
 
@@ -38,6 +39,12 @@ def _star() -> Star:
     return STAR
 
 
+def _audit() -> Audit:
+    from parties.tasks.secure_sum.audit import AUDIT
+
+    return AUDIT
+
+
 def _show() -> Show:
     from parties.tasks.secure_sum.show import SHOW
 
@@ -54,4 +61,5 @@ KIND: Final = Kind(
     older=partial(has_part, "sums"),
     read=_read,
     star=_star,
+    audit=_audit,
 )

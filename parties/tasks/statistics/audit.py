@@ -12,13 +12,14 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
 from parties.show.blocks import join_words
-from parties.tasks.audited import Audit, Mask, Population, Random, Trial
+from parties.tasks.audited import Audit, Population, Trial
 from parties.tasks.noise_audit import noisy_sum_trial, opened_by_runs
 from parties.tasks.statistics.audit_counts import counted
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.private_settings import with_noise
 from parties.tasks.statistics.run import statistics_settings
 from parties.tasks.statistics.settings import StatisticsTask
+from parties.tasks.sums_audit import sums_population
 from protocols.statistics.own_cells import OwnColumns, places
 from protocols.statistics.private import (
     LABEL,
@@ -35,7 +36,6 @@ _MOST_NUMBERS: Final = 500
 """Of what rows add up to: the finest releases are left out beyond it."""
 _BEYOND: Final = 10.0  # widths of its range, by which a worst row's value is outside
 _AT_ONCE: Final = 50  # openings for which one plan is made
-_RATIO: Final = 1e-8  # of variances: below it a direction is taken for a constant
 
 
 def _settings(scenario: Scenario, rows: Mapping[str, int]) -> StatisticsSettings:
@@ -49,12 +49,7 @@ def _private(scenario: Scenario) -> PrivateSettings:
 
 
 def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Population | None:
-    """Each row with what it adds to every count and sum.
-
-    An attacker who knows the means m and covariances S of what a row adds (x) has of a release r over n rows the score
-    (r / n - m) . S^-1 (x - m), the log of the likelihood ratio but for a constant where r is nearly Gaussian: the test
-    of Homer et al. 2008 with all numbers at once (Sankararaman et al. 2009). With noise, S / n has its variance, too.
-    """
+    """Each row with what it adds to every count and sum."""
     tables = {owner: load_statistics_table(scenario, owner) for owner in scenario.owners}
     own = [OwnColumns(dict(zip(one.columns, one.values.T, strict=True)), one.rows) for one in tables.values()]
     settings = _settings(scenario, {owner: table.rows for owner, table in tables.items()})
@@ -65,31 +60,10 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
         added = added[:, told]
     if not added.size:
         return None
-    size, variance = len(added), 0.0 if private is None else private.deviation**2
-    half = size // 2
-    mean = added.mean(axis=0)
-    spread = np.cov(added.T, ddof=0).reshape(added.shape[1], -1) / half
-    spread[np.diag_indices_from(spread)] += variance / half**2
-    towards = (added - mean) @ np.linalg.pinv(spread, rcond=_RATIO, hermitian=True) / half
-
-    def draw(rng: Random) -> Mask:
-        mask = np.zeros(size, dtype=bool)
-        mask[rng.permutation(size)[:half]] = True
-        return mask
-
-    def release(mask: Mask, rng: Random) -> Array:
-        total: Array = added[mask].sum(axis=0)
-        return total + rng.normal(0.0, np.sqrt(variance), total.shape) if variance else total
-
-    return Population(
-        unit="patient",
-        what=f"{added.shape[1]} counts and sums over half of the rows",
-        seen_by=f"{join_words(scenario.owners)}, and whoever they show the statistics",
-        whose=tuple(owner for owner, table in tables.items() for _ in range(table.rows)),
-        draw=draw,
-        release=release,
-        score=lambda released: towards @ (released / half - mean),
-    )
+    variance = 0.0 if private is None else private.deviation**2
+    whose = tuple(owner for owner, table in tables.items() for _ in range(table.rows))
+    seen_by = f"{join_words(scenario.owners)}, and whoever they show the statistics"
+    return sums_population(added, variance, whose, unit="patient", each="rows", seen_by=seen_by)
 
 
 def row_numbers(own: OwnColumns, settings: StatisticsSettings, private: PrivateSettings | None) -> Array:
