@@ -76,9 +76,13 @@ class _Pair:
 
 
 def _applies(audited: Audited) -> str:
+    if audited.audit.counted is None:
+        return "no counts or sums are disclosed that are modelled here"
     if audited.owner is not None and not audited.beside:
         return "with one owner's rows alone it takes a second run: name it by --with"
-    return "" if audited.audit.counted is not None else "no counts or sums are disclosed that are modelled here"
+    if audited.beside and len({audited.rows_of(one) for one in (audited.told, *audited.beside)}) == 1:
+        return "all runs have equally many patients: reconstruction takes them together"
+    return ""
 
 
 def _run(audited: Audited) -> tuple[Found, ...]:

@@ -54,24 +54,24 @@ def records_beside(record: Mapping[str, Any] | None, runs: Sequence[Path]) -> tu
     """The records of other runs, which an attacker has beside the audited one's.
 
     Raises:
-        UsageError: no run is audited, or another one failed or asked for something else.
+        UsageError: no run is audited, or another one failed, or is of another kind or of other owners.
     """
     if record is None and runs:
         raise UsageError("--with goes with the folder of a run", "name one of the runs first, and the others --with")
     found = []
     for run in runs:
         other = read_record(run)
-        if other["status"] != "ok" or _asked(other) != _asked(record or {}):
+        if other["status"] != "ok" or _whose(other) != _whose(record or {}):
             raise UsageError(
-                f"the run in {run} failed, or asked for something else",
-                "name runs of one study: their [task] is the same",
+                f"the run in {run} failed, or is of another kind, or of other owners",
+                "name runs over the same patients, or nearly",
             )
         found.append(other)
     return tuple(found)
 
 
-def _asked(record: Mapping[str, Any]) -> Any:
-    return table(table(record.get("about")).get("settings")).get("task")
+def _whose(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    return record.get("kind"), *sorted(table(table(table(record.get("about")).get("settings")).get("parties")))
 
 
 def audit_of(scenario: Scenario | StarScenario, owner: str | None = None) -> Audit:

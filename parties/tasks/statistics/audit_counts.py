@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.errors import UsageError
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.tasks.audited_counts import Asked, Counted, Fact, Moments, Places, Values, Weights
@@ -73,16 +74,19 @@ def counted(scenario: Scenario, records: Sequence[Mapping[str, Any]], owner: str
     """What the record of each run told of all owners' rows, by the same cells. With [privacy] sums are not used.
 
     Args:
+        records: of runs over these rows, or nearly; they may have asked for other statistics.
         owner: whose rows alone are here; None: all owners' are.
 
     Raises:
-        UsageError, DataError: an owner's data cannot be read.
+        UsageError: the runs take a column for different things.
+        DataError: an owner's data cannot be read.
     """
-    task = scenario.task_as(StatisticsTask)
+    tasks = [_task_of(scenario, record) for record in records]
+    task = _together(tasks)
     here = scenario.owners if owner is None else (owner,)
-    tables = {name: load_statistics_table(scenario, name) for name in here}
+    tables = {name: load_statistics_table(scenario.model_copy(update={"task": task}), name) for name in here}
     all_told = [record["statistics"] for record in records]
-    axes = {name: _axis(task, name, all_told, tables) for name in (*task.grouping, *task.numbers)}
+    axes = {name: _axis(tasks, name, all_told, tables) for name in (*task.grouping, *task.numbers)}
     many = [name for name in task.numbers if not axes[name].values]
     columns = {owner: {name: _column(table, name) for name in axes} for owner, table in tables.items()}
     rows = Counted(
@@ -94,16 +98,57 @@ def counted(scenario: Scenario, records: Sequence[Mapping[str, Any]], owner: str
         values={owner: {name: np.nan_to_num(own[name]) for name in many} for owner, own in columns.items()},
         ranges={name: _ranges(task, axes[name], [own[name] for own in columns.values()], name) for name in many},
         small=task.min_cell or _SMALL,
-        noisy=scenario.privacy is not None,
         complete=owner is None,
     )
     found = []
-    for record, statistics in zip(records, all_told, strict=True):
-        slack = record["privacy"]["noise"]["deviation"] * _widest(statistics) if rows.noisy else 0.0
-        told = _Told(task, axes, tables, slack)
+    for record, asked, statistics in zip(records, tasks, all_told, strict=True):
+        noise = record.get("privacy")
+        told = _Told(asked, axes, tables, noise["noise"]["deviation"] * _widest(statistics) if noise else 0.0)
         _tell(told, statistics)
-        found.append(replace(rows, facts=tuple(told.facts), asked=tuple(told.asked), moments=tuple(told.moments)))
+        facts, questions, moments = tuple(told.facts), tuple(told.asked), tuple(told.moments)
+        found.append(replace(rows, facts=facts, asked=questions, moments=moments, noisy=bool(noise)))
     return tuple(found)
+
+
+def _task_of(scenario: Scenario, record: Mapping[str, Any]) -> StatisticsTask:
+    """What a run asked for: as the scenario has it, or as its record does.
+
+    Raises:
+        UsageError: the record was written by another version.
+    """
+    if record["scenario"]["digest"] == scenario.digest:
+        return scenario.task_as(StatisticsTask)
+    settings = dict(record["about"]["settings"]["task"])
+    settings["grid"] = {name: {**spec, "from": spec["from_"]} for name, spec in settings["grid"].items()}
+    for spec in settings["grid"].values():
+        del spec["from_"]
+    try:
+        return StatisticsTask.model_validate(settings)
+    except ValueError:
+        raise UsageError("a run's record has settings that are not known here", "make the run again") from None
+
+
+def _together(tasks: Sequence[StatisticsTask]) -> StatisticsTask:
+    """A task that reads all columns of several.
+
+    Raises:
+        UsageError: a category has other levels in one.
+    """
+    first = tasks[0]
+    levels: dict[str, tuple[str, ...]] = {}
+    for task in tasks:
+        for name, found in task.categories.items():
+            if levels.setdefault(name, found) != found:
+                raise UsageError(f"two runs list other levels of '{name}'", "attack one of them alone")
+    grouping = dict.fromkeys(name for task in tasks for name in task.grouping)
+    changes = {
+        "columns": tuple(dict.fromkeys(name for task in tasks for name in task.numbers)),
+        "categories": levels,
+        "tables": tuple((name, name) for name in grouping),  # each is read, and none is counted
+        "grid": {name: spec for task in tasks for name, spec in task.grid.items()},
+        "min_cell": max(task.min_cell for task in tasks),
+    }
+    return first if len(tasks) == 1 else first.model_copy(update=changes)
 
 
 def _widest(statistics: Mapping[str, Any]) -> float:
@@ -126,18 +171,23 @@ def _column(table: PlainTable, name: str) -> Values:
 
 
 def _axis(
-    task: StatisticsTask, name: str, all_told: Sequence[Mapping[str, Any]], tables: Mapping[str, PlainTable]
+    tasks: Sequence[StatisticsTask],
+    name: str,
+    all_told: Sequence[Mapping[str, Any]],
+    tables: Mapping[str, PlainTable],
 ) -> _Axis:
-    if name in task.grouping:
-        values = tuple(map(float, range(len(task.categories[name]))))
-        return _Axis(values[1:], values)
+    for task in tasks:
+        if name in task.grouping:
+            values = tuple(map(float, range(len(task.categories[name]))))
+            return _Axis(values[1:], values)
     found = np.unique(np.concatenate([_column(table, name) for table in tables.values()]))
     found = found[~np.isnan(found)]
     if len(found) <= _FEW:
         return _Axis(tuple(found[1:].tolist()), tuple(found.tolist()))
-    edges = task.histograms.get(name, ())
-    cuts = {*edges[:-1], *(_above(edge) for edge in edges[-1:])}
-    for statistics in all_told:
+    cuts = set[float]()
+    for task, statistics in zip(tasks, all_told, strict=True):
+        edges = task.histograms.get(name, ())
+        cuts.update((*edges[:-1], *(_above(edge) for edge in edges[-1:])))
         for entry in statistics["columns"].get(name, ()):
             cuts.update(at for _, at, _, _ in _ranks(task, name, entry))
     return _Axis(tuple(sorted(cuts)))

@@ -12,8 +12,9 @@ import pytest
 from mpc.errors import UsageError
 from parties.audit.attack import Audited, Found
 from parties.audit.differencing import DIFFERENCING, RUN, joined
-from parties.audit.reconstruction import deduce
+from parties.audit.reconstruction import RECONSTRUCTION, deduce
 from parties.audit.target import records_beside
+from parties.report.about import about
 from parties.report.record import record_of
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
@@ -93,3 +94,39 @@ def test_what_both_runs_withhold_stays_withheld() -> None:
     assert of.sizes[RUN] == 2
     (found,) = deduce(of, None, np.random.default_rng(1), near=0.99)
     assert not found.exact and (found.low, found.high) == pytest.approx((0, 1)) and found.truth == 0
+
+
+GROUPED = """columns = ["age"]
+statistics = ["count", "missing"]
+by = "sex"
+[task.categories]
+sex = ["f", "m"]
+"""
+OTHER = """columns = ["age"]
+statistics = ["count", "missing"]
+min_cell = 0
+"""
+
+
+def asked(path: Path, task: str) -> Scenario:
+    path.write_text(two_owners("statistics") + task)
+    return load_scenario(path)
+
+
+def test_another_grouping_gives_a_withheld_count_back(tmp_path: Path) -> None:
+    """One run withholds how many women lack an age, for they are two; the other tells how many patients do."""
+    study(tmp_path)
+    for name, lacking in (("a", 2), ("b", 0)):
+        text = (tmp_path / f"{name}.csv").read_text().splitlines()
+        women = [k for k, line in enumerate(text) if line.startswith("f,")][:lacking]
+        (tmp_path / f"{name}.csv").write_text(
+            "\n".join(line.rpartition(",")[0] + "," if k in women else line for k, line in enumerate(text))
+        )
+    scenario, other = asked(tmp_path / "one.toml", GROUPED), asked(tmp_path / "other.toml", OTHER)
+    first = record_of(scenario, run_in_one_thread(scenario))
+    second = {**record_of(other, run_in_one_thread(other)), "about": about(other)}
+    alone, both = (Audited(scenario, AUDIT, first, beside=beside) for beside in ((), (second,)))
+    assert "equally many" in DIFFERENCING.applies(both) and not DIFFERENCING.applies(alone)
+    found, more = (RECONSTRUCTION.run(one)[0] for one in (alone, both))
+    assert found.figures[0].value == 0 and more.figures[0].value > 0
+    assert "with age among sex = f" in more.sentence and "without age among sex = f" in more.sentence
