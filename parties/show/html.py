@@ -153,5 +153,8 @@ dd { margin: 0 0 .4rem; overflow-wrap: anywhere; font-family: ui-monospace, mono
 def blocks_section(title: str, blocks: Sequence[Block], note: str = "") -> str:
     """A section of the same lines and tables as the summary's."""
     shown = [block for block in blocks if isinstance(block, Grid) or block.text]
-    parts = [grid_table(block) if isinstance(block, Grid) else paragraph(block.text) for block in shown]
+    parts = [
+        grid_table(block) if isinstance(block, Grid) else paragraph(block.text, "alarm" if "red" in block.style else "")
+        for block in shown
+    ]
     return section(title, *parts, *([paragraph(note, "note")] if note else []))
