@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from random import Random
+from shutil import copytree
+from signal import SIGKILL
+from time import sleep
 
 import pytest
 
@@ -20,7 +25,7 @@ from tests.parties.asked import check_policy
 from tests.parties.tasks.linear.test_private import scenario as regression
 from tests.parties.tasks.logistic.test_private_run import scenario as training
 from tests.parties.tasks.statistics.test_private import PRIVACY, scenario
-from tests.run.command import Running, approving, mpc
+from tests.run.command import Running, approving, mpc, record
 from tests.run.test_party import with_keys
 from tests.run.threads import run_in_threads
 
@@ -85,6 +90,36 @@ def test_a_spent_budget_ends_the_run_before_anything_is_sent(tmp_path: Path) -> 
     assert "stopped the run" in ends["helper"].err and "(budget)" in ends["helper"].err
     assert "epsilon" not in ends["helper"].err
     assert "Nothing was spent." in mpc("budget", "--keys", keys).out
+
+
+@pytest.mark.soak
+def test_a_killed_owner_has_charged_what_others_learnt(tmp_path: Path) -> None:
+    """Runs among processes; an owner is killed at a random moment, in half of the runs after its charge."""
+    path, keys = scenario(tmp_path).path, tmp_path / "keys"
+    text = with_keys(path.read_text(), keys, ("a", "b"))
+    path.write_text(f"{text}\n[session]\nconnect_timeout = 12.0\ndeadline = 12.0\npatience = 2.0\n")
+    told = {name: approving(path, name) for name in PARTIES}
+    moments, learnt = Random(1), 0
+    for attempt in range(10):
+        own, out = tmp_path / f"keys_{attempt}", tmp_path / f"out_{attempt}"
+        copytree(keys, own)
+        runs = {
+            name: Running("party", path, "--as", name, "--keys", own, "--out", out / name, *told[name])
+            for name in PARTIES
+        }
+        sleep(moments.uniform(0.0, 1.5))
+        if attempt % 2:
+            runs["a"].wait_for((own / "budget.jsonl").exists, "charge")
+            sleep(moments.uniform(0.0, 0.5))
+        with suppress(ProcessLookupError):
+            runs["a"].signal(SIGKILL)
+        ends = {name: run.end() for name, run in runs.items()}
+        charged = [one.session for one in Ledger(own).read().charges if one.party == "a"]
+        if ends["b"].code == 0:
+            learnt += 1
+            assert charged == [record(out / "b")["session"]]
+        assert len(charged) <= 1
+    assert 0 < learnt < 10
 
 
 def test_a_doctor_says_what_a_run_would_leave(tmp_path: Path) -> None:

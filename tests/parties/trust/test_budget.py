@@ -39,6 +39,7 @@ def charge_of(epsilon: float, delta: float = 1e-6, releases: int = 3) -> Charge:
 
 
 ONE = charge_of(1.0)
+VECTORS = Charge((VectorMechanism(4000, 90, 20, 0.1), VectorMechanism(4000, 90, 2), *ONE.mechanisms), 1.0, 1e-6)
 
 
 def nth(k: int) -> Release:
@@ -162,6 +163,7 @@ def test_a_ledger_that_was_put_back_is_seen_by_the_list(tmp_path: Path) -> None:
     for refused in (lambda: ledger.check("a", ONE, listed), lambda: ledger.charge(nth(4), ONE, listed)):
         with pytest.raises(BudgetError, match="lacks the run 'small' of 2026-05-10"):
             refused()
+    Ledger(tmp_path).check("a", ONE, listed[:1])  # the list was put back, too: nothing here can know
     text = shown(ledger.read(), listed)
     assert "1 run with [privacy] in releases.jsonl, but not here" in text
     assert "No budget counts 1 entry of releases.jsonl" in text
@@ -183,9 +185,10 @@ def test_text_of_an_account(tmp_path: Path) -> None:
     assert grid.rows[0][1:] == ("small", "a", "x" * 12, "1", "1e-06")
 
 
-def test_two_runs_at_once_do_not_both_take_the_rest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("one", [ONE, VECTORS], ids=["numbers", "vectors"])
+def test_two_runs_at_once_do_not_both_take_the_rest(tmp_path: Path, one: Charge) -> None:
     """The budget is for three such runs; each of two charges as many as it can. A lock is one of open files."""
-    most = Account(None, ()).spent(1e-6, [ONE] * 3)
+    most = Account(None, ()).spent(1e-6, [one] * 3)
     Ledger(tmp_path).set_budget(most * 1.001, 1e-6)
     told: list[str] = []
     refused: list[str] = []
@@ -194,7 +197,7 @@ def test_two_runs_at_once_do_not_both_take_the_rest(tmp_path: Path) -> None:
         for k in range(9):
             run = replace(RUN, session=f"{who}-{k}")
             try:
-                Ledger(tmp_path).charge(run, ONE)
+                Ledger(tmp_path).charge(run, one)
             except BudgetError:
                 refused.append(who)
                 return
@@ -210,11 +213,12 @@ def test_two_runs_at_once_do_not_both_take_the_rest(tmp_path: Path) -> None:
 
 
 KILL_MANY = """
-import os, pathlib, signal, sys, time
+import os, pathlib, random, signal, sys, time
 from parties.trust.budget import Charge, Ledger
 from parties.trust.releases import Release
-from protocols.privacy.accounting import Mechanism
-ledger, charge = Ledger(pathlib.Path(sys.argv[1])), Charge((Mechanism(1000, 16, 3),), 1.0, 1e-6)
+from protocols.privacy.accounting import Mechanism, VectorMechanism
+ledger, moments = Ledger(pathlib.Path(sys.argv[1])), random.Random(1)
+charge = Charge((Mechanism(1000, 16, 3), VectorMechanism(1000, 90, 20, 0.1)), 1.0, 1e-6)
 for who in range(int(sys.argv[2])):
     reader, writer = os.pipe()
     child = os.fork()
@@ -224,7 +228,7 @@ for who in range(int(sys.argv[2])):
             os.write(writer, f"{who}-{k}\\n".encode())
     os.close(writer)
     first = os.read(reader, 1)
-    time.sleep(0.001 * (who * 37 % 50))
+    time.sleep(moments.uniform(0.0, 0.05))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     rest = os.fdopen(reader, "rb").read()
