@@ -26,6 +26,7 @@ from parties.tasks.audited import Alone, Population
 RATES: Final = (0.01, 0.001)
 """Of false positives at which true ones are told."""
 _RESAMPLES: Final = 200
+_MOST_SCORE: Final = 1e6
 _SOME: Final = 2  # of a rate: what lies below twice the guess is told as little more
 
 
@@ -45,7 +46,9 @@ def shadows_of(audited: Audited, population: Population) -> Shadows:
         audited.say("membership: runs on other draws of the rows", k, audited.effort.shadows)
         mask = population.draw(rng)
         members.append(mask)
-        scores.append(population.score(population.release(mask, rng)))
+        with np.errstate(all="ignore"):  # a training on such a draw may diverge
+            found = population.score(population.release(mask, rng))
+        scores.append(np.clip(np.nan_to_num(found), -_MOST_SCORE, _MOST_SCORE))
     return Shadows(np.array(members), np.array(scores))
 
 

@@ -82,11 +82,11 @@ Fit = Callable[[Mapping[str, Array], Random], Array]
 
 def trained_counts(scenario: Scenario, rows: Together) -> dict[str, tuple[int, int]]:
     """How many of each group's rows an audit's trainings train on, and how many they hold out."""
-    fraction = scenario.model_task.test_fraction
     sizes = {name: len(own) for name, own in rows.groups.items()}
-    if not fraction:
-        return {name: (size - int(size * _HALF), int(size * _HALF)) for name, size in sizes.items()}
-    return {name: row_counts(scenario, size) for name, size in sizes.items()}
+    counts = {name: row_counts(scenario, size) for name, size in sizes.items()}
+    if any(held for _, held in counts.values()):
+        return counts
+    return {name: (size - int(size * _HALF), int(size * _HALF)) for name, size in sizes.items()}
 
 
 Loss = Callable[[Array, Array], Callable[[Array, Array], Array]]
@@ -134,8 +134,8 @@ def model_population(
     members = seen = None
     if record is not None:
         seen = _told(record)
-        if scenario.model_task.test_fraction and scenario.privacy is None:
-            members = _members(scenario, rows)
+        members = _members(scenario, rows) if scenario.privacy is None else None
+        members = None if members is None or members.all() else members
     return Population(
         unit="patient",
         what="the model's weights",
@@ -165,8 +165,8 @@ def own_rows_alone(
     if scenario.vertical or scenario.privacy is not None or not scenario.model_task.test_fraction:
         return None
     rows, seen = together(scenario, record, owner), _told(record)
-    z = rows.beside.add_offset(rows.x @ seen[:-1] + seen[-1])
-    return Alone("the model's weights", score(z, rows.y), _members(scenario, rows))
+    z, members = rows.beside.add_offset(rows.x @ seen[:-1] + seen[-1]), _members(scenario, rows)
+    return None if members.all() else Alone("the model's weights", score(z, rows.y), members)
 
 
 def _told(record: Mapping[str, Any]) -> Array:

@@ -122,3 +122,11 @@ def test_a_model_that_nobody_sees_is_not_attacked(tmp_path: Path) -> None:
     made = KINDS["logistic_regression"].audit
     assert made is not None
     assert MEMBERSHIP.applies(Audited(load_scenario(path), made()))
+
+
+def test_where_no_row_is_held_out_half_are(tmp_path: Path) -> None:
+    """And trainings on separable rows, whose weights have no end, give figures all the same."""
+    (found,) = findings(tmp_path, "logistic_regression", 40, 'reveal = ["inference"]\ntest_fraction = 0.005', run=False)
+    assert all(np.isfinite(one.value) for one in found.figures)
+    (found,) = findings(tmp_path, "logistic_regression", 1, NEWTON.replace("0.5", "0.005") + "1")
+    assert all(np.isfinite(one.value) for one in found.figures)
