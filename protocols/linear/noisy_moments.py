@@ -51,7 +51,8 @@ _BITS: Final = 22
 REACH: Final = 4 << _BITS
 """D, in units of 2^-22."""
 _AT_ONCE: Final = 1 << 21  # numbers of a block of rows
-_BELOW: Final = 1 - 2.0**-40  # so that no rounding of a double makes a row too long
+_DIAGONAL: Final = 2.0**_BITS * (1 - 2.0**-40)  # less, so that no rounding of a double makes a row too long
+_BESIDE: Final = sqrt(2.0) * _DIAGONAL
 
 Floats = NDArray[np.float64]
 
@@ -223,12 +224,17 @@ def own_products(x: Floats, y: Floats, settings: NoisyLinear) -> NDArray[np.int6
 
 def _products(x: Floats, y: Floats, settings: NoisyLinear) -> NDArray[np.int64]:
     """Each row's products by itself (m, size); of a row whose squared sum would be above D^2, none."""
-    z = settings.scaling.rows(x, y)
-    first, second = np.triu_indices(settings.width)
-    factors = np.where(first == second, 1.0, sqrt(2.0)) * 2.0**_BITS * _BELOW
-    whole = np.trunc(z[:, first] * z[:, second] * factors).astype(np.int64)
-    whole[(whole * whole).sum(axis=1) > REACH**2] = 0
-    return whole
+    z = settings.scaling.rows(x, y).T.copy()
+    whole, at = np.empty((settings.size, len(y)), dtype=np.int64), 0
+    for j, one in enumerate(z):  # the pairs in the order of np.triu_indices
+        here = slice(at, at + len(z) - j)
+        products = z[j:] * one
+        products[0] *= _DIAGONAL
+        products[1:] *= _BESIDE
+        whole[here] = np.trunc(products, out=products)
+        at += len(z) - j
+    whole[:, np.einsum("ij,ij->j", whole, whole) > REACH**2] = 0
+    return whole.T
 
 
 async def noisy_linear_job(
