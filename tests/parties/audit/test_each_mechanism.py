@@ -38,7 +38,7 @@ def audited(name: str, seed: int, draws: int) -> Audited:
 
 @pytest.mark.parametrize("name", MECHANISMS)
 def test_a_mechanism_keeps_its_claim(name: str) -> None:
-    for found in EPSILON.run(audited(name, 1, 500)):
+    for found in EPSILON.run(audited(name, 1, 100)):
         assert not found.contradicts and found.claim is not None
 
 
