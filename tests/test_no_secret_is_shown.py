@@ -19,6 +19,7 @@ PUBLIC = {
     "mpc.testing.views.noting.Note.key": "where a number was drawn",
     "parties.cli.here.Here.keys": "a folder",
     "parties.cli.sum_party._Part.keys": "a folder",
+    "parties.audit.attack.Audited.seed": "public: an audit comes out the same again",
     "parties.processes.delay_line.Conditions.seed": "public: of the jitter",
     "parties.doctor.peers.Side.keys": "public keys",
     "parties.sweep.settings.Setting.key": "a setting's name",
