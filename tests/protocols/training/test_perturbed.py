@@ -23,10 +23,18 @@ from protocols.core.stacked import Stacked
 from protocols.plain.perturbed import minimum, rising_sigmoid
 from protocols.privacy.accounting import epsilon_of
 from protocols.privacy.noisy_sum import DiscreteGaussian
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.training.accelerated import momentum_words
 from protocols.training.accelerated_budget import MOMENTUM_BITS
+from protocols.training.noisy_gradients import FINE, Ranges
 from protocols.training.perturbed import parts_of_norm, perturbed_weights, scaled_rows
 from protocols.training.perturbed_bounds import Course, Perturbed, automatic_strength, course_of, perturbed
+from protocols.training.perturbed_job import (
+    LabelledRows,
+    PerturbedSettings,
+    perturbed_columns_job,
+    perturbed_rows_job,
+)
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names, signed
 
@@ -138,6 +146,44 @@ def test_the_worst_rounding_keeps_to_the_bound(rows: int, columns: int, epsilon:
         gamma = weight * (x.T @ (rising_sigmoid(x @ v, fit)[0] - y) + course.strength * v) - wrong
         v, u = v - gamma + ahead * u, carried * u - gamma
     assert np.linalg.norm(v - best) <= course.distance
+
+
+@pytest.mark.parametrize("partition", ["horizontal", "vertical"])
+def test_jobs_train_on_what_the_owners_have(partition: Any) -> None:
+    """Rows of two lengths, filled up; columns of two and one, the labels at the second owner; in their own units."""
+    ranges = Ranges(((0.0, 8.0), (-4.0, 4.0), (0.0, 2.0)))
+    rng, most = np.random.default_rng(8), 9
+    x = np.column_stack((rng.uniform(-1, 9, 12), rng.uniform(-5, 5, 12), rng.uniform(0, 2, 12)))
+    y = (rng.random(12) < 0.5).astype(float)
+    split = partition == "vertical"
+    kept = slice(0, 7) if split else slice(0, 12)
+    widths = (2, 1) if split else (3,)
+    how = settings(most if split else 2 * most, 4, 5.0, 2, 1.6)
+    job = PerturbedSettings(owner_names(2), "helper", partition, ranges, widths, most, how)
+    names = {"owner0": ("a", "b"), "owner1": ("c",)}
+
+    def program(p: Party) -> Any:
+        mine = None if p.dry else stream(p.name, 4)
+        if not split:
+            part = slice(0, 5) if p.index == 0 else slice(5, 12)
+            return perturbed_rows_job(p, None if p.dry else LabelledRows(("a", "b", "c"), x[part], y[part]), mine, job)
+        columns, labels = (x[kept, :2], y[:0]) if p.index == 0 else (x[kept, 2:], y[kept])
+        ids = np.zeros(DIGEST_BITS, dtype=np.uint8)
+        own = OwnColumns(names, "owner1", columns, labels, columns[:0], labels[:0], ids)
+        return perturbed_columns_job(p, None if p.dry else own, mine, job)
+
+    trained = lockstep(dict.fromkeys(owner_names(2), program), 4).results["owner0"]
+    noise = DEALT.pop() + sum(signed(how.noise.own(stream(name, 4), 4)) for name in owner_names(2))
+    lengths = parts_of_norm(how.squared_norm, how.x_scale, widths)
+    u = ranges.whole_rows(x[kept])[:, :-1] / 2.0**FINE
+    parts = np.split(u, [2], axis=1) if split else [u]
+    words = [scaled_rows(part, length, how.x_scale) for part, length in zip(parts, lengths, strict=True)]
+    ready = np.column_stack((*(real(one, how) for one in words), np.ones(len(u))))
+    best = minimum(ready, y[kept], how.course.strength, how.course.how.fit)
+    found = np.array(trained.standardised) - noise.astype(float) / 2.0**how.grid
+    assert np.linalg.norm(found - best) <= how.course.distance + 2 / 2.0**how.grid
+    own_units = np.array(trained.weights) @ np.array([1.0, 2.0, 0.5]) + trained.intercept
+    assert own_units == pytest.approx(np.array(trained.standardised) @ np.array([-0.75, 0.5, -0.5, 1.0]))
 
 
 # -- how far a patient moves the minimum
