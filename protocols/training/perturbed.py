@@ -16,7 +16,6 @@ length N_k of its own, and N_1^2 + ... + N_n^2 + 1 <= N^2, all agreed. So nothin
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
@@ -29,24 +28,6 @@ from protocols.training.accelerated import Prepared, accelerate
 from protocols.training.perturbed_bounds import Perturbed
 
 NOISY = "noisy model"
-
-
-def scaled_rows(u: NDArray[np.float64], squared: int, scale: int) -> Array:
-    """Rows (m, k) at `scale` as words, each with a sum of squares of at most `squared` in these whole numbers.
-
-    Each row is scaled down by itself if it is longer, and rounded towards 0. The test is in whole numbers, so that no
-    rounding makes a row too long.
-    """
-    length = np.sqrt((u * u).sum(axis=1, keepdims=True)) * 2.0**scale
-    limit = np.sqrt(float(squared)) * (1 - 2.0**-40)
-    whole: NDArray[np.int64] = np.trunc(u * (2.0**scale * limit / np.maximum(length, limit))).astype(np.int64)
-    whole[(whole * whole).sum(axis=1) > squared] = 0
-    return whole.view(np.uint64)
-
-
-def parts_of_norm(squared: int, scale: int, columns: tuple[int, ...]) -> tuple[int, ...]:
-    """The N_k^2 of owners with so many columns each, in whole numbers at `scale`: in proportion to these."""
-    return tuple((squared - 4**scale) * own // sum(columns) for own in columns)
 
 
 async def perturbed_weights(p: Party, x: Share | Stacked, y: Share, own_noise: Array, how: Perturbed) -> Public:

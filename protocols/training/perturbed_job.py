@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.errors import InternalError
 from mpc.randomness.streams import Stream
 from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
@@ -23,9 +22,17 @@ from protocols.core.alignment import check_aligned
 from protocols.core.stacked import Stacked
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
-from protocols.scaling.own_columns import side_by_side
-from protocols.training.noisy_gradients import FINE, Ranges
-from protocols.training.perturbed import parts_of_norm, perturbed_weights, scaled_rows
+from protocols.training.filled_columns import (
+    as_labels,
+    filled_columns,
+    filled_up,
+    in_range,
+    ones,
+    parts_of_norm,
+    scaled_rows,
+)
+from protocols.training.noisy_gradients import Ranges
+from protocols.training.perturbed import perturbed_weights
 from protocols.training.perturbed_bounds import Perturbed
 
 
@@ -80,11 +87,14 @@ async def perturbed_rows_job(
     def words() -> Array:
         assert own is not None
         (squared,) = parts_of_norm(how.squared_norm, how.x_scale, settings.widths)
-        features = scaled_rows(_in_range(own.x, settings.ranges), squared, how.x_scale)
-        return filled_up(np.column_stack((features, _ones(len(own.x), how))), most)
+        features = scaled_rows(in_range(own.x, settings.ranges), squared, how.x_scale)
+        return filled_up(np.column_stack((features, ones(len(own.x), how.x_scale))), most)
 
-    rows = p.compute(words, shape=(most, how.columns))
-    labels = p.compute(lambda: filled_up(_labels(own.y if own else None), most), shape=(most,))
+    def given() -> Array:
+        assert own is not None
+        return filled_up(as_labels(own.y), most)
+
+    rows, labels = p.compute(words, shape=(most, how.columns)), p.compute(given, shape=(most,))
     sizes = (most,) * len(p.owners)
     x, y = Stacked(Share(rows, how.x_scale), sizes, p.index), Stacked(Share(labels), sizes, p.index).share
     opened = await perturbed_weights(p, x, y, _own_noise(p, stream, how), how)
@@ -106,51 +116,10 @@ async def perturbed_columns_job(
     p.stage("alignment")
     await check_aligned(p, abstract((DIGEST_BITS,)) if own is None else own.ids)
     p.stage("sharing")
-
-    def words() -> Array:
-        assert own is not None
-        squared = parts_of_norm(how.squared_norm, how.x_scale, settings.widths)[p.index]
-        before = sum(settings.widths[: p.index])
-        ranges = Ranges(settings.ranges.each[before : before + settings.widths[p.index]])
-        return filled_up(scaled_rows(_in_range(own.x_train, ranges), squared, how.x_scale), most)
-
-    mine = p.compute(words, shape=(most, settings.features))
-    names, target = ({}, p.name) if own is None else (own.names, own.target_owner)
-    ours = own is not None and target == p.name
-    present = filled_up(_ones(len(own.y_train), how), most) if own is not None and ours else None
-    labels = filled_up(_labels(own.y_train), most) if own is not None and ours else None
-    x = side_by_side(p, mine, names, most, how.x_scale)
-    ones = p.input(target, present, (most,), how.x_scale)
-    y = p.input(target, labels, (most,), 0)
-    whole = Share(np.concatenate((x.value, ones.value.reshape(-1, 1)), axis=1), how.x_scale)
-    opened = await perturbed_weights(p, whole, y, _own_noise(p, stream, how), how)
+    x, y = filled_columns(p, own, settings.ranges, settings.widths, most, how.squared_norm, how.x_scale)
+    opened = await perturbed_weights(p, x, y, _own_noise(p, stream, how), how)
     p.stage("done")
     return None if own is None else _trained(joint_names(own.names), opened, settings)
-
-
-def filled_up(words: Array, rows: int) -> Array:
-    """Words (m, ...) with rows of zeros after them, `rows` in all."""
-    if len(words) > rows:
-        raise InternalError(f"{len(words)} rows are more than {rows}", "please report this as a bug")
-    found = np.zeros((rows, *words.shape[1:]), dtype=np.uint64)
-    found[: len(words)] = words
-    return found
-
-
-def _in_range(x: NDArray[np.float64], ranges: Ranges) -> NDArray[np.float64]:
-    """Each feature (m, d) in [-1, 1], without the 1 for the intercept."""
-    u: NDArray[np.float64] = ranges.whole_rows(x)[:, :-1] / 2.0**FINE
-    return u
-
-
-def _ones(rows: int, how: Perturbed) -> Array:
-    return np.full(rows, 1 << how.x_scale, dtype=np.uint64)
-
-
-def _labels(y: NDArray[np.float64] | None) -> Array:
-    assert y is not None
-    words: Array = (y != 0).astype(np.uint64)
-    return words
 
 
 def _own_noise(p: Party, stream: Stream | None, how: Perturbed) -> Array:

@@ -13,7 +13,7 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
 from parties.tasks.base import Data, Job, Notice, Rows, Run, outcome_for_all
 from parties.tasks.extent import Extent
-from parties.tasks.logistic.output_run import OUTPUT
+from parties.tasks.logistic.shared_run import OUTPUT
 from parties.tasks.logistic.private_plan import noisy_plan_text
 from parties.tasks.logistic.private_record import metrics_facts, noisy_training_facts, privacy_facts_of
 from parties.tasks.logistic.private_settings import NORM, private_method

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from parties.show.blocks import Block, Grid, Line, count_text, entries, is_number, table, to_digits, to_fixed
-from parties.tasks.logistic.output_show import UNIT, output_text
+from parties.tasks.logistic.shared_show import UNIT, output_text
 from parties.tasks.private import outside_line, spent_text
 
 _EXACT: Final = "without noise, in the clear"

@@ -22,8 +22,9 @@ from protocols.core.stacked import Stacked
 from protocols.plain.perturbed import minimum
 from protocols.rows.own_rows import DIGEST_BITS
 from protocols.rows.results import Trained
+from protocols.training.filled_columns import parts_of_norm, scaled_rows
 from protocols.training.noisy_gradients import Ranges
-from protocols.training.perturbed import parts_of_norm, perturbed_weights, scaled_rows
+from protocols.training.perturbed import perturbed_weights
 from protocols.training.perturbed_bounds import Perturbed, perturbed
 from protocols.training.perturbed_job import (
     LabelledRows,

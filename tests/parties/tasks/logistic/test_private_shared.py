@@ -19,9 +19,9 @@ from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid, Line
-from parties.tasks.logistic.output_compare import compare_output
-from parties.tasks.logistic.output_run import OUTPUT
-from parties.tasks.logistic.output_settings import held_out, load_output_table
+from parties.tasks.logistic.shared_compare import compare_output
+from parties.tasks.logistic.shared_run import OUTPUT
+from parties.tasks.logistic.shared_settings import held_out, load_output_table
 from parties.tasks.private import own_stream
 from parties.tasks.registry import job_of, load_scenario, planned
 from protocols.training.perturbed_job import PerturbedSettings

@@ -12,8 +12,8 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import plural
 from parties.tasks.base import Data, Job, Notice, Rows, Run, all_cells, outcome_for_all
 from parties.tasks.extent import Extent
-from parties.tasks.logistic.output_plan import output_facts, output_plan_text, output_privacy_facts
-from parties.tasks.logistic.output_settings import (
+from parties.tasks.logistic.shared_plan import output_facts, output_plan_text, output_privacy_facts
+from parties.tasks.logistic.shared_settings import (
     features_of,
     held_out,
     load_output_table,
@@ -84,7 +84,7 @@ def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -
 
 
 def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
-    from parties.tasks.logistic.output_compare import compare_output
+    from parties.tasks.logistic.shared_compare import compare_output
 
     return compare_output(scenario, record)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from parties.show.blocks import Line, count_text, plural
 from parties.tasks.base import PlanText
-from parties.tasks.logistic.output_settings import most_rows
-from parties.tasks.logistic.output_show import UNIT, output_text
+from parties.tasks.logistic.shared_settings import most_rows
+from parties.tasks.logistic.shared_show import UNIT, output_text
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.private import (
     NEIGHBOURS_TEXT,
