@@ -64,6 +64,8 @@ def scenarios() -> Iterator[tuple[str, str]]:
     clips = private.replace("[0, 1] }", "[0, 1], y = [0, 1] }")
     yield "private line", f"kind = 'linear_regression'\ntarget = 'y'\n{clips}"
     yield "private training of columns", f"kind = 'logistic_regression'\ntarget = 'y'\n{VERTICAL}{private}"
+    output = private.replace("epsilon", "method = 'output'\nepsilon")
+    yield "private output", f"kind = 'logistic_regression'\ntarget = 'y'\n{output}"
 
 
 def plan_of(folder: Path, task: str, owners: int) -> Plan:

@@ -13,11 +13,12 @@ sum of sines. So there is nothing that has to be checked on shares. Where w woul
 Z, the gradient is taken at a shorter one: w is public.
 
 **Sensitivity.** What is added to noise is the whole number sum_i x_i e_i exactly, with e_i after its cut: at most E_max
-in size, its roundings counted. Which way e_i is rounded depends on row i, on w and on its mask; and a row that is there
-in both of two neighbours is covered by the same mask, or, to who saw what was opened under it, has the same one. So
-given all that is seen else, the sums of neighbours differ by x_i e_i of one row, and
+in size, its roundings counted. Neighbours' sums differ by x_i e_i of one row, and by how the others are rounded: where
+a patient is left out the later rows move up, and are under other masks, which the helper knows, and which follow for
+all owners but one from what was opened. Two roundings of one error differ by at most R = 2 units and what the waves'
+rounding may add, whatever the masks are. So of m rows
 
-    D = N E_max       in the whole numbers' unit, at each of T steps.
+    D = N (E_max + (m - 1) R)       in the whole numbers' unit, at each of T steps.
 
 A row that fills up is zeros, and adds nothing. The divisor of the gradient is the agreed number of rows.
 """
@@ -31,6 +32,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.errors import UsageError
 from mpc.randomness.streams import Stream
 from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
@@ -42,6 +44,7 @@ from protocols.functions.sigmoid import TRIG_SCALE, less_half, odd_part
 from protocols.functions.sigmoid_fits import SigmoidFit
 from protocols.linalg.held import HeldRows, Rows, hold, take_rows, transpose_product
 from protocols.privacy.accounting import VectorMechanism, least_variance
+from protocols.privacy.discrete_gaussian import MOST_VARIANCE
 from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
@@ -49,11 +52,11 @@ from protocols.training.filled_columns import filled_columns
 from protocols.training.noisy_gradients import Ranges
 
 GRADIENTS: Final = "noisy gradients"
-X_BITS: Final = 12
+X_BITS: Final = 10
 """Fractional bits of the features, which are in [-1, 1]."""
-E_BITS: Final = 12
-"""Those of the errors s - y as they are summed up."""
-_COEFFICIENTS: Final = 20  # so that the errors' cut is as long as one may be
+E_BITS: Final = 20
+"""Those of the errors s - y as they are summed up: so many that R is small beside E_max for 100,000 rows."""
+_COEFFICIENTS: Final = 28  # so that the errors' cut is as long as one may be
 _FIT: Final = RISING_FITS[1].fit  # for |z| <= 31
 
 Floats = NDArray[np.float64]
@@ -99,7 +102,7 @@ class SharedGradients:
     @property
     def mechanism(self) -> VectorMechanism:
         """What the run costs."""
-        return VectorMechanism(self.variance, squared_sensitivity(self.norm), self.steps)
+        return VectorMechanism(self.variance, squared_sensitivity(self.norm, self.rows), self.steps)
 
     @property
     def deviation(self) -> float:
@@ -122,20 +125,33 @@ def squared_norm(norm: float) -> int:
 
 def largest_error(fit: SigmoidFit) -> int:
     """E_max: the most that |s - y| may be after its cut, in units of 2^-E_BITS, at any z."""
-    total, harmonics = sum(map(abs, fit.coefficients)), len(fit.coefficients)
-    waved = sqrt(2) * 0.51 * (total * 2.0**-TRIG_SCALE + harmonics * 2.0**-_COEFFICIENTS)
-    return ceil(2.0**E_BITS * (0.5 + fit.bound + waved + 2.0**-30)) + 2
+    return ceil(2.0**E_BITS * (0.5 + fit.bound + _waved(fit))) + 2
 
 
-def squared_sensitivity(norm: float) -> int:
+def squared_sensitivity(norm: float, rows: int) -> int:
     """D^2."""
-    return squared_norm(norm) * largest_error(_FIT) ** 2
+    roundings = ceil(2 + 2 * 2.0**E_BITS * _waved(_FIT))
+    return squared_norm(norm) * (largest_error(_FIT) + (rows - 1) * roundings) ** 2
 
 
-def shared_variance(epsilon: float, delta: float, owners: int, norm: float, steps: int) -> int:
-    """The least variance with which so many noisy sums are together (epsilon, delta)-private."""
-    squared = squared_sensitivity(norm)
-    return least_variance(epsilon, delta, owners, lambda v: [VectorMechanism(v, squared, steps)])
+def _waved(fit: SigmoidFit) -> float:
+    """By how much the roundings of the helper's waves and of their coefficients move s, and that of y - 1/2 moves y."""
+    total, harmonics = sum(map(abs, fit.coefficients)), len(fit.coefficients)
+    return sqrt(2) * 0.51 * (total * 2.0**-TRIG_SCALE + harmonics * 2.0**-_COEFFICIENTS) + 2.0**-40
+
+
+def shared_variance(epsilon: float, delta: float, owners: int, norm: float, rows: int, steps: int) -> int:
+    """The least variance with which so many noisy sums are together (epsilon, delta)-private.
+
+    Raises:
+        UsageError: such noise is too wide to be drawn.
+    """
+    squared = squared_sensitivity(norm, rows)
+    variance = least_variance(epsilon, delta, owners, lambda v: [VectorMechanism(v, squared, steps)])
+    if variance > MOST_VARIANCE:
+        message = f"[privacy] epsilon = {epsilon:g} for {steps} noisy sums takes noise that is too wide to be drawn"
+        raise UsageError(message, "set a lower norm, fewer iterations, or a larger epsilon")
+    return variance
 
 
 async def shared_gradients_job(

@@ -14,8 +14,8 @@ from parties.tasks.logistic.output_settings import features_of, perturbed_settin
 from parties.tasks.model_audit import Fit, Together
 from parties.tasks.noise_audit import Whole, noisy_sum_trial
 from protocols.plain.maximum_likelihood import sigmoid
+from protocols.training.filled_columns import parts_of_norm, scaled_rows
 from protocols.training.noisy_gradients import FINE, Ranges
-from protocols.training.perturbed import parts_of_norm, scaled_rows
 from protocols.training.perturbed_job import PerturbedSettings
 
 _BEYOND: Final = 20.0  # halves of its range, by which a worst row's value is outside

@@ -109,7 +109,7 @@ def private_trials(scenario: Scenario) -> tuple[Trial, ...]:
     method = private_method(scenario)
     if method == "output":
         return (output_trial(scenario),)
-    return gradients_trials(scenario) if method == "gradients" else ()
+    return gradients_trials(scenario) if method == "gradients" and not scenario.vertical else ()
 
 
 def private_fit(scenario: Scenario, rows: Together) -> Fit | None:
@@ -117,4 +117,4 @@ def private_fit(scenario: Scenario, rows: Together) -> Fit | None:
     method = private_method(scenario)
     if method == "output":
         return output_fit(scenario, rows)
-    return gradients_fit(scenario, rows) if method == "gradients" else None
+    return gradients_fit(scenario, rows) if method == "gradients" and not scenario.vertical else None

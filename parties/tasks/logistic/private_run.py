@@ -13,7 +13,8 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
 from parties.tasks.base import Data, Job, Notice, Rows, Run, outcome_for_all
 from parties.tasks.extent import Extent
-from parties.tasks.logistic.shared_run import OUTPUT
+from parties.tasks.logistic.columns_run import COLUMNS
+from parties.tasks.logistic.output_run import OUTPUT
 from parties.tasks.logistic.private_plan import noisy_plan_text
 from parties.tasks.logistic.private_record import metrics_facts, noisy_training_facts, privacy_facts_of
 from parties.tasks.logistic.private_settings import NORM, private_method
@@ -44,7 +45,9 @@ MOST_STEPS: Final = 10_000
 
 def noisy_job(scenario: Scenario) -> Job[Any, Any, Any]:
     """How the run of a scenario with [privacy] is done, by its method."""
-    return GRADIENTS if private_method(scenario) == "gradients" else OUTPUT
+    if private_method(scenario) == "output":
+        return OUTPUT
+    return COLUMNS if scenario.vertical else GRADIENTS
 
 
 def step_size(features: int) -> float:

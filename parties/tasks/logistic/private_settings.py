@@ -17,7 +17,7 @@ Method = Literal["gradients", "output", "objective"]
 
 METHODS: Final[Mapping[str, tuple[Method, ...]]] = {
     "horizontal": ("gradients", "output"),
-    "vertical": ("output",),
+    "vertical": ("gradients", "output"),
 }
 """The methods for owners with rows of their own, and for owners with columns of the same rows; the default first."""
 
@@ -39,13 +39,22 @@ _NOT_CHOSEN: Final = (*_NO_PART, "iterations", "momentum", "learning_rate", "cla
 
 ITERATIONS: Final = 100
 """The default number of noisy sums of gradients."""
+_COLUMNS_ITERATIONS: Final = (20, 100)
+_FOR_EACH_EPSILON: Final = 7.0
+"""The same where columns are split, whose steps are longer: the fewer the noisier the sums are, from 20 to 100."""
 NORM: Final = 1.0
 """The default of the L2 norm to which a row's gradient is clipped."""
 
 
 def method_of(task: LogisticTask, privacy: PrivacySpec) -> Method:
     """The method: the scenario's, or the default of how the data are split."""
-    return privacy.method or ("gradients" if task.partition == "horizontal" else "output")
+    return privacy.method or METHODS[task.partition][0]
+
+
+def columns_iterations(epsilon: float) -> int:
+    """The default number of noisy sums where columns are split."""
+    fewest, most = _COLUMNS_ITERATIONS
+    return min(most, max(fewest, round(_FOR_EACH_EPSILON * epsilon)))
 
 
 def private_method(scenario: Scenario) -> Method:
@@ -69,12 +78,15 @@ def make_logistic_private(task: LogisticTask, privacy: PrivacySpec) -> Reading[L
         hint = "give the two weights as numbers: balanced ones tell how many rows are of a class"
         yield Problem(f'[task] class_weights = "balanced" {WITH}', hint)
     yield from _check_reveal(task)
-    if method == "gradients":
+    if method != "gradients":
+        task = yield from _on_shares(task, privacy, _NOT_CHOSEN)
+    elif task.partition == "vertical":
+        task = yield from _on_shares(task, privacy, (*_NO_PART, "class_weights"))
+        task = task.model_copy(update={"iterations": task.iterations or columns_iterations(privacy.epsilon)})
+    else:
         task = yield from _with_gradients(task)
         if privacy.most_rows is not None:
-            yield Problem('[privacy] most_rows is for method = "output"', "remove most_rows")
-    else:
-        task = yield from _with_output(task, privacy)
+            yield Problem('[privacy] most_rows is for method = "output", and for split columns', "remove most_rows")
     return (yield from with_ranges(task, privacy))
 
 
@@ -100,23 +112,24 @@ def _with_gradients(task: LogisticTask) -> Reading[LogisticTask]:
     return kept.model_copy(update={"solver": "nesterov", "iterations": task.iterations or ITERATIONS})
 
 
-def _with_output(task: LogisticTask, privacy: PrivacySpec) -> Reading[LogisticTask]:
-    """Of a model that is trained under sharing and told with noise; of such a training nothing else is told."""
+def _on_shares(task: LogisticTask, privacy: PrivacySpec, no_part: tuple[str, ...]) -> Reading[LogisticTask]:
+    """Of a model that is trained under sharing, of which nothing is told but gradients or the model, with noise."""
     if privacy.rate is not None:
-        yield Problem('[privacy] rate is for method = "gradients"', "remove rate")
+        hint = "remove rate"
+        yield Problem('[privacy] rate is for method = "gradients", of owners with rows of their own', hint)
     if privacy.norm is not None and privacy.norm <= 1:
         message = f"[privacy] norm = {privacy.norm:g} leaves no room for a row's features beside its 1"
         yield Problem(message, "set norm above 1, such as 2, or leave it out")
-    if given := [key for key in _NOT_CHOSEN if key in task.model_fields_set]:
-        message = f'[task] {quote(given)} {"has" if len(given) == 1 else "have"} no part in method = "output"'
-        yield Problem(message, "remove what is named: steps follow from the agreed sizes, and l2 from epsilon")
+    if given := [key for key in no_part if key in task.model_fields_set]:
+        message = f"[task] {quote(given)} {'has' if len(given) == 1 else 'have'} no part in this [privacy] method"
+        yield Problem(message, "remove what is named")
     if "metrics" in task.reveal and "reveal" in task.model_fields_set:
         hint = 'set reveal = ["model"]'
-        yield Problem('[task] reveal = ["metrics"] is not there with [privacy] method = "output"', hint)
+        yield Problem('[task] reveal = ["metrics"] is not there with this [privacy] method', hint)
     if task.test_fraction and "test_fraction" in task.model_fields_set and task.partition == "horizontal":
         hint = "remove it: nothing is told of held-out rows"
         yield Problem('[task] test_fraction has no part in method = "output" for owners with rows of their own', hint)
     fraction = task.test_fraction if "test_fraction" in task.model_fields_set else 0.0
-    left_out = task.model_fields_set - set(_NOT_CHOSEN)
+    left_out = task.model_fields_set - set(no_part)
     kept = task.model_construct(left_out, **{key: value for key, value in task if key in left_out})
     return kept.model_copy(update={"solver": "nesterov", "reveal": ("model",), "test_fraction": fraction})

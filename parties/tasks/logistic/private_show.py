@@ -6,23 +6,22 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from parties.show.blocks import Block, Grid, Line, count_text, entries, is_number, table, to_digits, to_fixed
-from parties.tasks.logistic.shared_show import UNIT, output_text
+from parties.tasks.logistic.output_show import UNIT, output_text
 from parties.tasks.private import outside_line, spent_text
 
 _EXACT: Final = "without noise, in the clear"
 _NO_METRICS: Final = "No metrics are told: they would have to be noisy, too. Only a run on one machine counts them."
-_HELD_OUT: Final[Mapping[str, str]] = {
-    "gradients": "Their rows are held out by the public seed; the run's own were held out by its owners' secret coins.",
-    "output": "Rows are held out by their ids where columns are split; else this run's model was trained on all.",
-}
-"""Which rows the exact lines are about, by method."""
+_BY_COINS: Final = (
+    "Their rows are held out by the public seed; the run's own were held out by its owners' secret coins."
+)
+_BY_IDS: Final = "Rows are held out by their ids where columns are split; else this run's model was trained on all."
 
 
 def noisy_blocks(record: Mapping[str, Any]) -> list[Block]:
     """What was spent, how the model was made, and how good it is."""
     privacy = table(record.get("privacy"))
     noise, facts = table(privacy.get("noise")), table(record.get("training"))
-    if _method(record) == "output":
+    if noise.get("method") == "output":
         unit, text = UNIT, output_text(facts)
     else:
         unit = f"in a sum to which a row adds a norm of at most {to_digits(noise.get('norm'), 3)}"
@@ -31,9 +30,10 @@ def noisy_blocks(record: Mapping[str, Any]) -> list[Block]:
     return [*blocks, *_quality(record)]
 
 
-def _method(record: Mapping[str, Any]) -> str:
+def _on_shares(record: Mapping[str, Any]) -> bool:
+    """Whether the model was trained on shares: then nothing but it is told."""
     noise = table(table(record.get("privacy")).get("noise"))
-    return "output" if noise.get("method") == "output" else "gradients"
+    return noise.get("method") == "output" or bool(table(record.get("training")).get("shared"))
 
 
 def step_text(facts: Mapping[str, Any]) -> str:
@@ -42,9 +42,13 @@ def step_text(facts: Mapping[str, Any]) -> str:
     each = "all rows" if rate == 1.0 else f"rows, each drawn with chance {to_digits(rate, 3)}"
     numbers = [("learning rate", "learning_rate"), ("momentum", "momentum"), ("l2", "l2")]
     parts = ", ".join(f"{words} {to_digits(facts.get(key), 3)}" for words, key in numbers)
+    norm = to_digits(facts.get("norm"), 3)
+    short = f"Each row's gradient is clipped to norm {norm}"
+    if facts.get("shared"):
+        short = f"Gradients are made under sharing, of rows that are at most {norm} long, and so are their gradients"
     return (
-        f"Noisy gradients: {count_text(facts.get('steps'))} steps over {each}, {parts}. Each row's gradient is clipped "
-        f"to norm {to_digits(facts.get('norm'), 3)}; the model is the mean of the second half of the steps."
+        f"Noisy gradients: {count_text(facts.get('steps'))} steps over {each}, {parts}. {short}; the model is the mean "
+        "of the second half of the steps."
     )
 
 
@@ -70,7 +74,7 @@ def _quality(record: Mapping[str, Any]) -> list[Block]:
         if one:
             rows.append((name, str(one.get("rows")), to_fixed(one.get("accuracy"), 3), to_fixed(one.get("auc"), 3)))
     if not rows:
-        why = "No metrics were asked for." if _method(record) == "gradients" else _NO_METRICS
+        why = _NO_METRICS if _on_shares(record) else "No metrics were asked for."
         return [Line(""), Line(why)]
     brackets = " (in brackets: 95 % intervals for the noise)" if told else ""
     title = f"How good the model is, on {'held-out' if which == 'test' else 'training'} rows"
@@ -79,7 +83,7 @@ def _quality(record: Mapping[str, Any]) -> list[Block]:
         blocks.append(Line("AUC of this run: there are too few held-out rows of one class for the noise."))
     if comparison:
         text = "The exact lines are known only where all data are on one machine, and no epsilon covers them."
-        blocks.append(Line(f"{text} {_HELD_OUT[_method(record)]}"))
+        blocks.append(Line(f"{text} {_BY_IDS if _on_shares(record) else _BY_COINS}"))
     return blocks
 
 

@@ -19,6 +19,7 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from mpc.testing import integers, own, reals, words
 from protocols.core.stacked import Stacked
+from protocols.functions.rising_fits import RISING_FITS
 from protocols.plain.perturbed import minimum
 from protocols.rows.own_rows import DIGEST_BITS
 from protocols.rows.results import Trained
@@ -32,6 +33,7 @@ from protocols.training.perturbed_job import (
     perturbed_columns_job,
     perturbed_rows_job,
 )
+from protocols.training.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
 from tests.testing.cases.case import Case, Cost, View, each_in_turn
 from tests.testing.cases.costs import WORD
 from tests.testing.cases.training import columns_of
@@ -141,6 +143,37 @@ def cost_of(model: Perturbed, first: int, rounds: int = 0, sent: int = 0, dealt:
     return Cost(3 * steps + 3 + rounds, opened * WORD + sent, (steps * of_step + 3 * d) * WORD + of_cut + dealt)
 
 
+# -- a step by the noisy gradient, so long that the model is the sum
+
+
+def gradients_of(p: Party, rows: int) -> SharedGradients:
+    n = len(p.owners)
+    variance = shared_variance(20.0, 1e-6, n, NORM, rows + 1, 1)
+    ranges, most = Ranges(((-HIGHEST, HIGHEST),) * n), rows + 1
+    return SharedGradients(
+        p.owners, "helper", ranges, (1,) * n, most, NORM, 1, float(most), 0.0, 0.0, 20.0, 1e-6, variance
+    )
+
+
+async def _gradient(p: Party, x: Array, y: Array, key: Array) -> tuple[Array, ...]:
+    """One column an owner, and the labels at the first."""
+    how = gradients_of(p, x.shape[0])
+    if p.dry:
+        await shared_gradients_job(p, None, None, how)
+        return ()
+    own_columns = columns_of(p, decode(x, SCALE), y.astype(np.float64))
+    return _scaled(await shared_gradients_job(p, own_columns, Stream(key.tobytes()), how))
+
+
+def _gradient_reference(x: tuple[Array, ...], y: tuple[Array, ...], key: tuple[Array, ...]) -> Array:
+    rows = np.column_stack((*x, np.full(len(y[0]), HIGHEST))) / HIGHEST
+    return rows.T @ (y[0] - 0.5)
+
+
+NORM = 3.0  # of up to five columns and a 1, none of which is scaled down
+TERMS = len(RISING_FITS[1].fit.coefficients)
+
+
 # An owner's noise may be another one, or a row a little different: what is opened hides it.
 CASES: dict[str, Case] = {
     "noisy model": Case(
@@ -185,6 +218,28 @@ CASES: dict[str, Case] = {
         replace(cost_of(model_of(3, 3, 2), 3 * 3, 2, ALIGNED, ALIGNED_DEALT), sizes={"m": 2}, owners=(2,)),
         View(
             owners=(2,), secrets=lambda n: each_in_turn(n, ([[2]], [[NEAR]]), ([1], [1]), KEYS), sizes={"m": 1}, **FEW
+        ),
+        examples=8,
+        every=41,
+    ),
+    "noisy gradients of columns": Case(
+        _gradient,
+        _gradient_reference,
+        [own(reals(("m", 1), scale=SCALE, largest=HIGHEST)), LABELS, own(words((4,)))],
+        30.0,  # the noise
+        # Three rows of three numbers once; z and e; the sum.
+        Cost(
+            6,
+            (3 * 3 + 2 * 3 + 3) * WORD + ALIGNED,
+            (2 * TERMS * 3 + (3 + 2 * 3) + 3) * WORD + 3 * 3 * 4 + ALIGNED_DEALT,
+            {"m": 2},
+            owners=(2,),
+        ),
+        View(
+            owners=(2,),
+            secrets=lambda n: each_in_turn(n, ([[2]], [[NEAR]]), ([1], [1]), KEYS),
+            sizes={"m": 1},
+            **FEW,
         ),
         examples=8,
         every=41,

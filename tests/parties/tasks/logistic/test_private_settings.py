@@ -49,8 +49,8 @@ def test_what_does_not_go_with_privacy_is_refused(name: str, tmp_path: Path) -> 
 
 
 def test_a_method_that_is_for_other_owners_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match='method = "gradients" is not available for owners with columns'):
-        load(tmp_path, 'partition = "vertical"\nid = "p"\n', '[privacy]\nepsilon = 1\nmethod = "gradients"\n' + CLIP)
+    with pytest.raises(UsageError, match='method = "objective" is not available for owners with columns'):
+        load(tmp_path, 'partition = "vertical"\nid = "p"\n', '[privacy]\nepsilon = 1\nmethod = "objective"\n' + CLIP)
 
 
 def test_mechanisms_of_another_kind_are_refused(tmp_path: Path) -> None:

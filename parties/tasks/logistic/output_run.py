@@ -12,8 +12,13 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import plural
 from parties.tasks.base import Data, Job, Notice, Rows, Run, all_cells, outcome_for_all
 from parties.tasks.extent import Extent
-from parties.tasks.logistic.shared_plan import output_facts, output_plan_text, output_privacy_facts
-from parties.tasks.logistic.shared_settings import (
+from parties.tasks.logistic.output_plan import (
+    NEIGHBOURS_OF_COLUMNS,
+    output_facts,
+    output_plan_text,
+    output_privacy_facts,
+)
+from parties.tasks.logistic.output_settings import (
     features_of,
     held_out,
     load_output_table,
@@ -22,10 +27,11 @@ from parties.tasks.logistic.shared_settings import (
     trained_columns,
 )
 from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.private import SMALL_COUNTS, own_stream, privacy_notice
+from parties.tasks.private import NEIGHBOURS, SMALL_COUNTS, own_stream, privacy_notice
 from parties.tasks.regression import has_target, table_notice
 from parties.trust.budget import Charge
 from protocols.rows.results import Trained
+from protocols.training.noisy_gradients import Ranges
 from protocols.training.perturbed_job import (
     LabelledRows,
     PerturbedSettings,
@@ -71,20 +77,24 @@ def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -
     settings = agreement.settings or perturbed_settings(scenario)
     return {
         "training": output_facts(settings),
-        "model": {
-            "features": list(trained.features),
-            "weights": list(trained.weights),
-            "intercept": trained.intercept,
-            "standardised_weights": None,
-            "standardised_intercept": None,
-        },
+        "model": model_facts(trained, settings.ranges),
         "metrics": None,
         "privacy": output_privacy_facts(settings, scenario),
     }
 
 
+def model_facts(trained: Trained, ranges: Ranges) -> dict[str, Any]:
+    """The model, and its weights over the features' ranges, for the record."""
+    return {
+        "features": list(trained.features),
+        "weights": list(trained.weights),
+        "intercept": trained.intercept,
+        "range_weights": [w * width for w, width in zip(trained.weights, ranges.widths, strict=True)],
+    }
+
+
 def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
-    from parties.tasks.logistic.shared_compare import compare_output
+    from parties.tasks.logistic.output_compare import compare_output
 
     return compare_output(scenario, record)
 
@@ -96,9 +106,10 @@ def _data_notice(scenario: Scenario, me: str, table: Table | None) -> list[tuple
         rows = plural(table.rows, "row")
         if scenario.vertical and scenario.model_task.test_fraction:
             rows += f", of which {held_out(table, scenario).sum()} are held out, by their ids"
-    *notice, (told, _) = privacy_notice(scenario.privacy)
+    (guarantee, _), *notice, (told, _) = privacy_notice(scenario.privacy)
+    neighbours = NEIGHBOURS_OF_COLUMNS if scenario.vertical else NEIGHBOURS
     few = f"that there are min_rows at least, and most_rows = {most_rows(scenario)} at most"
-    return [*asked, (what, rows), *notice, (told, few)]
+    return [*asked, (what, rows), (guarantee, f"{scenario.privacy.text}; {neighbours}"), *notice, (told, few)]
 
 
 def _summary(scenario: Scenario, table: Table) -> str:

@@ -19,9 +19,9 @@ from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid, Line
-from parties.tasks.logistic.shared_compare import compare_output
-from parties.tasks.logistic.shared_run import OUTPUT
-from parties.tasks.logistic.shared_settings import held_out, load_output_table
+from parties.tasks.logistic.output_compare import compare_output
+from parties.tasks.logistic.output_run import OUTPUT
+from parties.tasks.logistic.output_settings import held_out, load_output_table
 from parties.tasks.private import own_stream
 from parties.tasks.registry import job_of, load_scenario, planned
 from protocols.training.perturbed_job import PerturbedSettings
@@ -31,6 +31,7 @@ from tests.run.command import record as result
 from tests.scenario_texts import two_owners
 
 PRIVACY = """[privacy]
+method = "output"
 epsilon = 20
 most_rows = 700
 [privacy.clip]
@@ -79,8 +80,7 @@ def split_columns(folder: Path, rows: int = ROWS, privacy: str = PRIVACY + SEED,
 def split_rows(folder: Path, rows: int = ROWS, privacy: str = PRIVACY, task: str = ROWS_SPLIT) -> Scenario:
     for k, name in enumerate("ab"):
         write(folder / f"{name}.csv", table(k, rows))
-    method = privacy.replace("epsilon", 'method = "output"\nepsilon', 1)
-    return loaded(folder, two_owners("logistic_regression") + task + method + SEED)
+    return loaded(folder, two_owners("logistic_regression") + task + privacy + SEED)
 
 
 def loaded(folder: Path, text: str) -> Scenario:
@@ -234,7 +234,7 @@ def test_what_does_not_go_with_it_is_refused(name: str, tmp_path: Path) -> None:
 
 def test_most_rows_are_for_this_method_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match='most_rows is for method = "output"'):
-        loaded(tmp_path, two_owners("logistic_regression") + ROWS_SPLIT + PRIVACY)
+        loaded(tmp_path, two_owners("logistic_regression") + ROWS_SPLIT + PRIVACY.replace("output", "gradients"))
 
 
 LACKING = {

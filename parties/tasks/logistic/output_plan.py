@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from parties.show.blocks import Line, count_text, plural
 from parties.tasks.base import PlanText
-from parties.tasks.logistic.shared_settings import most_rows
-from parties.tasks.logistic.shared_show import UNIT, output_text
+from parties.tasks.logistic.output_settings import most_rows
+from parties.tasks.logistic.output_show import UNIT, output_text
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.private import (
     NEIGHBOURS_TEXT,
@@ -82,10 +82,10 @@ def output_facts(settings: PerturbedSettings) -> dict[str, Any]:
 
 def _how(settings: PerturbedSettings, scenario: Scenario) -> list[str]:
     n, how = len(settings.owners), settings.how
-    found = [NEIGHBOURS_TEXT] if not scenario.vertical else [_NEIGHBOURS_OF_COLUMNS]
+    found = [NEIGHBOURS_TEXT] if not scenario.vertical else [NEIGHBOURS_OF_COLUMNS_TEXT]
     found += [output_text(output_facts(settings)), noise_text(how.deviation, n, UNIT)]
     if scenario.vertical:
-        found.append(_ROWS_OF_COLUMNS)
+        found.append(ROWS_OF_COLUMNS)
     found.append(
         "No score can leave the range in which the sigmoid is right: the penalty bounds the weights. So no bit of a "
         "range check or of convergence is opened."
@@ -93,12 +93,13 @@ def _how(settings: PerturbedSettings, scenario: Scenario) -> list[str]:
     return found
 
 
-_NEIGHBOURS_OF_COLUMNS: Final = (
-    "Neighbours: a patient is one row, which all owners have a part of, and is added or removed at all of them. "
-    "Owners know who is in the data: the guarantee is about what the model tells of a patient's values, to whom it is "
-    "shown and to the owners who lack them."
+NEIGHBOURS_OF_COLUMNS: Final = "a patient is one row, of which each owner has a part, and is added or removed at all"
+"""What the guarantee compares, where columns are split."""
+NEIGHBOURS_OF_COLUMNS_TEXT: Final = (
+    f"Neighbours: {NEIGHBOURS_OF_COLUMNS}. Owners know who is in the data: the guarantee is about what the model tells "
+    "of a patient's values, to whom it is shown and to the owners who lack them."
 )
-_ROWS_OF_COLUMNS: Final = (
+ROWS_OF_COLUMNS: Final = (
     "Each owner scales its own part of a row to an agreed length, so that no row is longer than agreed, and nobody "
     "sees one whole."
 )
@@ -129,4 +130,10 @@ def output_privacy_facts(settings: PerturbedSettings, scenario: Scenario) -> dic
     how = settings.how
     noise = noise_facts(how.noise, sqrt(how.squared), 2.0**-how.grid)
     more = {"method": "output", "norm": how.norm}
-    return privacy_facts(scenario.privacy, {**noise, **more}, releases_of(settings), told_exactly(scenario))
+    facts = privacy_facts(scenario.privacy, {**noise, **more}, releases_of(settings), told_exactly(scenario))
+    return with_columns(facts, split=scenario.vertical)
+
+
+def with_columns(facts: Mapping[str, Any], *, split: bool) -> dict[str, Any]:
+    """The guarantee with the neighbours that there are where columns are split."""
+    return {**facts, "neighbours": NEIGHBOURS_OF_COLUMNS} if split else dict(facts)

@@ -34,6 +34,13 @@ def most_rows(scenario: Scenario) -> int:
     return scenario.privacy.most_rows or MOST_ROWS
 
 
+def row_norm(scenario: Scenario, features: int) -> float:
+    """The largest length of a row, that of its 1 with it."""
+    assert scenario.privacy is not None
+    norm: float = scenario.privacy.norm or min(ROW_NORM, (features + 1) ** 0.5)
+    return norm
+
+
 def features_of(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
     """The features of each owner, where columns are split; else all, once.
 
@@ -83,7 +90,7 @@ def perturbed_settings(scenario: Scenario) -> PerturbedSettings:
     features = features_of(scenario)
     names = [name for own in features for name in own]
     rows, columns = most * (1 if scenario.vertical else len(scenario.owners)), len(names) + 1
-    norm = privacy.norm or min(ROW_NORM, columns**0.5)
+    norm = row_norm(scenario, len(names))
     strength = task.l2 * rows or automatic_strength(privacy.epsilon, privacy.delta, rows, columns, norm)
     return PerturbedSettings(
         owners=scenario.owners,
