@@ -14,6 +14,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
 from parties.tasks.audited import Random, Trial
+from parties.tasks.logistic.columns_audit import columns_fit, columns_trial
 from parties.tasks.logistic.output_audit import output_fit, output_trial
 from parties.tasks.logistic.private_run import noisy_settings
 from parties.tasks.logistic.private_settings import private_method
@@ -109,7 +110,9 @@ def private_trials(scenario: Scenario) -> tuple[Trial, ...]:
     method = private_method(scenario)
     if method == "output":
         return (output_trial(scenario),)
-    return gradients_trials(scenario) if method == "gradients" and not scenario.vertical else ()
+    if method == "gradients":
+        return (columns_trial(scenario),) if scenario.vertical else gradients_trials(scenario)
+    return ()
 
 
 def private_fit(scenario: Scenario, rows: Together) -> Fit | None:
@@ -117,4 +120,6 @@ def private_fit(scenario: Scenario, rows: Together) -> Fit | None:
     method = private_method(scenario)
     if method == "output":
         return output_fit(scenario, rows)
-    return gradients_fit(scenario, rows) if method == "gradients" and not scenario.vertical else None
+    if method == "gradients":
+        return columns_fit(scenario, rows) if scenario.vertical else gradients_fit(scenario, rows)
+    return None
