@@ -10,6 +10,7 @@ import pytest
 
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.registry import load_any, star_of
+from parties.trust.budget import Account, Ledger
 from tests.run.command import mpc, record
 from tests.run.federated import write_federated
 from tests.run.sums import approve, party
@@ -66,6 +67,29 @@ def test_machines_of_their_own_keep_their_own_models(tmp_path: Path) -> None:
     again = party(path, "server", "again").end()
     assert again.code == 2 and f"this study is done: its record is in {tmp_path / 'out' / 'server'}" in again.err
     assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.soak
+def test_each_client_charges_its_ledger_for_each_round(tmp_path: Path) -> None:
+    """All four have one folder of keys here, and so one ledger."""
+    path = write_federated(tmp_path, rounds=2, least=4, task="[privacy]\nepsilon = 20.0")
+    names = ["server", "c1", "c2", "c3", "c4"]
+    runs = {name: party(path, name) for name in names}
+    ends = {name: run.end() for name, run in runs.items()}
+    assert {ran.code for ran in ends.values()} == {0}, ends
+    keys = tmp_path / "keys"
+    charged, noted = (
+        [json.loads(line) for line in (keys / name).read_text().splitlines()]
+        for name in ("budget.jsonl", "releases.jsonl")
+    )
+    rounds = ["train 1", "train 2", "evaluate 3"]
+    every = {(name, one) for name in names[1:] for one in rounds}
+    assert len(charged) == 12 and {(one["party"], one["session"].split("/")[1]) for one in charged} == every
+    assert {one["session"] for one in noted if one["epsilon"]} == {one["session"] for one in charged}
+    found = record(tmp_path / "out" / "server")["federated"]["privacy"]
+    mine = [one for one in Ledger(keys).read().charges if one.party == "c1"]
+    assert Account(None, tuple(mine)).spent(1e-6) == pytest.approx(found["planned"])
+    assert "federated, 3 rounds" in mpc("budget", "--keys", keys).out
 
 
 def note_earlier_study(path: Path) -> None:

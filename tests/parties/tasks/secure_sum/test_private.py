@@ -21,7 +21,15 @@ from parties.tasks.registry import request_of
 from parties.tasks.secure_sum.clients import clients_of
 from parties.tasks.secure_sum.data import numbers_of
 from parties.tasks.secure_sum.plan import plan_blocks, sum_plan
-from parties.tasks.secure_sum.private import errors_of, noisy_columns, noisy_vector, own_vector, planned_charge, signs
+from parties.tasks.secure_sum.private import (
+    errors_of,
+    noisy_columns,
+    noisy_vector,
+    own_vector,
+    planned_charge,
+    privacy_facts,
+    signs,
+)
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.show import sums_blocks
 from parties.tasks.star import Membership
@@ -87,6 +95,9 @@ def test_noise_is_that_of_the_fewest_who_do_not_lie(tmp_path: Path) -> None:
     one = private(tmp_path, "corrupt = 0.2")
     assert (one.min_cohort, one.bounds.corrupt) == (7, 2)
     assert one.noise.fewest == 5 and one.noise.clients == 12
+    facts = [privacy_facts(one, [survivors]) for survivors in (7, 8, 12)]
+    spent = [0.0 if found is None else found["spent"] for found in facts]
+    assert spent[0] > spent[1] > spent[2] > 0 and spent[0] == sum_plan(one)["privacy"]["planned"]
     assert private(tmp_path, "corrupt = 0.0").noise.fewest == 6  # each client knows its own
     lying = private(tmp_path, 'server = "malicious"\ncorrupt = 0.0', PRIVACY, LESS)
     assert lying.noise.fewest <= lying.bounds.smallest_group
