@@ -84,7 +84,9 @@ def write_database(path: Path, patients: list[Patient]) -> None:
     path.unlink(missing_ok=True)
     with duckdb.connect() as connection:
         # Small blocks, as the tables are small; the storage that every DuckDB since 1.1 can read.
-        connection.execute(f"attach {_quoted(path)} as west (block_size 16384, storage_version 'v1.0.0')")
+        version = tuple(map(int, duckdb.__version__.split(".")[:2]))
+        oldest = "" if version < (1, 2) else ", storage_version 'v1.0.0'"  # the only one there was before
+        connection.execute(f"attach {_quoted(path)} as west (block_size 16384{oldest})")
         columns = ", ".join(f"{name} double" for name in FEATURES)
         connection.execute(f"create table west.images (patient varchar, {columns})")
         connection.execute("create table west.diagnoses (patient varchar, diagnosis varchar)")

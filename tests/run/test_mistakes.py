@@ -46,7 +46,7 @@ COMMAND_LINE = {
     "a doctor for nobody": Mistake("doctor separate.toml --as nobody", 2, ["no party 'nobody'"]),
     "no such command": Mistake("frobnicate", 2, ["no such command 'frobnicate'", "`mpc --help`"]),
     "a number that is too small": Mistake("doctor small.toml --seconds 1", 2, ["'--seconds'", "`mpc doctor --help`"]),
-    "no such option": Mistake("run small.toml --fast", 2, ["no such option '--fast'", "`mpc run --help`"]),
+    "no such option": Mistake("run small.toml --fast", 2, ["no such option", "--fast", "`mpc run --help`"]),
     "no scenario named": Mistake("run", 2, ["missing argument 'SCENARIO'"]),
     "no party named": Mistake("party separate.toml", 2, ["missing option '--as'", "`mpc party --help`"]),
 }
