@@ -12,6 +12,7 @@ from mpc.errors import DataError, UsageError
 from parties.data.checks import rows_text
 from parties.scenario.problems import quote
 from parties.scenario.terms import columns_of, parts_of
+from parties.tasks.logistic.private_settings import MOST_ROWS
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.private import load_private_table
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from protocols.rows.own_rows import OwnColumns
     from protocols.training.perturbed_job import PerturbedSettings
 
-MOST_ROWS: Final = 1_000
-"""The default of the most rows that an owner may have; where columns are split, of all owners' rows."""
 ROW_NORM: Final = 2.5
 """The default of the largest length of a row, of columns in [-1, 1]; the 1 for the intercept included."""
 

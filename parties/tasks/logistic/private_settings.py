@@ -40,8 +40,10 @@ _NOT_CHOSEN: Final = (*_NO_PART, "iterations", "momentum", "learning_rate", "cla
 ITERATIONS: Final = 100
 """The default number of noisy sums of gradients."""
 _COLUMNS_ITERATIONS: Final = (20, 100)
-_FOR_EACH_EPSILON: Final = 7.0
+_ROWS_A_STEP: Final = 85.0
 """The same where columns are split, whose steps are longer: the fewer the noisier the sums are, from 20 to 100."""
+MOST_ROWS: Final = 1_000
+"""The default of the most rows that an owner may have; where columns are split, of all owners' rows."""
 NORM: Final = 1.0
 """The default of the L2 norm to which a row's gradient is clipped."""
 
@@ -51,10 +53,10 @@ def method_of(task: LogisticTask, privacy: PrivacySpec) -> Method:
     return privacy.method or METHODS[task.partition][0]
 
 
-def columns_iterations(epsilon: float) -> int:
+def columns_iterations(privacy: PrivacySpec) -> int:
     """The default number of noisy sums where columns are split."""
     fewest, most = _COLUMNS_ITERATIONS
-    return min(most, max(fewest, round(_FOR_EACH_EPSILON * epsilon)))
+    return min(most, max(fewest, round(privacy.epsilon * (privacy.most_rows or MOST_ROWS) / _ROWS_A_STEP)))
 
 
 def private_method(scenario: Scenario) -> Method:
@@ -82,7 +84,7 @@ def make_logistic_private(task: LogisticTask, privacy: PrivacySpec) -> Reading[L
         task = yield from _on_shares(task, privacy, _NOT_CHOSEN)
     elif task.partition == "vertical":
         task = yield from _on_shares(task, privacy, (*_NO_PART, "class_weights"))
-        task = task.model_copy(update={"iterations": task.iterations or columns_iterations(privacy.epsilon)})
+        task = task.model_copy(update={"iterations": task.iterations or columns_iterations(privacy)})
     else:
         task = yield from _with_gradients(task)
         if privacy.most_rows is not None:

@@ -13,6 +13,7 @@ from parties.report.page import report_html
 from parties.report.plan import plan_json
 from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
+from parties.scenario.privacy import PrivacySpec
 from parties.show.blocks import Line
 from parties.tasks.logistic.columns_run import COLUMNS
 from parties.tasks.logistic.output_settings import held_out, load_output_table
@@ -88,9 +89,12 @@ def test_the_plan_is_made_without_data(tmp_path: Path) -> None:
     assert charge is not None and charge.mechanisms == (settings.mechanism,)
 
 
-@pytest.mark.parametrize(("epsilon", "steps"), [(0.1, 20), (3.0, 21), (10.0, 70), (20.0, 100)])
-def test_more_exact_sums_are_worth_more_steps(epsilon: float, steps: int) -> None:
-    assert columns_iterations(epsilon) == steps
+@pytest.mark.parametrize(
+    ("epsilon", "rows", "steps"),
+    [(0.1, 600, 20), (3.0, 600, 21), (10.0, 600, 71), (20.0, 600, 100), (3.0, None, 35), (0.3, 20_000, 71)],
+)
+def test_more_exact_sums_are_worth_more_steps(epsilon: float, rows: int | None, steps: int) -> None:
+    assert columns_iterations(PrivacySpec(epsilon=epsilon, most_rows=rows)) == steps
 
 
 def test_settings_go_into_the_steps(tmp_path: Path) -> None:
