@@ -20,8 +20,11 @@ from protocols.training.noisy_gradients import Ranges
 from protocols.training.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
 
 MOMENTUM: Final = 0.9
-_STEP: Final = 0.5
-"""The default length of a step, in units of 1 / L, where L = norm^2 / 4 bounds the mean loss's second derivative."""
+
+
+def step_of(norm: float) -> float:
+    """The default length of a step: half of 1 / L, where L = norm^2 / 4 bounds the mean loss's second derivative."""
+    return 2.0 / norm**2
 
 
 def columns_settings(scenario: Scenario) -> SharedGradients:
@@ -43,7 +46,7 @@ def columns_settings(scenario: Scenario) -> SharedGradients:
         rows=rows,
         norm=norm,
         steps=steps,
-        step_size=task.learning_rate if isinstance(task.learning_rate, float) else _STEP * 4.0 / norm**2,
+        step_size=task.learning_rate if isinstance(task.learning_rate, float) else step_of(norm),
         momentum=MOMENTUM if task.momentum is None else task.momentum,
         l2=task.l2,
         epsilon=privacy.epsilon,
