@@ -18,7 +18,7 @@ from mpc.ring.array import Array
 from mpc.runtime.lockstep import Message, run_lockstep
 from mpc.runtime.party import Party
 from parties.tasks.audited import Opened, Trial, Worlds
-from protocols.privacy.accounting import AnyMechanism, Mechanism
+from protocols.privacy.accounting import Mechanism, NoiseMechanism
 from protocols.privacy.concentrated import epsilon_at
 from protocols.privacy.distributed import Distributed, encoded, rotated
 from protocols.privacy.noisy_sum import DiscreteGaussian, Noise
@@ -31,7 +31,7 @@ OWNERS: Final = "all owners but one, together"
 READER: Final = "who reads the results"
 
 
-def promised_shift(mechanisms: Iterable[AnyMechanism]) -> float:
+def promised_shift(mechanisms: Iterable[NoiseMechanism]) -> float:
     """The most that a row shifts the mean of Gaussian noise, in deviations: sqrt(sum of D^2 / v)."""
     return sqrt(sum(one.times * _squared(one) / one.variance for one in mechanisms))
 
@@ -40,7 +40,7 @@ def noisy_sum_trial(
     what: str,
     claim: tuple[float, float],
     noise: Noise,
-    mechanisms: Sequence[AnyMechanism],
+    mechanisms: Sequence[NoiseMechanism],
     without: Whole,
     with_row: Whole,
     opened: Opened | None = None,
@@ -188,5 +188,5 @@ def _of_clients(how: Distributed, draws: int, vector: Array, signs: bytes, strea
     return found
 
 
-def _squared(one: AnyMechanism) -> int:
+def _squared(one: NoiseMechanism) -> int:
     return one.sensitivity**2 if isinstance(one, Mechanism) else one.squared

@@ -30,7 +30,7 @@ from mpc.errors import BudgetError, UsageError
 from parties.base.private_files import append_line, lock_folder, make_folder, read_lines
 from parties.trust.consent import user_name
 from parties.trust.releases import Release, now
-from protocols.privacy.accounting import AnyMechanism, Mechanism, VectorMechanism, epsilon_of
+from protocols.privacy.accounting import AnyMechanism, Excess, Mechanism, VectorMechanism, epsilon_of
 
 FILE: Final = "budget.jsonl"
 DELTA: Final = 1e-5
@@ -88,9 +88,22 @@ class _Vectors(_Line):
         return VectorMechanism(self.variance, self.squared, self.times, self.rate)
 
 
-def _line_of(one: AnyMechanism) -> _Numbers | _Vectors:
+class _More(_Line):
+    epsilon: Annotated[float, Field(ge=0.0)]
+    factor: Annotated[float, Field(ge=1.0)]
+    delta: Annotated[float, Field(ge=0.0)]
+    times: Annotated[int, Field(ge=1)]
+
+    @property
+    def mechanism(self) -> AnyMechanism:
+        return Excess(self.epsilon, self.factor, self.delta, self.times)
+
+
+def _line_of(one: AnyMechanism) -> _Numbers | _Vectors | _More:
     if isinstance(one, Mechanism):
         return _Numbers(variance=one.variance, sensitivity=one.sensitivity, times=one.times)
+    if isinstance(one, Excess):
+        return _More(epsilon=one.epsilon, factor=one.factor, delta=one.delta, times=one.times)
     return _Vectors(variance=one.variance, squared=one.squared, times=one.times, rate=one.rate)
 
 
@@ -101,7 +114,7 @@ class Charged(_Line):
     epsilon: float
     delta: float
     unit: Unit = "patient"
-    releases: Annotated[tuple[_Numbers | _Vectors, ...], Field(min_length=1, strict=False)]
+    releases: Annotated[tuple[_Numbers | _Vectors | _More, ...], Field(min_length=1, strict=False)]
     time: str
     session: str
     party: str
@@ -182,8 +195,10 @@ def _costs(one: Charge | Charged, unit: Unit) -> Iterable[AnyMechanism]:
     for each in one.mechanisms:
         if isinstance(each, Mechanism):
             twice.append(replace(each, sensitivity=2 * each.sensitivity))
-        else:
+        elif isinstance(each, VectorMechanism):
             twice.append(replace(each, squared=4 * each.squared))
+        else:
+            raise AssertionError("a client's noise is that of vectors")
     return twice
 
 

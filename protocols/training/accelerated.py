@@ -65,7 +65,13 @@ class Prepared:
 
 
 async def accelerate(
-    p: Party, held: Prepared, y: Share, iterations: int, how: Accelerated, seen: Seen | None = None
+    p: Party,
+    held: Prepared,
+    y: Share,
+    iterations: int,
+    how: Accelerated,
+    seen: Seen | None = None,
+    linear: Share | None = None,
 ) -> tuple[Share, Share, list[Share]]:
     """Train from v = 0: [v] (d,) at scale bits.w, now and before the last quarter of the steps, and what `seen` left.
 
@@ -74,6 +80,7 @@ async def accelerate(
         y: labels 0 and 1 (m,) at scale 0.
         iterations: how many steps; with a tolerance, at most.
         seen: is given each step's v, and checks those of a long training meanwhile.
+        linear: [((1 + b) rate / m) c] (d,) at scale bits.w, of a term c . v of the sum of all rows' losses.
 
     3 rounds a step, those of `seen`, and 9 for each stop test where there is a tolerance; reveals what the stop tests
     say (see stop_test.py), and nothing else: each opening is under a uniform mask of its own.
@@ -84,7 +91,7 @@ async def accelerate(
     for t in range(iterations):
 
         async def one(v: Share = v, u: Share = u) -> tuple[Share, Share, Share]:
-            return await step(p, held, wanted, v, u, how)
+            return await step(p, held, wanted, v, u, how, linear)
 
         v, u, low = await p.step("step", 0, one)
         lately.add(v)
@@ -107,12 +114,12 @@ def _weight(how: Accelerated, rows: int) -> float:
 
 
 async def step(
-    p: Party, held: Prepared, target: Share, v: Share, u: Share, how: Accelerated
+    p: Party, held: Prepared, target: Share, v: Share, u: Share, how: Accelerated, linear: Share | None = None
 ) -> tuple[Share, Share, Share]:
     """One step: the next [v] and [u], and [v] before the step at few bits. 3 rounds.
 
     Args:
-        target: what `target` gives.
+        target: what `target` gives; `linear`: see `accelerate`.
     """
     bits, weight = how.bits, _weight(how, held.scores.shape[0])
     fine = () if held.penalty is None else (truncate(p, v, bits.w - bits.penalised),)
@@ -130,6 +137,8 @@ async def step(
         gamma = gamma + one
     if how.l2 and held.penalty is None:
         gamma = gamma + _decay(v.shape[0], how) * v_low()
+    if linear is not None:
+        gamma = gamma + linear
     carried, ahead = (Public(np.array([c], dtype=np.uint64), MOMENTUM_BITS) for c in momentum_words(how.momentum))
     return v - gamma + ahead * u_low, carried * u_low - gamma, v_low()
 

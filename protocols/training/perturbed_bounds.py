@@ -3,12 +3,13 @@
 **The objective.** With rows x_i of length |x_i| <= N (the 1 of the intercept included), labels y_i of 0 and 1, and a
 public s that rises for |z| <= Z (rising_fits.py),
 
-    F(w) = sum_i l(x_i . w, y_i) + (Lambda / 2) |w|^2,      l(0, y) = log 2,   dl/dz = s(z) - y
+    F(w) = sum_i l(x_i . w, y_i) + (Lambda / 2) |w|^2 + c . w,      l(0, y) = log 2,   dl/dz = s(z) - y
 
-which is the definition: s is near the sigmoid, but nothing below depends on it. Beyond Z think of s as rising on, no
-steeper than before, until it is at least 1 and at most -> 0 on the other side: so l is convex and F strongly convex on
-the whole space, with curvature between Lambda and beta = S N^2 m + Lambda (S = max ds/dz, m rows). No point that the
-training reaches has a score beyond Z (below), so that it never notices.
+where c is 0 in output perturbation, and noise in perturbed_objective.py, with |c| <= C. This is the definition: s is
+near the sigmoid, but nothing below depends on it. Beyond Z think of s as rising on, no steeper than before, until it
+is at least 1 and at most -> 0 on the other side: so l is convex and F strongly convex on the whole space, with
+curvature between Lambda and beta = S N^2 m + Lambda (S = max ds/dz, m rows). No point that the training reaches has a
+score beyond Z (below), so that it never notices.
 
 **Sensitivity** (Chaudhuri, Monteleoni, Sarwate 2011, "Differentially private empirical risk minimization", with
 add-or-remove neighbours). Let w and w' minimise F and F' = F + l(x . , y). Then grad F(w') = -(s(x . w') - y) x, whose
@@ -27,10 +28,11 @@ and z + r' instead. As |grad F(x)|^2 <= 2 beta (F(x) - F(w*)), sqrt(V) grows by 
 
     sqrt(V_t) <= q^t sqrt(V_0) + d / (1 - q),      q = sqrt(1 - theta) (+ what the rounding of b's words adds)
 
-and y, which lies between x and z, is within sqrt(2 V / L) of w*. At the start, w = 0, V_0 <= m G, where G = log 2 +
-Z max |s - sigmoid| is the most that one row's loss can fall from w = 0; and Lambda |w*|^2 <= m G likewise. So
-each score of the training is at most N (sqrt(m G / Lambda) + sqrt(2 / L) (sqrt(m G) + d / (1 - q))), which is checked
-against Z: no range check on shares is needed, and none is opened.
+and y, which lies between x and z, is within sqrt(2 V / L) of w*. At the start, w = 0, V_0 <= m G + C |w*|, where G =
+log 2 + Z max |s - sigmoid| is the most that one row's loss can fall from w = 0. F(0) - F(w*) >= (Lambda / 2) |w*|^2,
+so that Lambda |w*|^2 - C |w*| <= m G, and |w*| <= R = (C + sqrt(C^2 + 4 Lambda m G)) / (2 Lambda). So each score of
+the training is at most N (R + sqrt(2 / L) (sqrt(m G + C R) + d / (1 - q))), which is checked against Z: no range check
+on shares is needed, and none is opened.
 
 **Rounding of a step**, the worst case over all masks (every cut is within one unit of its last place, truncation.py):
 
@@ -48,7 +50,7 @@ e is below 1 % of B N / Lambda by the choice of steps and bits, and g so large t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, floor, hypot, inf, log, log2, sqrt
@@ -57,7 +59,7 @@ from typing import Final
 from mpc.errors import UsageError
 from protocols.functions.rising_fits import RISING_FITS, RisingFit
 from protocols.functions.sigmoid import TRIG_SCALE
-from protocols.privacy.accounting import VectorMechanism, least_variance, mean_shift
+from protocols.privacy.accounting import AnyMechanism, Excess, VectorMechanism, least_variance, mean_shift
 from protocols.privacy.noisy_sum import Noise
 from protocols.training.accelerated import Accelerated, momentum_words
 from protocols.training.accelerated_budget import MOMENTUM_BITS, AcceleratedBudget
@@ -98,6 +100,28 @@ class Course:
 
 
 @dataclass(frozen=True)
+class Linear:
+    """The noise c of an objective (perturbed_objective.py), whole numbers of `unit` in each of its d places.
+
+    Args:
+        squared: D^2, rounded up: a patient changes c by at most D units.
+        shift: a unit is 2^shift last places of what a step adds to v.
+        excess: what it costs beside the noise.
+    """
+
+    noise: Noise
+    squared: int
+    shift: int
+    unit: float
+    excess: Excess
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of c in each place."""
+        return sqrt(self.noise.opened_variance) * self.unit
+
+
+@dataclass(frozen=True)
 class Perturbed:
     """All that is public about a training whose model is told with noise.
 
@@ -108,6 +132,7 @@ class Perturbed:
         grid: g; a weight is told in units of 2^-g.
         squared: D^2, rounded up.
         noise: in each weight, in units.
+        linear: the noise of the objective, if there is any.
     """
 
     rows: int
@@ -119,11 +144,18 @@ class Perturbed:
     grid: int
     squared: int
     noise: Noise
+    linear: Linear | None = None
 
     @property
-    def mechanism(self) -> VectorMechanism:
-        """What the run costs."""
+    def told(self) -> VectorMechanism:
+        """What its result costs, given the exact minimum."""
         return VectorMechanism(self.noise.variance, self.squared, 1)
+
+    @property
+    def mechanisms(self) -> tuple[AnyMechanism, ...]:
+        """What the run costs."""
+        c = self.linear
+        return (self.told,) if c is None else (VectorMechanism(c.noise.variance, c.squared, 1), self.told, c.excess)
 
     @property
     def x_scale(self) -> int:
@@ -156,10 +188,15 @@ def perturbed(
     """
     course = course_of(rows, columns, norm, strength)
     per_unit = course.sensitivity + 2 * course.distance
-    grid = max(1, ceil(log2(2 * sqrt(columns) / per_unit)) + _FINE)
-    squared = ceil(_SLACK * (per_unit * 2.0**grid + 2 * sqrt(columns)) ** 2)
+    grid, squared = on_grid(per_unit, columns)
     variance = least_variance(epsilon, delta, owners, lambda v: (VectorMechanism(v, squared, 1),))
     return Perturbed(rows, columns, norm, epsilon, delta, course, grid, squared, Noise(variance, owners))
+
+
+def on_grid(per_unit: float, columns: int) -> tuple[int, int]:
+    """The grid for weights that neighbours differ in by `per_unit`, and the largest squared difference on it."""
+    grid = max(1, ceil(log2(2 * sqrt(columns) / per_unit)) + _FINE)
+    return grid, ceil(_SLACK * (per_unit * 2.0**grid + 2 * sqrt(columns)) ** 2)
 
 
 def automatic_strength(epsilon: float, delta: float, rows: int, columns: int, norm: float) -> float:
@@ -170,27 +207,42 @@ def automatic_strength(epsilon: float, delta: float, rows: int, columns: int, no
     three times less costs 0.02 to 0.05 of the AUC, three times more 0.05 to 0.1 of the accuracy, for want of an
     intercept.) The widest sigmoid, which takes longest, is not for it.
     """
-    strength = _rounded_up(_STRENGTH * norm**2 / mean_shift(epsilon, delta))
-    while next(_courses(rows, columns, norm, strength, RISING_FITS[:-1]), None) is None:
+    return least_strength(_STRENGTH * norm**2 / mean_shift(epsilon, delta), rows, columns, norm, lambda _: 0.0)
+
+
+def least_strength(wanted: float, rows: int, columns: int, norm: float, pull: Callable[[float], float]) -> float:
+    """The least Lambda from `wanted` on with which there is a training, but not with the widest sigmoid.
+
+    Args:
+        pull: C of a Lambda.
+    """
+    strength = _rounded_up(wanted)
+    while next(_courses(rows, columns, norm, strength, pull(strength), RISING_FITS[:-1]), None) is None:
         strength = _rounded_up(1.05 * strength)
     return strength
 
 
-def course_of(rows: int, columns: int, norm: float, strength: float) -> Course:
+def course_of(
+    rows: int, columns: int, norm: float, strength: float, pull: float = 0.0, rest: float = _REST, near: float = _NEAR
+) -> Course:
     """The training with the cheapest sigmoid whose rounding is small beside the sensitivity, else the most exact one.
+
+    Args:
+        pull: C.
+        rest: of the sensitivity, which the steps leave of the way to the minimum; `near`: of it, which is small.
 
     Raises:
         UsageError: there is none.
     """
     best: Course | None = None
-    for found in _courses(rows, columns, norm, strength):
-        if found.distance <= _NEAR * found.sensitivity:
+    for found in _courses(rows, columns, norm, strength, pull, rest=rest):
+        if found.distance <= near * found.sensitivity:
             return found
         if best is None or found.distance < best.distance:
             best = found
     if best is None:
         raise UsageError(
-            f'[privacy] method = "output" needs more of a penalty than l2 = {strength / rows:.3g} for {rows} rows of '
+            f"[privacy] needs more of a penalty than l2 = {strength / rows:.3g} for {rows} rows of "
             f"{columns - 1} features: scores could leave the range in which the sigmoid is right",
             "leave l2 out, so that it follows from epsilon, or raise it",
         )
@@ -198,17 +250,25 @@ def course_of(rows: int, columns: int, norm: float, strength: float) -> Course:
 
 
 def _courses(
-    rows: int, columns: int, norm: float, strength: float, fits: Sequence[RisingFit] = RISING_FITS
+    rows: int,
+    columns: int,
+    norm: float,
+    strength: float,
+    pull: float,
+    fits: Sequence[RisingFit] = RISING_FITS,
+    rest: float = _REST,
 ) -> Iterator[Course]:
     """All that are possible, the cheapest sigmoid and the most exact features first."""
     for rising in fits:
         for x in range(FINEST_X, _COARSEST_X - 1, -1):
-            found = _course(rising, x, rows, columns, norm, strength)
+            found = _course(rising, x, rows, columns, norm, strength, pull, rest)
             if found is not None:
                 yield found
 
 
-def _course(rising: RisingFit, x: int, rows: int, columns: int, norm: float, strength: float) -> Course | None:
+def _course(
+    rising: RisingFit, x: int, rows: int, columns: int, norm: float, strength: float, pull: float, left: float
+) -> Course | None:
     """One training's bounds, as above; None if a score could leave the sigmoid's range, or a number the ring."""
     fit = rising.fit
     smooth = _SLACK * (rising.slope * norm**2 * rows + strength)  # beta
@@ -241,10 +301,12 @@ def _course(rising: RisingFit, x: int, rows: int, columns: int, norm: float, str
 
     start = sqrt(rows * (log(2) + 1.01 * fit.error * fit.reach))
     rest = growth / (1 - shrunk)
-    reach = start / sqrt(actual) + sqrt(2 / low) * (start + rest)  # of |v|
+    furthest = (pull + sqrt(pull**2 + 4 * actual * start**2)) / (2 * actual)  # R
+    start = sqrt(start**2 + pull * furthest)
+    reach = furthest + sqrt(2 / low) * (start + rest)  # of |v|
     steepest = 0.5 + fit.bound
     sensitivity = steepest * norm / actual
-    steps = max(1, ceil(log(max(2.0, start * sqrt(2 / low) / (_REST * sensitivity))) / -log(shrunk)))
+    steps = max(1, ceil(log(max(2.0, start * sqrt(2 / low) / (left * sensitivity))) / -log(shrunk)))
     fits = 8 * reach * 2.0**bits.w < 2.0**62  # v, u and the gradient
     if norm * reach > fit.reach or not fits or steps > _MOST_STEPS:
         return None

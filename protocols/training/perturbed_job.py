@@ -1,4 +1,4 @@
-"""The job of a logistic regression by output perturbation: from owners' rows, or columns, to the noisy model.
+"""The job of a logistic regression by output or objective perturbation: from rows, or columns, to the noisy model.
 
 Nothing about the data is told but the noisy weights, and where columns are split whether the owners' ids are the same.
 All sizes are agreed: each owner's rows (or the rows that all have) are filled up to `rows` by rows of zeros, whose 1
@@ -20,6 +20,7 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from protocols.core.alignment import check_aligned
 from protocols.core.stacked import Stacked
+from protocols.privacy.noisy_sum import Noise
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
 from protocols.training.filled_columns import (
@@ -97,7 +98,7 @@ async def perturbed_rows_job(
     rows, labels = p.compute(words, shape=(most, how.columns)), p.compute(given, shape=(most,))
     sizes = (most,) * len(p.owners)
     x, y = Stacked(Share(rows, how.x_scale), sizes, p.index), Stacked(Share(labels), sizes, p.index).share
-    opened = await perturbed_weights(p, x, y, _own_noise(p, stream, how), how)
+    opened = await perturbed_weights(p, x, y, *_own_noise(p, stream, how))
     p.stage("done")
     return None if own is None else _trained(own.names, opened, settings)
 
@@ -117,17 +118,21 @@ async def perturbed_columns_job(
     await check_aligned(p, abstract((DIGEST_BITS,)) if own is None else own.ids)
     p.stage("sharing")
     x, y = filled_columns(p, own, settings.ranges, settings.widths, most, how.squared_norm, how.x_scale)
-    opened = await perturbed_weights(p, x, y, _own_noise(p, stream, how), how)
+    opened = await perturbed_weights(p, x, y, *_own_noise(p, stream, how))
     p.stage("done")
     return None if own is None else _trained(joint_names(own.names), opened, settings)
 
 
-def _own_noise(p: Party, stream: Stream | None, how: Perturbed) -> Array:
-    def drawn() -> Array:
-        assert stream is not None
-        return how.noise.own(stream, how.columns)
+def _own_noise(p: Party, stream: Stream | None, how: Perturbed) -> tuple[Array, Perturbed, Array | None]:
+    """The noise of the result, how, and the objective's, if it has some."""
 
-    return p.compute(drawn, shape=(how.columns,))
+    def drawn(noise: Noise) -> Array:
+        assert stream is not None
+        return noise.own(stream, how.columns)
+
+    told = p.compute(drawn, how.noise, shape=(how.columns,))
+    linear = None if how.linear is None else p.compute(drawn, how.linear.noise, shape=(how.columns,))
+    return told, how, linear
 
 
 def _trained(names: tuple[str, ...], opened: Public, settings: PerturbedSettings) -> Trained:

@@ -23,8 +23,7 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
         return None
     rows = together(scenario, record)
     if scenario.privacy is not None:
-        noisy = private_fit(scenario, rows)
-        return None if noisy is None else _model(scenario, record, rows, noisy)
+        return _model(scenario, record, rows, private_fit(scenario, rows))
     counts = trained_counts(scenario, rows)
     by_owner = dict.fromkeys(scenario.owners, next(iter(counts.values()))) if scenario.vertical else counts
     facts = (record or {}).get("training") or {}

@@ -21,11 +21,11 @@ from protocols.training.perturbed_job import PerturbedSettings
 _BEYOND: Final = 20.0  # halves of its range, by which a worst row's value is outside
 _OTHERS: Final = (0, 1, 4, 16, 64, 256)  # rows beside the worst one, and as many as may be
 _INTO: Final = (0.0, 0.125, 0.25, 0.5, 1.0)  # how far the worst row goes along with them
-_STEPS: Final = 40
+_STEPS: Final = 100
 
 
 def output_fit(scenario: Scenario, rows: Together) -> Fit:
-    """The minimum, with noise of the same variance that is not secret."""
+    """The minimum, with noise of the same variance that is not secret, of the objective too if it has some."""
     settings = perturbed_settings(scenario)
     names = [name for own in features_of(scenario) for name in own]
     places = list(range(len(names))) if scenario.vertical else [rows.names.index(name) for name in names]
@@ -34,7 +34,9 @@ def output_fit(scenario: Scenario, rows: Together) -> Fit:
 
     def fit(chosen: Mapping[str, Array], rng: Random) -> Array:
         mine = np.concatenate(list(chosen.values()))
-        opened = released(x[mine], rows.y[mine], settings) + np.rint(rng.normal(0.0, deviation, how.columns))
+        linear = 0.0 if how.linear is None else rng.normal(0.0, how.linear.deviation, how.columns)
+        exact = released(x[mine], rows.y[mine], settings, linear=linear)
+        opened = exact + np.rint(rng.normal(0.0, deviation, how.columns))
         of_scaled = opened / 2.0**how.grid
         own = of_scaled[:-1] / settings.ranges.halves
         weights = np.zeros(len(rows.names) + 1)
@@ -56,7 +58,7 @@ def output_trial(scenario: Scenario) -> Trial:
     tried = [worst_models(settings, others, into) for others in (*_OTHERS, most) if others <= most for into in _INTO]
     without, with_row = max(tried, key=lambda pair: float(np.linalg.norm(pair[1] - pair[0], axis=1).max()))
     claim = how.epsilon, how.delta
-    return noisy_sum_trial("the noisy weights", claim, how.noise, [how.mechanism], without, with_row)
+    return noisy_sum_trial("the noisy weights", claim, how.noise, [how.told], without, with_row)
 
 
 def worst_models(settings: PerturbedSettings, others: int, into: float) -> tuple[Whole, Whole]:
@@ -89,14 +91,16 @@ def scaled(x: Array, settings: PerturbedSettings) -> Array:
     return np.column_stack([*parts, np.ones(len(x))])
 
 
-def released(x: Array, y: Array, settings: PerturbedSettings, counts: Array | float = 1.0) -> Whole:
+def released(
+    x: Array, y: Array, settings: PerturbedSettings, counts: Array | float = 1.0, linear: Array | float = 0.0
+) -> Whole:
     """The minimum of the losses with the penalty, by Newton's method, in units of the noise; a row counts so often."""
     how, strength = settings.how, settings.how.course.strength
     w = np.zeros(how.columns)
     for _ in range(_STEPS):
         p = sigmoid(x @ w)
         curvature = (x.T * (counts * p * (1 - p))) @ x + strength * np.eye(how.columns)
-        step = np.linalg.solve(curvature, x.T @ (counts * (p - y)) + strength * w)
+        step = np.linalg.solve(curvature, x.T @ (counts * (p - y)) + strength * w + linear)
         w = w - step / max(1.0, float(np.abs(x @ step).max(initial=0.0)))  # no score moves by more than 1
         if np.abs(step).max() < 2.0 ** -(how.grid + 4):
             break

@@ -1,4 +1,4 @@
-"""What a plan and a record say of a logistic regression by output perturbation."""
+"""What a plan and a record say of a logistic regression by output or objective perturbation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import TYPE_CHECKING, Any, Final
 
-from parties.show.blocks import Line, count_text, plural
+from parties.show.blocks import Line, count_text, plural, to_digits
 from parties.tasks.base import PlanText
 from parties.tasks.logistic.output_settings import most_rows
-from parties.tasks.logistic.output_show import UNIT, output_text
+from parties.tasks.logistic.output_show import OBJECTIVE, UNIT, noise_unit, output_text
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.private import (
     NEIGHBOURS_TEXT,
@@ -66,7 +66,7 @@ def output_facts(settings: PerturbedSettings) -> dict[str, Any]:
     """The training's public numbers."""
     how, course = settings.how, settings.how.course
     return {
-        "solver": SOLVER,
+        "solver": SOLVER if how.linear is None else OBJECTIVE,
         "steps": course.steps,
         "batch_size": None,
         "momentum": course.how.momentum,
@@ -83,7 +83,15 @@ def output_facts(settings: PerturbedSettings) -> dict[str, Any]:
 def _how(settings: PerturbedSettings, scenario: Scenario) -> list[str]:
     n, how = len(settings.owners), settings.how
     found = [NEIGHBOURS_TEXT] if not scenario.vertical else [NEIGHBOURS_OF_COLUMNS_TEXT]
-    found += [output_text(output_facts(settings)), noise_text(how.deviation, n, UNIT)]
+    found.append(output_text(output_facts(settings)))
+    if how.linear is None:
+        found.append(noise_text(how.deviation, n, UNIT))
+    else:
+        found.append(noise_text(how.linear.deviation, n, noise_unit(to_digits(how.norm, 3))))
+        found.append(
+            f"A patient changes the curvature, too, which costs {to_digits(how.linear.excess.epsilon, 3)} of epsilon. "
+            f"The noise on the result has standard deviation {to_digits(how.deviation, 2)} {UNIT}."
+        )
     if scenario.vertical:
         found.append(ROWS_OF_COLUMNS)
     found.append(
@@ -108,7 +116,8 @@ ROWS_OF_COLUMNS: Final = (
 def releases_of(settings: PerturbedSettings) -> list[NoisyRelease]:
     """What is released with noise."""
     how = settings.how
-    return [NoisyRelease("weights", "and intercept", how.columns, 1.0, margin(how.deviation))]
+    error = margin(how.deviation) if how.linear is None else None
+    return [NoisyRelease("weights", "and intercept", how.columns, 1.0, error)]
 
 
 WORDS: Final = {"weights": "weights"}
@@ -128,10 +137,13 @@ def output_privacy_facts(settings: PerturbedSettings, scenario: Scenario) -> dic
     """The guarantee and its release, for plan and record."""
     assert scenario.privacy is not None
     how = settings.how
-    noise = noise_facts(how.noise, sqrt(how.squared), 2.0**-how.grid)
-    more = {"method": "output", "norm": how.norm}
-    facts = privacy_facts(scenario.privacy, {**noise, **more}, releases_of(settings), told_exactly(scenario))
-    return with_columns(facts, split=scenario.vertical)
+    noise, c = noise_facts(how.noise, sqrt(how.squared), 2.0**-how.grid), how.linear
+    if c is not None:
+        more = {"on_result": noise, "curvature_epsilon": c.excess.epsilon}
+        noise = {**noise_facts(c.noise, sqrt(c.squared), c.unit), **more}
+    facts = {**noise, "method": "output" if c is None else "objective", "norm": how.norm}
+    told = privacy_facts(scenario.privacy, facts, releases_of(settings), told_exactly(scenario))
+    return with_columns(told, split=scenario.vertical)
 
 
 def with_columns(facts: Mapping[str, Any], *, split: bool) -> dict[str, Any]:

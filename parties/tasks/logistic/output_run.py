@@ -1,4 +1,4 @@
-"""`kind = "logistic_regression"` with [privacy] method = "output": the steps of a run by output perturbation."""
+"""`kind = "logistic_regression"` with [privacy] method = "output" or "objective": the steps of a run."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _summary(scenario: Scenario, table: Table) -> str:
 def _charge(scenario: Scenario) -> Charge | None:
     privacy = scenario.privacy
     assert privacy is not None
-    return Charge((perturbed_settings(scenario).how.mechanism,), privacy.epsilon, privacy.delta)
+    return Charge(perturbed_settings(scenario).how.mechanisms, privacy.epsilon, privacy.delta)
 
 
 OUTPUT: Job[Table, PerturbedSettings, Trained] = Job(

@@ -1,4 +1,4 @@
-"""[privacy] method = "output": the protocol's settings, from the scenario alone, and an owner's rows."""
+"""[privacy] method = "output" or "objective": the protocol's settings, from the scenario alone, and an owner's rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mpc.errors import DataError, UsageError
 from parties.data.checks import rows_text
 from parties.scenario.problems import quote
 from parties.scenario.terms import columns_of, parts_of
-from parties.tasks.logistic.private_settings import MOST_ROWS
+from parties.tasks.logistic.private_settings import MOST_ROWS, private_method
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.private import load_private_table
 
@@ -83,6 +83,7 @@ def perturbed_settings(scenario: Scenario) -> PerturbedSettings:
     from protocols.training.noisy_gradients import Ranges
     from protocols.training.perturbed_bounds import automatic_strength, perturbed
     from protocols.training.perturbed_job import PerturbedSettings
+    from protocols.training.perturbed_objective import automatic_penalty, perturbed_objective
 
     task, privacy, most = scenario.task_as(LogisticTask), scenario.privacy, most_rows(scenario)
     assert privacy is not None
@@ -90,7 +91,9 @@ def perturbed_settings(scenario: Scenario) -> PerturbedSettings:
     names = [name for own in features for name in own]
     rows, columns = most * (1 if scenario.vertical else len(scenario.owners)), len(names) + 1
     norm = row_norm(scenario, len(names))
-    strength = task.l2 * rows or automatic_strength(privacy.epsilon, privacy.delta, rows, columns, norm)
+    by_output = private_method(scenario) == "output"
+    automatic, made = (automatic_strength, perturbed) if by_output else (automatic_penalty, perturbed_objective)
+    strength = task.l2 * rows or automatic(privacy.epsilon, privacy.delta, rows, columns, norm)
     return PerturbedSettings(
         owners=scenario.owners,
         helper=scenario.helper,
@@ -98,7 +101,7 @@ def perturbed_settings(scenario: Scenario) -> PerturbedSettings:
         ranges=Ranges(tuple(privacy.clip.get(name) for name in names)),
         widths=tuple(map(len, features)),
         rows=most,
-        how=perturbed(rows, columns, norm, strength, privacy.epsilon, privacy.delta, len(scenario.owners)),
+        how=made(rows, columns, norm, strength, privacy.epsilon, privacy.delta, len(scenario.owners)),
     )
 
 

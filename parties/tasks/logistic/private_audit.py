@@ -115,11 +115,8 @@ def private_trials(scenario: Scenario) -> tuple[Trial, ...]:
     return ()
 
 
-def private_fit(scenario: Scenario, rows: Together) -> Fit | None:
-    """The training by the scenario's method in the clear; None of one that has no such twin."""
-    method = private_method(scenario)
-    if method == "output":
+def private_fit(scenario: Scenario, rows: Together) -> Fit:
+    """The training by the scenario's method in the clear."""
+    if private_method(scenario) != "gradients":
         return output_fit(scenario, rows)
-    if method == "gradients":
-        return columns_fit(scenario, rows) if scenario.vertical else gradients_fit(scenario, rows)
-    return None
+    return columns_fit(scenario, rows) if scenario.vertical else gradients_fit(scenario, rows)

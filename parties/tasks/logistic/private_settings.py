@@ -15,12 +15,6 @@ if TYPE_CHECKING:
 
 Method = Literal["gradients", "output", "objective"]
 
-METHODS: Final[Mapping[str, tuple[Method, ...]]] = {
-    "horizontal": ("gradients", "output"),
-    "vertical": ("gradients", "output"),
-}
-"""The methods for owners with rows of their own, and for owners with columns of the same rows; the default first."""
-
 _EXACT: Final[Mapping[str, tuple[Any, str]]] = {
     "standardise": (True, "leave it out: features are scaled by the agreed ranges of [privacy.clip]"),
     "compare_ranges": (False, "remove it: each bit would tell something exact of an owner's rows"),
@@ -48,11 +42,6 @@ NORM: Final = 1.0
 """The default of the L2 norm to which a row's gradient is clipped."""
 
 
-def method_of(task: LogisticTask, privacy: PrivacySpec) -> Method:
-    """The method: the scenario's, or the default of how the data are split."""
-    return privacy.method or METHODS[task.partition][0]
-
-
 def columns_iterations(privacy: PrivacySpec) -> int:
     """The default number of noisy sums where columns are split."""
     fewest, most = _COLUMNS_ITERATIONS
@@ -61,26 +50,22 @@ def columns_iterations(privacy: PrivacySpec) -> int:
 
 def private_method(scenario: Scenario) -> Method:
     """The method of a scenario that has [privacy]."""
-    from parties.tasks.logistic.settings import LogisticTask
-
     assert scenario.privacy is not None
-    return method_of(scenario.task_as(LogisticTask), scenario.privacy)
+    return _method_of(scenario.privacy)
+
+
+def _method_of(privacy: PrivacySpec) -> Method:
+    return privacy.method or "gradients"
 
 
 def make_logistic_private(task: LogisticTask, privacy: PrivacySpec) -> Reading[LogisticTask]:
     """The task under [privacy], before its own settings are checked against each other."""
-    method = method_of(task, privacy)
-    if method not in METHODS[task.partition]:
-        rows = "rows of their own" if task.partition == "horizontal" else "columns of the same rows"
-        known = " or ".join(f'method = "{one}"' for one in METHODS[task.partition])
-        hint = f"set {known}" if known else "remove [privacy]"
-        yield Problem(f'[privacy] method = "{method}" is not available for owners with {rows}', hint)
     yield from check_exact(task, _EXACT)
     if task.class_weights == "balanced":
         hint = "give the two weights as numbers: balanced ones tell how many rows are of a class"
         yield Problem(f'[task] class_weights = "balanced" {WITH}', hint)
     yield from _check_reveal(task)
-    if method != "gradients":
+    if _method_of(privacy) != "gradients":
         task = yield from _on_shares(task, privacy, _NOT_CHOSEN)
     elif task.partition == "vertical":
         task = yield from _on_shares(task, privacy, (*_NO_PART, "class_weights"))
@@ -88,7 +73,8 @@ def make_logistic_private(task: LogisticTask, privacy: PrivacySpec) -> Reading[L
     else:
         task = yield from _with_gradients(task)
         if privacy.most_rows is not None:
-            yield Problem('[privacy] most_rows is for method = "output", and for split columns', "remove most_rows")
+            message = '[privacy] most_rows is for method = "output" and "objective", and for split columns'
+            yield Problem(message, "remove most_rows")
     return (yield from with_ranges(task, privacy))
 
 
@@ -130,7 +116,7 @@ def _on_shares(task: LogisticTask, privacy: PrivacySpec, no_part: tuple[str, ...
         yield Problem('[task] reveal = ["metrics"] is not there with this [privacy] method', hint)
     if task.test_fraction and "test_fraction" in task.model_fields_set and task.partition == "horizontal":
         hint = "remove it: nothing is told of held-out rows"
-        yield Problem('[task] test_fraction has no part in method = "output" for owners with rows of their own', hint)
+        yield Problem("[task] test_fraction has no part in this method for owners with rows of their own", hint)
     fraction = task.test_fraction if "test_fraction" in task.model_fields_set else 0.0
     left_out = task.model_fields_set - set(no_part)
     kept = task.model_construct(left_out, **{key: value for key, value in task if key in left_out})

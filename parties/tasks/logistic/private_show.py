@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from parties.show.blocks import Block, Grid, Line, count_text, entries, is_number, table, to_digits, to_fixed
-from parties.tasks.logistic.output_show import UNIT, output_text
+from parties.tasks.logistic.output_show import UNIT, noise_unit, output_text
 from parties.tasks.private import outside_line, spent_text
 
 _EXACT: Final = "without noise, in the clear"
@@ -15,14 +15,16 @@ _BY_COINS: Final = (
     "Their rows are held out by the public seed; the run's own were held out by its owners' secret coins."
 )
 _BY_IDS: Final = "Rows are held out by their ids where columns are split; else this run's model was trained on all."
+_OF_MODELS: Final = ("output", "objective")
+"""The methods whose model alone is told."""
 
 
 def noisy_blocks(record: Mapping[str, Any]) -> list[Block]:
     """What was spent, how the model was made, and how good it is."""
     privacy = table(record.get("privacy"))
     noise, facts = table(privacy.get("noise")), table(record.get("training"))
-    if noise.get("method") == "output":
-        unit, text = UNIT, output_text(facts)
+    if (method := noise.get("method")) in _OF_MODELS:
+        unit, text = UNIT if method == "output" else noise_unit(to_digits(noise.get("norm"), 3)), output_text(facts)
     else:
         unit = f"in a sum to which a row adds a norm of at most {to_digits(noise.get('norm'), 3)}"
         text = step_text(facts)
@@ -33,7 +35,7 @@ def noisy_blocks(record: Mapping[str, Any]) -> list[Block]:
 def _on_shares(record: Mapping[str, Any]) -> bool:
     """Whether the model was trained on shares: then nothing but it is told."""
     noise = table(table(record.get("privacy")).get("noise"))
-    return noise.get("method") == "output" or bool(table(record.get("training")).get("shared"))
+    return noise.get("method") in _OF_MODELS or bool(table(record.get("training")).get("shared"))
 
 
 def step_text(facts: Mapping[str, Any]) -> str:

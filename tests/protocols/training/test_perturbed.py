@@ -233,7 +233,7 @@ def test_rows_that_fill_up_change_nothing() -> None:
 
 def test_the_noise_is_what_epsilon_takes() -> None:
     how = settings(200, 6, 1.0, 2)
-    assert 0.99 < epsilon_of([how.mechanism], DELTA) <= 1.0
+    assert 0.99 < epsilon_of(how.mechanisms, DELTA) <= 1.0
     units = 2.0**how.grid * (how.course.sensitivity + 2 * how.course.distance) + 2 * sqrt(6)
     assert units**2 <= how.squared < 1.01 * units**2
     steepest = 0.5 + how.course.how.fit.bound

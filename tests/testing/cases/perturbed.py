@@ -33,6 +33,7 @@ from protocols.training.perturbed_job import (
     perturbed_columns_job,
     perturbed_rows_job,
 )
+from protocols.training.perturbed_objective import perturbed_objective
 from protocols.training.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
 from tests.testing.cases.case import Case, Cost, View, each_in_turn
 from tests.testing.cases.costs import WORD
@@ -43,6 +44,10 @@ _TAIL = 8.0  # standard deviations, which one in 10^15 samples exceeds
 
 def model_of(rows: int, columns: int, owners: int) -> Perturbed:
     return perturbed(rows, columns, 2.0, 50.0, 20.0, 1e-6, owners)
+
+
+def objective_of(rows: int, columns: int, owners: int) -> Perturbed:
+    return perturbed_objective(rows, columns, 2.0, 50.0, 20.0, 1e-6, owners)
 
 
 X_SCALE = model_of(4, 2, 2).x_scale
@@ -60,6 +65,34 @@ def _model_reference(x: tuple[Array, ...], y: tuple[Array, ...], own_noise: tupl
     how = model_of(rows.shape[0], rows.shape[1], len(x))
     found = minimum(rows, labels, how.course.strength, how.course.how.fit)
     return found * 2.0**how.grid + np.sum(own_noise, axis=0)
+
+
+async def _noisy_objective(p: Party, x: Array, y: Array, own_noise: Array, own_linear: Array) -> Public:
+    how = objective_of(len(p.owners) * x.shape[0], x.shape[1], len(p.owners))
+    sizes = (x.shape[0],) * len(p.owners)
+    rows, labels = Stacked(Share(x, X_SCALE), sizes, p.index), Stacked(Share(y), sizes, p.index).share
+    return await perturbed_weights(p, rows, labels, own_noise, how, own_linear)
+
+
+def _objective_reference(
+    x: tuple[Array, ...], y: tuple[Array, ...], own_noise: tuple[Array, ...], own_linear: tuple[Array, ...]
+) -> Array:
+    rows, labels = np.concatenate(x), np.concatenate(y)
+    how = objective_of(rows.shape[0], rows.shape[1], len(x))
+    assert how.linear is not None
+    linear = np.sum(own_linear, axis=0) * how.linear.unit
+    found = minimum(rows, labels, how.course.strength, how.course.how.fit, linear)
+    return found * 2.0**how.grid + np.sum(own_noise, axis=0)
+
+
+def _objective_reach(
+    x: tuple[Array, ...], y: tuple[Array, ...], own_noise: tuple[Array, ...], own_linear: tuple[Array, ...]
+) -> float:
+    """As `_reach`; the helper's noise in the objective moves the minimum by its length, over the penalty, at most."""
+    how = objective_of(sum(map(len, x)), x[0].shape[1], len(x))
+    assert how.linear is not None
+    moved = _TAIL * sqrt(how.columns) * how.linear.deviation / how.course.strength
+    return _TAIL * sqrt(how.noise.variance) + 2.0**how.grid * (how.course.distance + moved) + 1
 
 
 def _reach(x: tuple[Array, ...], y: tuple[Array, ...], own_noise: tuple[Array, ...]) -> float:
@@ -140,7 +173,8 @@ def cost_of(model: Perturbed, first: int, rounds: int = 0, sent: int = 0, dealt:
     opened = first + steps * (2 * d + 2 * m) + 2 * d
     of_step = (m + 2 * d) + 2 * d + 2 * terms * m + (d + 2 * m)
     of_cut = steps * m * d * (2 if model.course.how.bits.e_shift <= 16 else 4)
-    return Cost(3 * steps + 3 + rounds, opened * WORD + sent, (steps * of_step + 3 * d) * WORD + of_cut + dealt)
+    noisy = 3 * d if model.linear is None else 4 * d
+    return Cost(3 * steps + 3 + rounds, opened * WORD + sent, (steps * of_step + noisy) * WORD + of_cut + dealt)
 
 
 # -- a step by the noisy gradient, so long that the model is the sum
@@ -194,6 +228,28 @@ CASES: dict[str, Case] = {
         ),
         examples=8,
         every=41,
+    ),
+    "noisy objective": Case(
+        _noisy_objective,
+        _objective_reference,
+        [
+            own(reals(("m", "d"), scale=X_SCALE, largest=0.5)),
+            own(integers(("m",), 0, 1)),
+            own(integers(("d",), -1000, 1000)),
+            own(integers(("d",), -1_000_000, 1_000_000)),
+        ],
+        _objective_reach,
+        replace(cost_of(objective_of(4, 2, 2), 2 * 2), sizes={"m": 2, "d": 2}, owners=(2,)),
+        View(
+            owners=(2,),
+            secrets=lambda n: each_in_turn(
+                n, ([[0.25, 0.5]], [[0.25, 0.5]]), ([1], [1]), ([500, 0], [0, 500]), ([100_000, 0], [0, 100_000])
+            ),
+            sizes={"m": 1, "d": 2},
+            **FEW,
+        ),
+        examples=6,
+        every=97,
     ),
     "noisy model of rows": Case(
         _rows_job,

@@ -116,7 +116,6 @@ REFUSED = {
     "classes": ("class_weights = [1.0, 2.0]\n", "", "'class_weights' has no part in"),
     "metrics": ('reveal = ["model", "metrics"]\n', "", '["metrics"] is not there with'),
     "norm": ("", "norm = 1.0\n", "leaves no room"),
-    "objective": ("", 'method = "objective"\n', 'method = "objective" is not available'),
 }
 
 

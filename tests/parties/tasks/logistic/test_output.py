@@ -161,7 +161,7 @@ def test_the_plan_is_made_without_data(make: Any, tmp_path: Path) -> None:
     assert facts["rounds"] == 3 * facts["training"]["steps"] + 3 + 2 * one.vertical
     assert facts["training"]["rows"] == 700 * (1 if one.vertical else 2)
     charge = OUTPUT.notice.charge(one)
-    assert charge is not None and charge.mechanisms == (settings.how.mechanism,)
+    assert charge is not None and charge.mechanisms == settings.how.mechanisms
 
 
 def test_summary_and_report_show_epsilon_and_what_is_outside(ran: tuple[Scenario, dict[str, Any]]) -> None:

@@ -48,11 +48,6 @@ def test_what_does_not_go_with_privacy_is_refused(name: str, tmp_path: Path) -> 
     assert hint in f"{caught.value} {caught.value.hint}"
 
 
-def test_a_method_that_is_for_other_owners_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match='method = "objective" is not available for owners with columns'):
-        load(tmp_path, 'partition = "vertical"\nid = "p"\n', '[privacy]\nepsilon = 1\nmethod = "objective"\n' + CLIP)
-
-
 def test_mechanisms_of_another_kind_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "private.toml"
     path.write_text(two_owners("statistics") + "columns = ['age']\n[privacy]\nepsilon = 1\nrate = 0.5\n" + CLIP)
