@@ -63,7 +63,8 @@ def scaled_rows(u: NDArray[np.float64], squared: int, scale: int) -> Array:
     """
     length = np.sqrt((u * u).sum(axis=1, keepdims=True)) * 2.0**scale
     limit = np.sqrt(float(squared)) * _ROUNDING
-    whole: NDArray[np.int64] = np.trunc(u * (2.0**scale * limit / np.maximum(length, limit))).astype(np.int64)
+    longest = np.maximum(length, max(limit, 1.0))  # no division of 0 by 0
+    whole: NDArray[np.int64] = np.trunc(u * (2.0**scale * limit / longest)).astype(np.int64)
     whole[(whole * whole).sum(axis=1) > squared] = 0
     return whole.view(np.uint64)
 

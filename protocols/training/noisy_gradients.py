@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import fsum
 from typing import Final
 
 import numpy as np
@@ -67,6 +68,12 @@ class Ranges:
         u = (np.clip(x, low, high) - self.centres) / self.halves
         whole = np.clip(np.rint(u * 2.0**FINE), -(2**FINE), 2**FINE).astype(np.int64)
         return np.column_stack((whole, np.full(len(x), 1 << FINE)))
+
+    def in_own_units(self, scaled: NDArray[np.float64]) -> tuple[tuple[float, ...], float]:
+        """Weights of the features' own units (d,), and their intercept, from those of scaled ones (d + 1,); the same
+        bits at every owner."""
+        weights = scaled[:-1] / self.halves
+        return tuple(weights.tolist()), float(scaled[-1]) - fsum((weights * self.centres).tolist())
 
 
 @dataclass(frozen=True)

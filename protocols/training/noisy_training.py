@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import fsum, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -293,8 +293,5 @@ async def _counts(
 
 def _trained(now: Descent, counts: Floats | None, how: NoisySettings) -> NoisyTrained:
     scaled = now.model(how)
-    weights = scaled[:-1] / how.ranges.halves
-    intercept = float(scaled[-1]) - fsum((weights * how.ranges.centres).tolist())
-    return NoisyTrained(
-        how.features, tuple(scaled.tolist()), tuple(weights.tolist()), intercept, now.mean_rows(how), counts
-    )
+    weights, intercept = how.ranges.in_own_units(scaled)
+    return NoisyTrained(how.features, tuple(scaled.tolist()), weights, intercept, now.mean_rows(how), counts)

@@ -138,6 +138,5 @@ def _own_noise(p: Party, stream: Stream | None, how: Perturbed) -> tuple[Array, 
 def _trained(names: tuple[str, ...], opened: Public, settings: PerturbedSettings) -> Trained:
     """The model in the features' own units, from that of scaled ones."""
     scaled = opened.value.view(np.int64) / 2.0**settings.how.grid
-    weights = scaled[:-1] / settings.ranges.halves
-    intercept = float(scaled[-1] - (weights * settings.ranges.centres).sum())
-    return Trained(names, tuple(map(float, weights)), intercept, tuple(map(float, scaled)), None)
+    weights, intercept = settings.ranges.in_own_units(scaled)
+    return Trained(names, weights, intercept, tuple(scaled.tolist()), None)

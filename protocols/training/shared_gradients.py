@@ -32,7 +32,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.errors import UsageError
 from mpc.randomness.streams import Stream
 from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
@@ -44,7 +43,6 @@ from protocols.functions.sigmoid import TRIG_SCALE, less_half, odd_part
 from protocols.functions.sigmoid_fits import SigmoidFit
 from protocols.linalg.held import HeldRows, Rows, hold, take_rows, transpose_product
 from protocols.privacy.accounting import VectorMechanism, least_variance
-from protocols.privacy.discrete_gaussian import MOST_VARIANCE
 from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
@@ -147,11 +145,7 @@ def shared_variance(epsilon: float, delta: float, owners: int, norm: float, rows
         UsageError: such noise is too wide to be drawn.
     """
     squared = squared_sensitivity(norm, rows)
-    variance = least_variance(epsilon, delta, owners, lambda v: [VectorMechanism(v, squared, steps)])
-    if variance > MOST_VARIANCE:
-        message = f"[privacy] epsilon = {epsilon:g} for {steps} noisy sums takes noise that is too wide to be drawn"
-        raise UsageError(message, "set a lower norm, fewer iterations, or a larger epsilon")
-    return variance
+    return least_variance(epsilon, delta, owners, lambda v: [VectorMechanism(v, squared, steps)])
 
 
 async def shared_gradients_job(
@@ -189,9 +183,8 @@ async def shared_gradients_job(
     if own is None:
         return None
     scaled = late / (how.steps - how.steps // 2)
-    weights = scaled[:-1] / how.ranges.halves
-    intercept = float(scaled[-1]) - fsum((weights * how.ranges.centres).tolist())
-    return Trained(joint_names(own.names), tuple(weights.tolist()), intercept, tuple(scaled.tolist()), None)
+    weights, intercept = how.ranges.in_own_units(scaled)
+    return Trained(joint_names(own.names), weights, intercept, tuple(scaled.tolist()), None)
 
 
 async def noisy_gradient(

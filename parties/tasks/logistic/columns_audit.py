@@ -46,8 +46,7 @@ def columns_fit(scenario: Scenario, rows: Together) -> Fit:
             w = w + velocity
             late = late + w if t >= how.steps // 2 else late
         scaled = late / (how.steps - how.steps // 2)
-        own = scaled[:-1] / how.ranges.halves
-        return np.append(own, scaled[-1] - own @ how.ranges.centres)
+        return np.append(*how.ranges.in_own_units(scaled))
 
     return fit
 

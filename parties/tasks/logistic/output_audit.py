@@ -37,10 +37,8 @@ def output_fit(scenario: Scenario, rows: Together) -> Fit:
         linear = 0.0 if how.linear is None else rng.normal(0.0, how.linear.deviation, how.columns)
         exact = released(x[mine], rows.y[mine], settings, linear=linear)
         opened = exact + np.rint(rng.normal(0.0, deviation, how.columns))
-        of_scaled = opened / 2.0**how.grid
-        own = of_scaled[:-1] / settings.ranges.halves
         weights = np.zeros(len(rows.names) + 1)
-        weights[[*places, -1]] = np.append(own, of_scaled[-1] - own @ settings.ranges.centres)
+        weights[[*places, -1]] = np.append(*settings.ranges.in_own_units(opened / 2.0**how.grid))
         return weights
 
     return fit

@@ -42,9 +42,7 @@ def gradients_fit(scenario: Scenario, rows: Together) -> Fit:
             drawn = train if how.rate >= 1.0 else train.of(rng.random(len(train.y)) < how.rate)
             exact = own_sum(drawn, whole_weights(now.look_ahead(how)), how.clipping)
             now = now.stepped(exact + np.rint(rng.normal(0.0, deviation, how.size)).astype(np.int64), how)
-        scaled = now.model(how)
-        weights = scaled[:-1] / how.ranges.halves
-        return np.append(weights, scaled[-1] - weights @ how.ranges.centres)
+        return np.append(*how.ranges.in_own_units(now.model(how)))
 
     return fit
 

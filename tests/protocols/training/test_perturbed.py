@@ -266,6 +266,11 @@ def test_no_row_is_longer_than_agreed(columns: int, scale: int, norm: float, siz
     assert np.abs(whole - wanted).max() <= 1 + 1e-3
 
 
+@pytest.mark.parametrize("squared", [0, 1])
+def test_a_row_of_zeros_is_zeros_whatever_is_agreed(squared: int) -> None:
+    assert scaled_rows(np.zeros((1, 2)), squared, 10).tolist() == [[0, 0]]
+
+
 @given(st.lists(st.integers(0, 9), min_size=2, max_size=5).filter(any), st.floats(1.01, 9), st.integers(6, 12))
 def test_the_owners_parts_make_the_agreed_length(columns: list[int], norm: float, scale: int) -> None:
     squared = int(norm**2 * 4**scale)
