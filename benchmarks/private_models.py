@@ -137,7 +137,7 @@ def trained_columns(study: Study, rows: NDArray[np.intp], epsilon: float) -> Ref
     most = 100 * round(len(study.y) / 100)  # an agreed number
     steps = columns_iterations(PrivacySpec(epsilon=epsilon, most_rows=most))
     how = SharedGradients(
-        owners, "helper", study.ranges, (first, d - first), most, ROW_NORM, steps, step_of(ROW_NORM), 0.9, 0.0,
+        owners, "helper", study.ranges, (first, d - first), most, ROW_NORM, steps, step_of(ROW_NORM, 0.0), 0.9, 0.0,
         epsilon, 1e-6, shared_variance(epsilon, 1e-6, 2, ROW_NORM, most, steps),
     )  # fmt: skip
     ids = np.zeros(DIGEST_BITS, dtype=np.uint8)

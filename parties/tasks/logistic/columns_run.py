@@ -22,9 +22,9 @@ from protocols.training.shared_gradients import SharedGradients, shared_gradient
 MOMENTUM: Final = 0.9
 
 
-def step_of(norm: float) -> float:
-    """The default length of a step: half of 1 / L, where L = norm^2 / 4 bounds the mean loss's second derivative."""
-    return 2.0 / norm**2
+def step_of(norm: float, l2: float) -> float:
+    """The default length of a step: 1 / (2 L), where L = norm^2 / 4 + l2 bounds the loss's second derivative."""
+    return 2.0 / (norm**2 + 4.0 * l2)
 
 
 def columns_settings(scenario: Scenario) -> SharedGradients:
@@ -46,7 +46,7 @@ def columns_settings(scenario: Scenario) -> SharedGradients:
         rows=rows,
         norm=norm,
         steps=steps,
-        step_size=task.learning_rate if isinstance(task.learning_rate, float) else step_of(norm),
+        step_size=task.learning_rate if isinstance(task.learning_rate, float) else step_of(norm, task.l2),
         momentum=MOMENTUM if task.momentum is None else task.momentum,
         l2=task.l2,
         epsilon=privacy.epsilon,

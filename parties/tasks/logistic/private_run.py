@@ -50,9 +50,13 @@ def noisy_job(scenario: Scenario) -> Job[Any, Any, Any]:
     return COLUMNS if scenario.vertical else GRADIENTS
 
 
-def step_size(features: int) -> float:
-    """The default length of a step: 1 / L, where L = (features + 1) / 4 bounds the mean loss's second derivative."""
-    return 4.0 / (features + 1)
+def step_size(features: int, heavier: float, l2: float) -> float:
+    """The default length of a step: 1 / L, where L bounds the mean loss's second derivative.
+
+    Args:
+        heavier: how much a row of the heavier class counts.
+    """
+    return 4.0 / (heavier * (features + 1) + 4.0 * l2)
 
 
 def noisy_settings(scenario: Scenario) -> NoisySettings:
@@ -80,7 +84,9 @@ def noisy_settings(scenario: Scenario) -> NoisySettings:
         clipping=clipping,
         steps=steps,
         rate=rate,
-        step_size=task.learning_rate if isinstance(task.learning_rate, float) else step_size(len(names)),
+        step_size=task.learning_rate
+        if isinstance(task.learning_rate, float)
+        else step_size(len(names), heavier, task.l2),
         momentum=MOMENTUM if task.momentum is None else task.momentum,
         l2=task.l2,
         class_scale=heavier,

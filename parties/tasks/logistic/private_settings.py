@@ -65,6 +65,9 @@ def make_logistic_private(task: LogisticTask, privacy: PrivacySpec) -> Reading[L
         hint = "give the two weights as numbers: balanced ones tell how many rows are of a class"
         yield Problem(f'[task] class_weights = "balanced" {WITH}', hint)
     yield from _check_reveal(task)
+    if isinstance(task.learning_rate, float) and task.learning_rate * task.l2 > 1:
+        hint = "set a lower learning_rate, or leave it out"
+        yield Problem("[task] learning_rate times l2 is above 1: each step would go further wrong than the last", hint)
     if _method_of(privacy) != "gradients":
         task = yield from _on_shares(task, privacy, _NOT_CHOSEN)
     elif task.partition == "vertical":

@@ -172,6 +172,13 @@ def test_settings_go_into_the_steps(tmp_path: Path) -> None:
     assert len(plan.rounds) == 101
 
 
+def test_a_default_step_keeps_to_the_loss_it_is_for(tmp_path: Path) -> None:
+    task = TASK.replace("iterations = 20", "l2 = 50.0\nclass_weights = [1.0, 8.0]")
+    settings, _ = planned(scenario(tmp_path, task=task))
+    steepest = 8.0 * (len(settings.features) + 1) / 4 + 50.0
+    assert settings.step_size * steepest == pytest.approx(1.0)
+
+
 def test_too_many_steps_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="10,001 steps with noise, and 10,000 are the most"):
         planned(scenario(tmp_path, task=TASK.replace("iterations = 20", "iterations = 10001")))

@@ -19,6 +19,7 @@ REFUSED = {
     "stop tests": ('solver = "nesterov"\ntolerance = 0.01\n', "tolerance does not go with", "set `iterations`"),
     "cells": ("min_cell = 3\n", "min_cell does not go with [privacy]", "leave it out"),
     "few rows": ("min_rows_per_feature = 1\n", "min_rows_per_feature does not go with", "leave it out"),
+    "long steps": ("learning_rate = 1.0\nl2 = 2.0\n", "learning_rate times l2 is above 1", "leave it out"),
     "means": ('missing = "mean"\n', 'missing = "mean" does not go with', 'missing = "drop"'),
     "balanced": ('class_weights = "balanced"\n', 'class_weights = "balanced" does not go', "two weights as numbers"),
     "inference": ('reveal = ["inference"]\n', '["inference"] does not go with', 'take "inference" out'),
