@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -35,11 +36,12 @@ def conduct(audited: Audited, attacks: Sequence[Attack]) -> dict[str, Any]:
     began = time.perf_counter()
     found: list[dict[str, Any]] = []
     not_tried = []
-    for attack in attacks:
-        if why := attack.applies(audited):
-            not_tried.append({"attack": attack.name, "why": why})
-        else:
-            found += [asdict(one) for one in attack.run(audited)]
+    with _damage_told(audited):
+        for attack in attacks:
+            if why := attack.applies(audited):
+                not_tried.append({"attack": attack.name, "why": why})
+            else:
+                found += [asdict(one) for one in attack.run(audited)]
     return {
         "of": "study" if audited.record is None else "run",
         "seed": audited.seed,
@@ -49,3 +51,17 @@ def conduct(audited: Audited, attacks: Sequence[Attack]) -> dict[str, Any]:
         "contradicts": any(one["contradicts"] for one in found),
         "seconds": round(time.perf_counter() - began, 1),
     }
+
+
+@contextmanager
+def _damage_told(audited: Audited) -> Iterator[None]:
+    """What a run's record does not hold, or holds as something else, is the record's fault and none of an attack's."""
+    try:
+        yield
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if audited.record is None:
+            raise
+        raise UsageError(
+            f"the record does not hold what a run of {audited.scenario.path} writes ({type(error).__name__})",
+            "it was changed, or is of another version: run the scenario again; if that does not help, report this",
+        ) from error

@@ -21,6 +21,7 @@ from parties.audit.linear_bounds import InconsistentFacts
 from parties.audit.reconstruction import Deduced, deduce
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
+from parties.show.blocks import plural
 from parties.tasks.audited_counts import Asked, Counted, Fact, Places
 
 RUN: Final = "\0run"
@@ -94,8 +95,7 @@ def _run(audited: Audited) -> tuple[Found, ...]:
         deduced = deduce(asked, None, rng, near=_WHOLE)
     except InconsistentFacts:
         deduced = []
-    own = audited.record is None
-    return (_found(pair, deduced, own),)
+    return (_found(pair, deduced, named=audited.record is None),)
 
 
 def _others(audited: Audited) -> _Pair:
@@ -133,12 +133,17 @@ def _after_one_left(audited: Audited, rng: Generator) -> _Pair:
     return _Pair(audited.audit.counted(scenario, (audited.told, second), None), (1, 0), whose, made=True)
 
 
-def _found(pair: _Pair, deduced: Sequence[Deduced], own: bool) -> Found:
+def _found(pair: _Pair, deduced: Sequence[Deduced], *, named: bool) -> Found:
+    """What follows, in words.
+
+    Args:
+        named: whether the patients' cells and values may be said: not in a record, which is shown to others.
+    """
     counts = [one for one in deduced if one.asked.of is None]
     values = [one for one in deduced if one.asked.of is not None]
     follow = [one for one in counts if one.exact]
     has = [one.asked.text for one in follow if one.low > 0]
-    told = [one.asked.text + (f" = {one.low:.6g}" if own else "") for one in values if one.exact]
+    told = [f"{one.asked.text} = {one.low:.6g}" for one in values if one.exact]
     figures = [
         Figure(
             "of all counts, those whose patients in one run only follow", len(follow) / max(1, len(counts)), share=True
@@ -151,10 +156,12 @@ def _found(pair: _Pair, deduced: Sequence[Deduced], own: bool) -> Found:
     if not follow and not told:
         sentence = f"Nothing is certain of {whom} who left."
     else:
-        sentence = (
-            f"Both runs together tell of {whom} who left: {_listed(has or ['in none of the cells that are told'])}"
-        )
-        sentence += f"; and of values: {_listed(told)}." if told else "."
+        if named:
+            said = _listed(has or ["in none of the cells that are told"])
+            said += f"; and of values: {_listed(told)}" if told else ""
+        else:
+            said = f"{plural(len(follow), 'count')} and {plural(len(told), 'value')}, exactly"
+        sentence = f"Both runs together tell of {whom} who left: {said}."
         sentence += " After few patients came or left, do not run a study again; with [privacy] it may be."
     made = "a run, and one after a patient who was drawn has left" if pair.made else f"{len(pair.runs)} runs"
     return Found("differencing", made, "whoever has the statistics of both runs", tuple(figures), sentence)

@@ -91,7 +91,7 @@ def bound_of(worlds: Worlds, delta: float, wrong: float) -> Bound:
     without = worlds.without[:learnt]
     best, chosen, most = 0, np.zeros(worlds.shift.shape[1]), -1.0
     for k, shift in enumerate(worlds.shift):
-        direction = np.linalg.solve(_covariance(without, worlds.with_row[k][:learnt]), shift)
+        direction = _direction(without, worlds.with_row[k][:learnt], shift)
         if (gain := float(shift @ direction)) > most:
             best, chosen, most = k, direction, gain
     nil, one = worlds.without @ chosen, worlds.with_row[best] @ chosen
@@ -124,11 +124,19 @@ def gaussian_epsilon(shift: float, delta: float) -> float:
     return float(brentq(lambda epsilon: gaussian_delta(shift, epsilon) - delta, 0.0, high))
 
 
-def _covariance(without: Array, with_row: Array) -> Array:
-    """Of the noise in both worlds, with a little on the diagonal: constant numbers are no obstacle."""
+def _direction(without: Array, with_row: Array, shift: Array) -> Array:
+    """S^-1 shift, with a little on the diagonal of S: constant numbers are no obstacle.
+
+    Of more numbers than draws S is never formed: (C' C + r I)^-1 = (I - C' (C C' + r I)^-1 C) / r, which is Woodbury's.
+    """
     centred = np.concatenate([without - without.mean(axis=0), with_row - with_row.mean(axis=0)])
-    found: Array = centred.T @ centred / max(1, len(centred) - 2)
-    found[np.diag_indices_from(found)] += _RIDGE * max(float(np.trace(found)) / len(found), 1e-300)
+    draws, numbers = centred.shape
+    ridge = _RIDGE * max(float((centred**2).sum()) / numbers, _TINY)
+    found: Array
+    if numbers <= draws:
+        found = np.linalg.solve(centred.T @ centred + ridge * np.eye(numbers), shift)
+    else:
+        found = shift - centred.T @ np.linalg.solve(centred @ centred.T + ridge * np.eye(draws), centred @ shift)
     return found
 
 
@@ -195,7 +203,13 @@ def _left(trial: Trial, seen: Mapping[str, Worlds]) -> dict[str, Measured]:
     if trial.variance is None:
         return {}
     variance, draws = trial.variance, {who: one.without[:_SEEN] for who, one in seen.items()}
-    return {who: noise_found(one - one.mean(axis=0), variance) for who, one in draws.items()}
+    return {who: noise_found(_centred(one), variance) for who, one in draws.items()}
+
+
+def _centred(draws: Array) -> Array:
+    """About the mean, and as wide as before: of many numbers, what the mean takes off would look like lacking noise."""
+    found: Array = (draws - draws.mean(axis=0)) * math.sqrt(len(draws) / (len(draws) - 1))
+    return found
 
 
 def _noise_figures(left: Mapping[str, Measured], opened: Measured | None) -> Iterator[Figure]:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from mpc.errors import InternalError
 from mpc.ring.array import Array
 from parties.data.own_table import shared_columns
 from parties.data.table import load_owner_table
@@ -171,9 +170,7 @@ def own_rows_alone(
 
 def _told(record: Mapping[str, Any]) -> Array:
     """The weights in a record, the intercept last."""
-    model = record.get("model")
-    if not model or "weights" not in model:
-        raise InternalError("the record holds no model", "report this as a bug")
+    model = record["model"]
     return np.array([*model["weights"], model["intercept"]])
 
 

@@ -74,7 +74,7 @@ def test_records_of_two_runs_are_compared(tmp_path: Path) -> None:
     second = record_of(scenario, run_in_one_thread(scenario, given=fewer))
     (found,) = DIFFERENCING.run(Audited(scenario, AUDIT, first, beside=(second,)))
     assert shares(found) == [1.0, 1.0] and found.what == "2 runs"
-    assert "age = " not in found.sentence  # a record is shown to others
+    assert "tell of the patient who left: 6 counts and 1 value, exactly." in found.sentence  # others see a record
     (same,) = DIFFERENCING.run(Audited(scenario, AUDIT, first, beside=(first,)))
     assert shares(same) == [0.0] and "Nothing is certain" in same.sentence
 

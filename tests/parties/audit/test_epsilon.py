@@ -27,7 +27,7 @@ from protocols.statistics import private
 from tests.scenario_texts import two_owners
 
 DELTA = 1e-6
-DRAWS = 10_000
+DRAWS = 4_000
 
 
 def stream(label: str) -> Stream:
@@ -59,7 +59,7 @@ def test_a_claim_that_holds_is_not_contradicted() -> None:
 def test_the_bound_is_below_the_claim_20_of_20(epsilon: float) -> None:
     one = trial(epsilon)
     for k in range(20):
-        for bound in bounds(one, f"{epsilon}/{k}").values():
+        for bound in bounds(one, f"{epsilon}/{k}", 10_000).values():
             assert not contradicts(one, bound)
 
 
@@ -134,6 +134,22 @@ def test_noise_that_is_there_is_measured() -> None:
     assert noise_found(noise, 1100.0).lacks
     assert not noise_found(noise, 700.0).lacks  # more than promised
     assert not noise_found(noise[:, :1], 900.0).lacks
+
+
+def test_noise_of_many_numbers_is_not_taken_for_less() -> None:
+    """A model of thousands of weights, of which few draws are made: each number's mean is learnt from them, too."""
+    shift = np.full((1, 20_000), 0.1)
+    how = Trial("sums", 8.0, DELTA, lambda draws, _: {"who reads": _worlds(draws, shift)}, 20_000, None, 900.0)
+    audited = Audited(None, Audit(lambda *_: None, lambda _: (how,)))  # type: ignore[arg-type]
+    (found,) = EPSILON.run(audited)
+    assert not found.contradicts
+    assert next(one for one in found.figures if "noise left" in one.name).value == pytest.approx(1.0, abs=0.002)
+
+
+def _worlds(draws: int, shift: Array) -> Worlds:
+    rng = np.random.default_rng(12)
+    without, with_row = (rng.normal(0, 30, (draws, shift.shape[1])) for _ in range(2))
+    return Worlds(without, (with_row + shift,), shift)
 
 
 @pytest.mark.parametrize("axis", [0, 1], ids=["of two runs", "of two numbers"])
