@@ -5,7 +5,8 @@ The kit's four checks are in tests/testing, of the case "noisy objective".
 
 from __future__ import annotations
 
-from math import log1p, sqrt
+from dataclasses import replace
+from math import log, log1p, sqrt
 from typing import Any
 
 import numpy as np
@@ -130,8 +131,9 @@ def test_a_run_has_the_noise_that_epsilon_takes(epsilon: float) -> None:
     assert c.excess.epsilon < 0.1 * epsilon and c.excess.factor >= 2 and c.excess.delta < 0.01 * DELTA
     assert c.unit * sqrt(c.squared) >= (0.5 + fit.bound) * how.norm
     assert c.unit == pytest.approx(2.0 ** (c.shift - bits.w) * how.rows / ((1 + course.how.momentum) * course.how.rate))
-    assert course.distance > c.unit * sqrt(how.columns) / (2 * course.strength)
-    assert how.squared >= (2 * course.distance * 2.0**how.grid + 2 * sqrt(how.columns)) ** 2
+    rounded = c.unit * sqrt(how.columns) / (2 * course.strength)
+    assert course.distance > rounded
+    assert how.squared >= (2 * (course.distance + rounded) * 2.0**how.grid + 2 * sqrt(how.columns)) ** 2
     assert how.told.squared / how.told.variance < 0.05 * c.squared / c.noise.variance
     assert how.deviation < 0.05 * c.deviation / course.strength
 
@@ -146,6 +148,17 @@ def test_the_noise_is_no_longer_than_the_steps_allow() -> None:
     assert chi2.sf((0.6 * longest / c.deviation) ** 2, 6) > c.excess.delta / 2
 
 
+def test_scores_are_bounded_with_the_noise_in_the_way() -> None:
+    how = settings(300, 6, 1.0, 2)
+    course, c = how.course, how.linear
+    assert c is not None
+    fit, b, beta = course.how.fit, course.how.momentum, how.rows / course.how.rate
+    pull, losses = _pull(6, how.norm, _rho(1.0, DELTA, c.excess), c.excess), how.rows * (log(2) + fit.error * fit.reach)
+    furthest = (pull + sqrt(pull**2 + 4 * course.strength * losses)) / (2 * course.strength)
+    from_start = sqrt(2 * (losses + pull * furthest) / beta) * (1 + b) / (1 - b)
+    assert how.norm * (furthest + from_start) < course.largest_score < fit.reach
+
+
 def test_a_run_costs_more_beside_others_but_less_than_alone() -> None:
     how = settings(300, 6, 1.0, 2)
     many = epsilon_of(how.mechanisms * 6, 1e-5)
@@ -153,6 +166,7 @@ def test_a_run_costs_more_beside_others_but_less_than_alone() -> None:
     vectors = [one for one in how.mechanisms if isinstance(one, VectorMechanism)]
     (excess,) = (one for one in how.mechanisms if isinstance(one, Excess))
     halved = (1e-5 - 6 * excess.delta) / 2**6
+    assert many == epsilon_of([*vectors * 6, replace(excess, times=6)], 1e-5)
     assert many == pytest.approx(6 * excess.epsilon + epsilon_of(vectors * 6, halved), rel=1e-6)
 
 
