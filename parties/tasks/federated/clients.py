@@ -136,7 +136,7 @@ class FederatedPart:
         self._learner = learner
         self._fault: Fault | None = None
         self._vector: tuple[tuple[Phase, int], Array] | None = None
-        self._session = b""
+        self._session = b""  # a noisy round keeps that in which its noise was drawn: a restarted server has another
         self._asked: dict[int, int] = {}  # of each round, the key of its message: a server has no second try
         self.name = name
         self._number = number
@@ -157,14 +157,16 @@ class FederatedPart:
         """
         scenario = self._scenario
         session, phase, t = _place(scenario, started, number, attempt)
-        agreed, self._session = self._rounds(phase, t), session
+        agreed = self._rounds(phase, t)
+        if self._vector is None or self._vector[0] != (phase, t):
+            self._session = session
         self._fault = self._draw(agreed.members, t, attempt).get(self._number)
         if self._number not in agreed.members:
             return _nothing()
         journal: Journal = self._member.journal
         noted: AbstractContextManager[object] = nullcontext()
         if self._member.noting is not None:
-            noted, journal = self._member.noting(session, _round_text(phase, t), self.rows, journal)
+            noted, journal = self._member.noting(self._session, _round_text(phase, t), self.rows, journal)
 
         def work(message: Message) -> Contribution:
             return self._work(message, agreed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from parties.trust.budget import Charge, Ledger
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import new_session
 from protocols.aggregation import messages as m
-from protocols.aggregation.settings import Occasion
+from protocols.aggregation.settings import Journal, Occasion
 from protocols.federated.messages import Message, Phase, write_message
 from protocols.federated.models import Rows, model_of
 from protocols.federated.noisy import NoisyLayout, client_figures, figures_norm
@@ -154,6 +155,30 @@ def test_each_draw_of_noise_is_charged_first(tmp_path: Path) -> None:
     with pytest.raises(BudgetError):
         again._work(Message("train", 1, weights, word=4), one.round("train", 1, weights))
     assert again._vector is None and len(ledger.read().charges) == 5
+
+
+def test_a_servers_new_session_names_no_uncharged_release(tmp_path: Path) -> None:
+    """Else the list of releases has one that the ledger lacks, and the client is refused ever after."""
+    one, charged, noted = private(tmp_path), [], []
+    part = part_of(one, "client_1", RoundJournal(None))
+
+    def noting(session: bytes, name: str, rows: Any, journal: Journal) -> tuple[nullcontext[None], Journal]:
+        noted.append((session, name))
+        return nullcontext(), journal
+
+    def charge(session: bytes, name: str, rows: Any, cost: Charge) -> None:
+        charged.append((session, name))
+
+    part._member = replace(part._member, noting=noting, charge=charge)
+    weights = first_state(one).weights
+    for t in (1, 2):
+        message = Message("train", t, weights, word=4)
+        for _ in range(2):
+            program = part.program(round_name(new_session(1), "train", t), 1, 1)
+            program.send(None)  # type: ignore[arg-type]
+            program.close()
+            part._work(message, one.round("train", t, weights))
+    assert noted == [charged[0], charged[0], charged[1], charged[1]] and charged[0][0] != charged[1][0]
 
 
 def test_that_a_training_diverged_is_told_to_nobody(tmp_path: Path) -> None:
