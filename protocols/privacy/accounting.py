@@ -13,7 +13,7 @@ releases is their convolution. dp-accounting computes it so that epsilon is neve
 A release that a patient changes in several numbers is a **vector** of L2 sensitivity D: the largest loss is then no
 longer along one number, and the PLD above is no bound. As soon as one of the releases is a vector, all are added up in
 Renyi's divergence (sampled.py, which has the proof): a one-number release is a vector of the same D, so this is a
-bound for all of them together, by 5 to 15 % above the PLD's.
+bound for all of them together, by 5 to 15 % above the PLD's. So are one-number releases whose PLD would take gigabytes.
 
 A mechanism may cost more than its noise (`Excess`): noise in an objective (training/perturbed_objective.py).
 
@@ -42,6 +42,7 @@ FINEST: Final = 8
 _WIDE: Final = 1024.0  # units of a standard deviation: a rounding of half a unit is nothing beside it
 _STEPS: Final = 300  # of the losses' grid, to epsilon, for each release: together they cost about 1 / 600 of epsilon
 _COARSEST: Final = 1e-4
+_MOST_LOSSES: Final = 200_000  # steps of the grid to sqrt(rho) of all: they take about half a gigabyte
 _ROUNDING: Final = 1e-13  # of chances that a Fourier transform adds up; found to be below 3e-14
 _DIGITS: Final = 10  # bits of a variance, rounded up: the same at every party, whose last bits may differ
 _FAR: Final = 64  # D^2 / v, beyond which epsilon is above 60, and the distribution of the losses is not computed
@@ -160,7 +161,8 @@ def least_variance(epsilon: float, delta: float, owners: int, cost: Callable[[in
 def epsilon_of(mechanisms: Iterable[AnyMechanism], delta: float, *, near: float = 1.0) -> float:
     """The epsilon at `delta` of all these releases together: an upper bound.
 
-    It is too large by less than near / 300 where no release is a vector; else as Renyi's divergence makes it.
+    It is too large by less than near / 300, or a part in 200 where it is far above `near`; as Renyi's divergence makes
+    it, if a release is a vector, or the losses are too many to be computed.
 
     Args:
         delta: 1e-10 or more.
@@ -186,10 +188,14 @@ def epsilon_of(mechanisms: Iterable[AnyMechanism], delta: float, *, near: float 
     bound = sum(one.times * one.epsilon for one in more) + epsilon_of_vectors(releases, delta)
     if vectors or more or any(one.sensitivity**2 > _FAR * one.variance for one in numbers):
         return bound
-    return min(bound, _epsilon_of_numbers(numbers, delta, near))  # that of the losses may be infinite, cut off too far
+    about = bound if bound > 2 * near else near
+    step = min(_COARSEST, about / (_STEPS * max(1, sum(one.times for one in numbers))))
+    if sqrt(sum(one.rho * one.times for one in releases)) > _MOST_LOSSES * step:
+        return bound
+    return min(bound, _epsilon_of_numbers(numbers, delta, step))  # that of the losses may be infinite, cut off too far
 
 
-def _epsilon_of_numbers(mechanisms: Iterable[Mechanism], delta: float, near: float) -> float:
+def _epsilon_of_numbers(mechanisms: Iterable[Mechanism], delta: float, step: float) -> float:
     times: Counter[tuple[int, int]] = Counter()
     for one in mechanisms:
         times[one.variance, one.sensitivity] += one.times
@@ -200,7 +206,6 @@ def _epsilon_of_numbers(mechanisms: Iterable[Mechanism], delta: float, near: flo
     except ModuleNotFoundError:
         message = "[privacy] and budgets need the package dp-accounting, which is not installed"
         raise UsageError(message, "pip install 'beaverlodge[privacy]'") from None
-    step = min(_COARSEST, near / (_STEPS * sum(times.values())))
     together = None
     for (variance, sensitivity), count in sorted(times.items()):
         one = losses.from_discrete_gaussian_mechanism(
