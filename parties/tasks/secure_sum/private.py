@@ -127,7 +127,7 @@ def own_vector(scenario: SumScenario, client: str, values: Values) -> tuple[Arra
         cells = values[:, place][~np.isnan(values[:, place])]
         clipped += int(((cells < low) | (cells > high)).sum())
         clip = clip_of(scenario, column)
-        units = (np.clip(cells, low, high) - clip.centre) / clip.half
+        units = np.clip((np.clip(cells, low, high) - clip.centre) / clip.half, -1, 1)  # rounded, in narrow ranges
         found[column, "count"] = len(cells) / task.most_rows
         found[column, "sum"] = float(units.sum()) / task.most_rows
     return np.array([found[entry] for entry in scenario.entries]), clipped

@@ -13,6 +13,7 @@ from parties.scenario.privacy import SumPrivacySpec
 from parties.scenario.problems import Problem, quote
 from parties.scenario.star import ROUND, StarScenario
 from parties.scenario.star_file import check_star, read_star
+from parties.tasks.private import SMALL_COUNTS
 from parties.tasks.secure_sum.models import SumTask
 from protocols.aggregation.bounds import FEWEST, Bounds, choose_bounds
 from protocols.aggregation.messages import DISCLOSED, HIDDEN, stages
@@ -107,7 +108,7 @@ class SumScenario(StarScenario):
         """Settings that may disclose a count of rows below `least` to the server, and what to do about them."""
         task = self.task
         if self.privacy is not None:
-            return ["[privacy] tells small counts, with noise, which a largest_epsilon in the policy allows"]
+            return [SMALL_COUNTS]
         if task.min_cell is None:
             return [
                 "no min_cell withholds small counts: write one, with a helper that compares the sums, or without "

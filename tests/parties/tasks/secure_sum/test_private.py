@@ -131,6 +131,13 @@ def test_a_client_moves_the_vector_within_its_norm(
     assert rows or not vector.any()
 
 
+def test_a_range_narrower_than_its_digits_keeps_the_norm(tmp_path: Path) -> None:
+    """Its middle is rounded to an end of it, so that the other one is twice as far."""
+    one = private(tmp_path, "", PRIVACY + "[privacy.clip]\nage = [1e11, 100000000000.00002]\n")
+    vector, _ = own_vector(one, "c1", np.full((50, 2), 1e12))
+    assert noisy_vector(one, vector, 1).size == 4
+
+
 def test_more_rows_than_agreed_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="51 rows, and 50"):
         numbers_of(private(tmp_path), "c1", np.ones((51, 2)))
