@@ -292,8 +292,10 @@ def _note_release(
     charge = job_of(scenario).notice.charge(scenario)
 
     def opening() -> None:
+        nonlocal charge
         if charge is not None and ledger is not None:
             ledger.charge(run, charge, releases.past)
+            charge = None  # each opening asks, and a ledger takes time to read
         noting.opening()
 
     trace.opening = opening
