@@ -5,7 +5,6 @@ The kit's four checks are in tests/testing, of the case "noisy model".
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import sqrt
 from typing import Any
 
@@ -292,8 +291,3 @@ def test_many_rows_take_fewer_bits_of_a_feature() -> None:
 
     assert course(400).how.bits.x > course(100_000).how.bits.x
     assert course(100_000).distance < 0.05 * course(100_000).sensitivity
-
-
-def test_settings_are_equal_where_inputs_are() -> None:
-    how = settings(50, 4, 1.0, 2)
-    assert replace(how) == settings(50, 4, 1.0, 2)

@@ -6,7 +6,7 @@ The kit's four checks are in tests/testing, of the case "noisy objective".
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log, log1p, sqrt
+from math import log, log1p, nextafter, sqrt
 from typing import Any
 
 import numpy as np
@@ -157,6 +157,15 @@ def test_scores_are_bounded_with_the_noise_in_the_way() -> None:
     furthest = (pull + sqrt(pull**2 + 4 * course.strength * losses)) / (2 * course.strength)
     from_start = sqrt(2 * (losses + pull * furthest) / beta) * (1 + b) / (1 - b)
     assert how.norm * (furthest + from_start) < course.largest_score < fit.reach
+
+
+def test_plans_agree_between_machines_whose_logarithms_differ() -> None:
+    how = settings(300, 6, 1.0, 2)
+    assert how.linear is not None
+    course = replace(how.course, distance=nextafter(how.course.distance, 1))
+    excess = replace(how.linear.excess, epsilon=nextafter(how.linear.excess.epsilon, 1))
+    other = replace(how, course=course, linear=replace(how.linear, excess=excess))
+    assert other != how and repr(other) == repr(how)
 
 
 def test_a_run_costs_more_beside_others_but_less_than_alone() -> None:
