@@ -49,7 +49,7 @@ def test_a_client_with_odd_rows_is_recognised(tmp_path: Path) -> None:
     for k, values in enumerate(data.values()):
         values[:, -1] = (values[:, k % 3] > 0) == (k % 2)
     one = scenario(tmp_path, "rounds = 6\nepochs = 4\nlearning_rate = 1.0", data=data)
-    (found,) = MEMBERSHIP.run(Audited(one, AUDIT, effort=Effort(shadows=32)))
+    (found,) = MEMBERSHIP.run(Audited(one, AUDIT, effort=Effort(shadows=64)))
     assert found.against.startswith("the server, all 8 clients")
     assert (found.figures[0].low or 0) > 0.5
 
