@@ -270,9 +270,10 @@ def contradicts(trial: Trial, bound: Bound) -> bool:
 
 
 def _meaning(trial: Trial, best: Bound, beyond: list[str]) -> str:
+    low, high = (100 * end for end in best.interval)
     guessed = (
-        f"Of 100 guesses whether one {trial.unit} was in, {100 * best.right:.3g} were right (a coin: 50), where the "
-        f"claim allows {100 * most_right(trial):.3g}."
+        f"Of 100 guesses whether one {trial.unit} was in, {100 * best.right:.3g} were right ({low:.3g} to {high:.3g} "
+        f"with 95 % confidence; a coin: 50), where the claim allows {100 * most_right(trial):.3g}."
     )
     if not beyond:
         return f"{guessed} Nothing contradicts the claim; that it holds, no attack can prove."
