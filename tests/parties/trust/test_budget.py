@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -59,6 +60,16 @@ def test_a_run_that_fits_is_charged_once(tmp_path: Path) -> None:
     assert charges(tmp_path) == ["s1"]
     assert 0.99 < account.spent(1e-6) <= 1.0
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_charge_is_on_the_disk_at_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed process tells nothing of this; a machine that loses its power would."""
+    ledger, written = Ledger(tmp_path), []
+    ledger.charge(RUN, ONE)
+    monkeypatch.setattr(os, "fsync", lambda file: written.append(os.fstat(file)))
+    ledger.charge(nth(2), ONE)
+    now = (tmp_path / FILE).stat()
+    assert [(one.st_ino, one.st_size) for one in written] == [(now.st_ino, now.st_size)]
 
 
 def test_a_run_over_budget_is_refused_and_charges_nothing(tmp_path: Path) -> None:
