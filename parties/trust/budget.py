@@ -270,9 +270,10 @@ class Ledger:
         after = account.spent(budget.delta, [charge])
         if after > budget.epsilon:
             before, count = account.spent(budget.delta), len(runs_of(account.charges))
+            by = "1 run" if count == 1 else f"{count} runs"
             raise BudgetError(
                 f"{party}'s budget is epsilon = {budget.epsilon:g} at delta = {budget.delta:g}: "
-                f"{before:.3g} was spent by {count} runs, and with this one it would be {after:.3g}",
+                f"{before:.3g} was spent by {by}, and with this one it would be {after:.3g}",
                 "ask for a smaller epsilon, or for less; `mpc budget` shows what was spent, and changes the budget",
                 party=party,
             )

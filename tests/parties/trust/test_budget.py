@@ -78,7 +78,7 @@ def test_a_run_over_budget_is_refused_and_charges_nothing(tmp_path: Path) -> Non
     ledger.charge(RUN, ONE)
     before = (tmp_path / FILE).read_bytes()
     for _ in range(2):
-        with pytest.raises(BudgetError, match=r"a's budget is epsilon = 1.5 at delta = 1e-06: 1 was spent by 1 runs"):
+        with pytest.raises(BudgetError, match=r"a's budget is epsilon = 1.5 at delta = 1e-06: 1 was spent by 1 run,"):
             ledger.charge(nth(2), charge_of(1.2))
     assert (tmp_path / FILE).read_bytes() == before
     assert Ledger(tmp_path).check("a", charge_of(0.3)).charges[0].session == "s1"
