@@ -25,6 +25,7 @@ from protocols.statistics.noisy_estimates import (
 )
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.private import (
+    FINE,
     Clip,
     PrivateSettings,
     own_numbers,
@@ -212,6 +213,12 @@ def test_levels_products_and_events_are_the_pooled_ones() -> None:
     assert events.sum() == pytest.approx(rows)
     assert events[1, 2, 3, 1] == np.count_nonzero((sex == 1) & (arm == 2) & (after == 3) & (died == 1))
     assert events[0, 0, 5, 0] == np.count_nonzero((sex == 0) & (arm == 0) & (after == 5) & (died == 0))
+
+
+def test_a_narrow_range_far_from_0_is_no_larger_than_1() -> None:
+    """In floating point the middle of this range is a third of it off, and u would be -1.33."""
+    fine = Clip(1e15, 1e15 + 0.375).fine(np.array([-1e18, 1e18]))
+    assert np.abs(fine).max() == 1 << FINE
 
 
 def test_sensitivity_is_reached() -> None:

@@ -95,7 +95,11 @@ def test_curves_are_near_the_true_ones(ran: tuple[Scenario, dict[str, Any]]) -> 
     found = ran[1]["statistics"]["survival"][0]
     (group,) = found["groups"]
     assert found["times"] == [6.0, 12.0, 18.0, 24.0, 30.0, 36.0]
+    deviation = ran[1]["privacy"]["noise"]["deviation"]
     for curve, mean in zip(group["curves"], (60, 30), strict=True):
+        for name, cells in (("count", 14), ("events", 6)):  # sums of so many noisy cells
+            low, high = curve["intervals"][name]
+            assert (high - low) / 2 == pytest.approx(1.96 * deviation * cells**0.5, abs=1) or low == 0
         true = np.exp(-np.array(found["times"]) / mean)
         told = [value is not None for value in curve["survival"]]
         assert sum(told) >= 5
