@@ -168,6 +168,9 @@ def epsilon_of(mechanisms: Iterable[AnyMechanism], delta: float, *, near: float 
         delta: 1e-10 or more.
         near: about what it is, or what it is compared with; losses are computed in steps that are fine beside it.
 
+    Returns:
+        Infinity where all of `delta` is used up by what releases cost beside their noise.
+
     Raises:
         UsageError: no release is a vector, and dp-accounting is not installed.
     """
@@ -180,7 +183,7 @@ def epsilon_of(mechanisms: Iterable[AnyMechanism], delta: float, *, near: float 
         else:
             more.append(one)
     if more:
-        delta = (delta - sum(one.times * one.delta for one in more)) / prod(one.factor**one.times for one in more)
+        delta = (delta - sum(one.times * one.delta for one in more)) * prod(one.factor**-one.times for one in more)
         if delta <= 0:
             return inf
     releases = [Releases(one.squared / (2 * one.variance), one.times, one.rate) for one in vectors]

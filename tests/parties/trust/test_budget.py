@@ -17,7 +17,7 @@ from parties.report.budget import budget_blocks, budget_text
 from parties.show.blocks import Grid, Line
 from parties.trust.budget import DELTA, FILE, Account, Charge, Ledger
 from parties.trust.releases import Release
-from protocols.privacy.accounting import Mechanism, VectorMechanism, calibrated, epsilon_of
+from protocols.privacy.accounting import Excess, Mechanism, VectorMechanism, calibrated, epsilon_of
 from tests.helpers import ROOT
 
 RUN = Release(
@@ -85,7 +85,8 @@ def test_a_run_over_budget_is_refused_and_charges_nothing(tmp_path: Path) -> Non
 
 
 def test_a_run_is_charged_for_all_its_mechanisms(tmp_path: Path) -> None:
-    several = (Mechanism(1000, 16, 3), VectorMechanism(1 << 50, 1 << 48, 100, 0.05), VectorMechanism(400, 90, 2))
+    vectors = (VectorMechanism(1 << 50, 1 << 48, 100, 0.05), VectorMechanism(400, 90, 2))
+    several = (Mechanism(1000, 16, 3), *vectors, Excess(0.5, 2.0, 1e-8))
     Ledger(tmp_path).charge(RUN, Charge(several, 3.0, 1e-6))
     (line,) = Ledger(tmp_path).read().charges
     assert line.mechanisms == several

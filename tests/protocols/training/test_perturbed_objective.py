@@ -177,6 +177,7 @@ def test_a_run_costs_more_beside_others_but_less_than_alone() -> None:
     halved = (1e-5 - 6 * excess.delta) / 2**6
     assert many == epsilon_of([*vectors * 6, replace(excess, times=6)], 1e-5)
     assert many == pytest.approx(6 * excess.epsilon + epsilon_of(vectors * 6, halved), rel=1e-6)
+    assert epsilon_of([*vectors, replace(excess, times=2000)], 1e-5) == float("inf")  # whose factor no double holds
 
 
 def test_a_penalty_that_epsilon_cannot_pay_is_refused() -> None:
