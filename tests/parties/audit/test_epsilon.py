@@ -171,7 +171,7 @@ def test_gaussian_epsilon_inverts_the_claim() -> None:
 
 def test_randomised_response_has_its_epsilon() -> None:
     """Of a mechanism that is no Gaussian: a coin that says the truth with chance e / (1 + e) is of epsilon 1."""
-    truth = np.e / (1 + np.e)
+    truth = float(np.exp(1)) / (1 + float(np.exp(1)))
     assert any_epsilon(1 - truth, 1 - truth, 0.0) == pytest.approx(1.0)
     rng = np.random.default_rng(8)
     said = [(rng.random((50_000, 1)) < chance).astype(float) for chance in (1 - truth, truth)]
