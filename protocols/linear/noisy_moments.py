@@ -39,6 +39,7 @@ from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from protocols.privacy.accounting import VectorMechanism, least_variance
+from protocols.privacy.agreed_range import AgreedRange
 from protocols.privacy.noisy_sum import Noise, noisy_sum
 
 NOISY = "noisy sums of products"
@@ -58,21 +59,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Number:
+class Number(AgreedRange):
     """A column of numbers, and its agreed range."""
-
-    low: float
-    high: float
-
-    @property
-    def centre(self) -> float:
-        """The middle of the range."""
-        return (self.low + self.high) / 2
-
-    @property
-    def half(self) -> float:
-        """Half its width."""
-        return (self.high - self.low) / 2
 
 
 @dataclass(frozen=True)

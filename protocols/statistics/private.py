@@ -32,6 +32,7 @@ from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from protocols.privacy.accounting import Calibration, Mechanism, calibrated
+from protocols.privacy.agreed_range import AgreedRange
 from protocols.privacy.noisy_sum import noisy_sum
 from protocols.statistics.own_cells import OwnColumns, places
 from protocols.statistics.quantile_tree import Tree, best_tree
@@ -48,21 +49,8 @@ OF_VALUES: Final = frozenset({"sum", "squares", "product"})
 
 
 @dataclass(frozen=True)
-class Clip:
-    """The agreed range of a column: smaller values count as `low`, larger ones as `high`."""
-
-    low: float
-    high: float
-
-    @property
-    def centre(self) -> float:
-        """The middle of the range."""
-        return (self.low + self.high) / 2
-
-    @property
-    def half(self) -> float:
-        """Half its width."""
-        return (self.high - self.low) / 2
+class Clip(AgreedRange):
+    """The agreed range of a column that is summed up."""
 
     def fine(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """u of each value, in units of 2^-30: between -2^30 and 2^30 whatever the value is."""

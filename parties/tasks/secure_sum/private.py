@@ -25,10 +25,10 @@ from parties.show.blocks import Block, Grid, Line, count_text, plural, to_digits
 from parties.tasks.client_noise import LEDGER_TEXT, NEIGHBOURS, client_mechanism, honest, together
 from parties.trust.budget import Charge
 from protocols.aggregation.quantise import residues
+from protocols.privacy.agreed_range import AgreedRange
 from protocols.privacy.concentrated import epsilon_at, rho_at
 from protocols.privacy.distributed import Distributed, calibrated_vector, decoded, encoded, padded
 from protocols.statistics.noisy_estimates import Estimate, Sums, count_of, margin, mean_of, sum_of
-from protocols.statistics.private import Clip
 
 if TYPE_CHECKING:
     from mpc.ring.array import Array
@@ -75,12 +75,12 @@ def check_private(scenario: SumScenario) -> Iterator[Problem]:
         yield Problem("[privacy.clip] has an empty range", "give the smallest value first, then the largest")
 
 
-def clip_of(scenario: SumScenario, column: str) -> Clip:
+def clip_of(scenario: SumScenario, column: str) -> AgreedRange:
     """A column's agreed range, as an interval around 0 where no counts are told."""
     assert scenario.privacy is not None
     low, high = scenario.privacy.clip.get(column, scenario.task.range)
     reach = max(abs(low), abs(high))
-    return Clip(low, high) if "count" in scenario.kinds else Clip(-reach, reach)
+    return AgreedRange(low, high) if "count" in scenario.kinds else AgreedRange(-reach, reach)
 
 
 def noise_of(scenario: SumScenario) -> Distributed:

@@ -26,6 +26,7 @@ from parties.tasks.registry import load_scenario, planned
 from protocols.linear.noisy_moments import NoisyLinear
 from protocols.privacy.accounting import epsilon_of
 from tests.parties.asked import asked_and_read
+from tests.parties.tasks.exact_numbers import check_not_told
 from tests.scenario_texts import two_owners
 
 TASK = """target = "pain"
@@ -105,11 +106,8 @@ def test_no_exact_number_is_in_the_record(ran: tuple[Scenario, dict[str, Any]]) 
     beside = add_comparison(one, record)["comparison"]
     fits = [beside["pooled"], *beside["alone"].values()]
     exact += [row[key] for fit in fits for row in fit["inference"] for key in ("coefficient", "se")]
-    text = re.sub(r'"pid": \d+', "", json.dumps(record))
-    told = np.array([float(one) for one in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w.])", text)])
-    assert told.size > 50 and len(exact) > 20
-    for number in exact:
-        assert np.abs(told - number).min() > 1e-5 * abs(number), number
+    assert len(exact) > 20
+    check_not_told(record, exact, 1e-5, 50)
 
 
 def test_no_message_depends_on_the_numbers_of_rows(tmp_path: Path) -> None:

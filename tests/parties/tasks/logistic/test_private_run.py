@@ -24,6 +24,7 @@ from parties.tasks.private import load_private_table
 from parties.tasks.registry import job_of, load_scenario, planned
 from protocols.training.noisy_training import NoisySettings
 from tests.parties.asked import asked_and_read
+from tests.parties.tasks.exact_numbers import check_not_told
 from tests.scenario_texts import two_owners
 
 TASK = """target = "ill"
@@ -98,11 +99,7 @@ def test_no_exact_number_is_in_the_record(ran: tuple[Scenario, dict[str, Any]]) 
     for x, y in sets:
         z = x @ np.array(record["model"]["weights"]) + record["model"]["intercept"]
         exact += map(float, (y.sum(), y.mean(), ((z >= 0) == y).mean(), x[:, 0].mean(), x[:, 1].mean()))
-    text = re.sub(r'"pid": \d+', "", json.dumps(record))
-    told = np.array([float(one) for one in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w.])", text)])
-    assert told.size > 60
-    for number in exact:
-        assert np.abs(told - number).min() > 1e-5 * abs(number), number
+    check_not_told(record, exact, 1e-5, 60)
 
 
 def test_no_message_depends_on_the_numbers_of_rows(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.run import STATISTICS
 from protocols.statistics.private import PrivateSettings
 from tests.parties.asked import asked_and_read
+from tests.parties.tasks.exact_numbers import check_not_told
 from tests.scenario_texts import two_owners
 
 TASK = """columns = ["age"]
@@ -136,11 +137,7 @@ def test_no_exact_number_is_in_the_record(ran: tuple[Scenario, dict[str, Any]]) 
         exact += map(
             float, (np.count_nonzero(~np.isnan(age)), np.nansum(age), np.nanmean(age), np.nansum(age / 50 - 1))
         )
-    text = re.sub(r'"pid": \d+', "", json.dumps(record))
-    told = np.array([float(one) for one in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w.])", text)])
-    assert told.size > 100
-    for number in exact:
-        assert np.abs(told - number).min() > 1e-4 * abs(number), number
+    check_not_told(record, exact, 1e-4, 100)
 
 
 def test_no_message_depends_on_the_numbers_of_rows(tmp_path: Path) -> None:
