@@ -64,7 +64,7 @@ def noisy_sum_trial(
     shift, nil, count = shift[:, touched], without[touched].astype(np.float64), len(touched)
 
     def draw(draws: int, stream: Stream) -> Mapping[str, Worlds]:
-        left = _left(noise, draws, count, stream), _left(noise, draws, count, stream)
+        left = noise_left(noise, draws, count, stream), noise_left(noise, draws, count, stream)
         return {
             who: Worlds(nil + left[0][who], tuple(nil + row + left[1][who] for row in shift), shift) for who in left[0]
         }
@@ -131,8 +131,8 @@ def _opened(
     return [np.array(shares).sum(axis=0) for shares in zip(*sent.values(), strict=True)]
 
 
-def _left(noise: Noise, draws: int, count: int, stream: Stream) -> dict[str, Array]:
-    """The noise (draws, count) that is left to each onlooker."""
+def noise_left(noise: Noise, draws: int, count: int, stream: Stream) -> dict[str, Array]:
+    """The noise (draws, count) that is left to each onlooker; to a mere reader, all of it."""
     own = np.array([[noise.own(stream, count) for _ in range(noise.owners)] for _ in range(draws)])
     own = own.view(np.int64).astype(np.float64)
     dealt = np.array([_dealt(noise, count, stream) for _ in range(draws)]).view(np.int64).astype(np.float64)

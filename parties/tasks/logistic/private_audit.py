@@ -15,6 +15,7 @@ from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
 from parties.tasks.audited import Random, Trial
 from parties.tasks.logistic.columns_audit import columns_fit, columns_trial
+from parties.tasks.logistic.objective_audit import objective_trials
 from parties.tasks.logistic.output_audit import output_fit, output_trial
 from parties.tasks.logistic.private_run import noisy_settings
 from parties.tasks.logistic.private_settings import private_method
@@ -110,7 +111,7 @@ def private_trials(scenario: Scenario) -> tuple[Trial, ...]:
         return (output_trial(scenario),)
     if method == "gradients":
         return (columns_trial(scenario),) if scenario.vertical else gradients_trials(scenario)
-    return ()
+    return objective_trials(scenario)
 
 
 def private_fit(scenario: Scenario, rows: Together) -> Fit:
