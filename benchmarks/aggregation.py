@@ -27,7 +27,7 @@ from mpc.star.lockstep import StarMessage, run_star
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.messages import MASKED, stages
-from protocols.aggregation.quantise import Coding, coding, decode, encode
+from protocols.aggregation.parts.quantise import Coding, coding, decode, encode
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion, Settings, Trust, settings_of
 

@@ -26,9 +26,9 @@ from mpc.star.lockstep import StarMessage, StarTap, run_star
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.cost import Step, client_seconds, seconds_of, server_seconds
-from protocols.aggregation.masks import add_mask
 from protocols.aggregation.messages import SHARES, stages
-from protocols.aggregation.pack import pack, word
+from protocols.aggregation.parts.masks import add_mask
+from protocols.aggregation.parts.pack import pack, word
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion, Settings, Trust, settings_of
 

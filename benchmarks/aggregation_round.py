@@ -36,7 +36,7 @@ from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.cost import client_seconds, expected_traffic, replayed, server_seconds
 from protocols.aggregation.messages import SHARES, stages
-from protocols.aggregation.pack import word
+from protocols.aggregation.parts.pack import word
 from protocols.aggregation.server import Aggregated, aggregation_server
 from protocols.aggregation.settings import Occasion, Settings, Trust, settings_of
 

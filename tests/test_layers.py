@@ -44,7 +44,9 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("testing",),
     ),
     "protocols": (
-        ("rows", "aggregation", "privacy"),
+        ("rows", "privacy", "aggregation.parts"),
+        ("aggregation.cells",),
+        ("aggregation",),
         ("core",),
         ("linalg", "functions"),
         ("scaling", "disclosure", "survival"),

@@ -16,7 +16,7 @@ from mpc.star.client import Host, StarClient
 from mpc.star.stage import ClientProgram
 from parties.base.memory import peak_memory
 from parties.scenario.star import StarScenario
-from protocols.aggregation.graph import shuffled
+from protocols.aggregation.parts.graph import shuffled
 from protocols.aggregation.settings import Trust
 
 

@@ -3,5 +3,5 @@
 Read first: `client.py` and `server.py` (the two programs), `messages.py` (the bytes between them), `settings.py` (the
 agreed facts).
 
-May import: `mpc`.
+May import: `mpc`, and its own rooms `protocols.aggregation.parts` and `protocols.aggregation.cells`.
 """

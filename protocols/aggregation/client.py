@@ -33,9 +33,10 @@ from mpc.randomness.streams import Entropy, Stream, derive
 from mpc.ring.array import Array
 from mpc.star.stage import Exchange
 from protocols.aggregation import messages as m
-from protocols.aggregation.graph import choose
-from protocols.aggregation.masks import add_mask, pair_key, self_key
-from protocols.aggregation.pack import pack
+from protocols.aggregation.parts.graph import choose
+from protocols.aggregation.parts.masks import add_mask, pair_key, self_key
+from protocols.aggregation.parts.pack import pack
+from protocols.aggregation.parts.shamir import SHARE_BYTES, limbs, split
 from protocols.aggregation.settings import (
     Journal,
     Occasion,
@@ -45,7 +46,6 @@ from protocols.aggregation.settings import (
     context,
     survivors_digest,
 )
-from protocols.aggregation.shamir import SHARE_BYTES, limbs, split
 
 _HINT = "the server does not follow the protocol, or is another version"
 

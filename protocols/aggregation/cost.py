@@ -13,9 +13,9 @@ from mpc.randomness.key_agreement import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES
 from mpc.runtime.round import HEADER_BYTES
 from protocols.aggregation import messages as m
 from protocols.aggregation.helper_messages import facts_bytes, opened_bytes
+from protocols.aggregation.parts.shamir import SHARE_BYTES
 from protocols.aggregation.server import Aggregated, Circle
 from protocols.aggregation.settings import Settings
-from protocols.aggregation.shamir import SHARE_BYTES
 
 _KEYS_BODY = m.KEYS_BYTES
 _MICRO = 1e-6

@@ -9,7 +9,7 @@
 The server has y = x + r of every number and never r of a withheld one; the helper has r and never y. So neither learns
 x before the test, and nobody learns x where a cell is small. The helper learns of each cell whether it is small, and
 the server which numbers are withheld; both follow the protocol and do not work together (semi-honest). Together they
-would see every sum, and no client's own numbers. The test: small_sums.py.
+would see every sum, and no client's own numbers. The test: cells/membership.py.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from mpc.randomness.streams import Entropy
 from mpc.ring.array import Array
 from mpc.star.stage import Exchange
 from protocols.aggregation import messages as m
+from protocols.aggregation.cells.membership import find_small, hide
 from protocols.aggregation.client import unmask_key
 from protocols.aggregation.helper_messages import Facts, Opened, facts_limit, read_facts, write_opened
 from protocols.aggregation.open import Opening, Reports
-from protocols.aggregation.pack import word
+from protocols.aggregation.parts.pack import word
 from protocols.aggregation.settings import Occasion, Settings, context
-from protocols.aggregation.small_sums import find_small, hide
 
 
 async def aggregation_helper(settings: Settings, occasion: Occasion, entropy: Entropy) -> None:

@@ -12,9 +12,9 @@ from mpc.errors import ProtocolError
 from mpc.randomness.key_agreement import TAG_BYTES
 from mpc.ring.array import Array
 from protocols.aggregation import messages as m
-from protocols.aggregation.pack import pack, packed_bytes, unpack, word
+from protocols.aggregation.parts.pack import pack, packed_bytes, unpack, word
+from protocols.aggregation.parts.shamir import SHARE_BYTES
 from protocols.aggregation.settings import Settings
-from protocols.aggregation.shamir import SHARE_BYTES
 
 _EACH = m.KEYS_BYTES + m.COMMITMENT_BYTES + m.INDEX_BYTES
 

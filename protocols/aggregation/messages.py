@@ -16,7 +16,7 @@ import numpy as np
 from mpc.errors import ProtocolError
 from mpc.randomness.key_agreement import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES
 from mpc.ring.array import Array
-from protocols.aggregation.shamir import PRIME, SHARE_BYTES
+from protocols.aggregation.parts.shamir import PRIME, SHARE_BYTES
 
 KEYS = "keys"
 CHOICE = "choice"

@@ -17,10 +17,10 @@ from mpc.errors import ProtocolError, TooFewError
 from mpc.randomness.key_agreement import KeyPair
 from mpc.ring.array import Array
 from protocols.aggregation import messages as m
-from protocols.aggregation.decode import wrong_shares
-from protocols.aggregation.masks import add_mask, pair_key, self_key
+from protocols.aggregation.parts.decode import wrong_shares
+from protocols.aggregation.parts.masks import add_mask, pair_key, self_key
+from protocols.aggregation.parts.shamir import LIMBS, SHARE_BYTES, combine, from_limbs
 from protocols.aggregation.settings import Settings, commitment
-from protocols.aggregation.shamir import LIMBS, SHARE_BYTES, combine, from_limbs
 
 
 class Reports:

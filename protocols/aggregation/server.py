@@ -19,13 +19,13 @@ from mpc.randomness.streams import Entropy, Stream, derive
 from mpc.ring.array import Array
 from mpc.star.stage import Gather, Take
 from protocols.aggregation import messages as m
-from protocols.aggregation.graph import draw_graph
+from protocols.aggregation.cells.membership import CellTest, blind
 from protocols.aggregation.helper_messages import Facts, read_opened, write_facts
 from protocols.aggregation.open import Opening, Reports
-from protocols.aggregation.pack import unpack, word
+from protocols.aggregation.parts.graph import draw_graph
+from protocols.aggregation.parts.pack import unpack, word
+from protocols.aggregation.parts.shamir import SHARE_BYTES
 from protocols.aggregation.settings import Occasion, Settings, context, survivors_digest
-from protocols.aggregation.shamir import SHARE_BYTES
-from protocols.aggregation.small_sums import CellTest, blind
 
 
 @dataclass(frozen=True)

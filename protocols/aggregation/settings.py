@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from mpc.randomness.key_agreement import Signer
 from protocols.aggregation import messages as m
 from protocols.aggregation.bounds import Bounds
-from protocols.aggregation.pack import packed_bytes
-from protocols.aggregation.small_sums import CellTest
+from protocols.aggregation.cells.membership import CellTest
+from protocols.aggregation.parts.pack import packed_bytes
 
 Journal = Callable[[int, bytes], None]
 """Called with a round's number and a digest of its survivors before anything is released for them. It keeps both

@@ -30,9 +30,9 @@ import numpy as np
 
 from mpc.errors import DataError, InternalError, ProtocolError, UsageError
 from mpc.ring.array import Array
-from protocols.aggregation import quantise
-from protocols.aggregation.pack import word
-from protocols.aggregation.quantise import MOST_BITS, Coding
+from protocols.aggregation.parts import quantise
+from protocols.aggregation.parts.pack import word
+from protocols.aggregation.parts.quantise import MOST_BITS, Coding
 
 _SLACK = 1e-9  # of float64's own rounding in a norm, relative to it
 

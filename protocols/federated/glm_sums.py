@@ -21,7 +21,7 @@ import numpy as np
 
 from mpc.errors import DataError
 from mpc.ring.array import Array
-from protocols.aggregation.quantise import MOST_BITS
+from protocols.aggregation.parts.quantise import MOST_BITS
 from protocols.disclosure.own_design import OwnDesign, plain
 from protocols.federated.coding import Layout, Part, scale_within
 from protocols.federated.models import Rows

@@ -21,7 +21,7 @@ import numpy as np
 from mpc.errors import InternalError
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
-from protocols.aggregation import quantise
+from protocols.aggregation.parts import quantise
 from protocols.federated.evaluate import Judge, clipped, predicted
 from protocols.federated.models import Rows
 from protocols.privacy.distributed import Distributed, decoded, encoded

@@ -27,7 +27,7 @@ from tests.testing.cases.training import rows_job
 NOT_EXPRESSED = {
     "protocols/aggregation/client.py aggregation_client": "stages of a server, not rounds: check_sums, and all faults",
     "protocols/aggregation/server.py aggregation_server": "likewise: tests/protocols/aggregation",
-    "protocols/aggregation/helper.py aggregation_helper": "likewise: test_helper_view.py, test_small_sums.py",
+    "protocols/aggregation/helper.py aggregation_helper": "likewise: test_helper_view.py, test_membership.py",
     "protocols/federated/programs.py federated_client": "likewise: tests/protocols/federated/test_programs.py",
     "protocols/federated/programs.py federated_server": "likewise",
     "protocols/federated/programs.py plain_client": "likewise; nothing is hidden",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mpc.faults.fault import Fault, Kind
 from mpc.randomness.streams import Stream, derive
 from parties.tasks.federated.settings import FederatedScenario
-from protocols.aggregation.graph import shuffled
+from protocols.aggregation.parts.graph import shuffled
 
 Draw = Callable[[tuple[int, ...], int, int], dict[int, Fault]]
 """(the clients asked, logical round, attempt) -> the faults of some of them, by number in the star."""

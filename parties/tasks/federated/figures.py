@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from protocols.aggregation.quantise import MOST_BITS
+from protocols.aggregation.parts.quantise import MOST_BITS
 from protocols.disclosure.suppression import Halving
 from protocols.federated.coding import Part
 from protocols.federated.evaluate import Auc, Evaluation, evaluation_parts, figures, within

@@ -11,8 +11,8 @@ from mpc.errors import DataError
 from mpc.ring.array import Array
 from parties.tasks.client_rows import Values
 from parties.tasks.secure_sum.settings import SumScenario
-from protocols.aggregation.own_cells import add_up, without_small
-from protocols.aggregation.quantise import residues
+from protocols.aggregation.cells.own import add_up, without_small
+from protocols.aggregation.parts.quantise import residues
 
 
 @dataclass(frozen=True)

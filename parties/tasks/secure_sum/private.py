@@ -24,7 +24,7 @@ from parties.scenario.problems import Problem, quote
 from parties.show.blocks import Block, Grid, Line, count_text, plural, to_digits
 from parties.tasks.client_noise import LEDGER_TEXT, NEIGHBOURS, client_mechanism, honest, together
 from parties.trust.budget import Charge
-from protocols.aggregation.quantise import residues
+from protocols.aggregation.parts.quantise import residues
 from protocols.privacy.agreed_range import AgreedRange
 from protocols.privacy.concentrated import epsilon_at, rho_at
 from protocols.privacy.distributed import Distributed, calibrated_vector, decoded, encoded, padded

@@ -17,7 +17,7 @@ from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import helper_view, small_cells_facts
 from parties.tasks.star_clients import client_seconds
 from protocols.aggregation.cost import replayed
-from protocols.aggregation.quantise import decode
+from protocols.aggregation.parts.quantise import decode
 from protocols.aggregation.server import Aggregated
 from protocols.aggregation.settings import stages_of
 

@@ -16,11 +16,11 @@ from parties.scenario.star_file import check_star, read_star
 from parties.tasks.private import SMALL_COUNTS
 from parties.tasks.secure_sum.models import SumTask
 from protocols.aggregation.bounds import FEWEST, Bounds, choose_bounds
+from protocols.aggregation.cells.membership import Cell, CellTest, column_cells
+from protocols.aggregation.cells.values import ValueRows, moduli
 from protocols.aggregation.messages import DISCLOSED, HIDDEN, stages
-from protocols.aggregation.quantise import Coding
+from protocols.aggregation.parts.quantise import Coding
 from protocols.aggregation.settings import Settings, settings_of
-from protocols.aggregation.small_sums import Cell, CellTest, column_cells
-from protocols.aggregation.value_rows import ValueRows, moduli
 
 if TYPE_CHECKING:
     from protocols.privacy.distributed import Distributed

@@ -8,8 +8,8 @@ from typing import Any
 from parties.scenario.problems import quote
 from parties.show.blocks import Block, Line, entries, is_number, table
 from parties.tasks.secure_sum.settings import SumScenario
-from protocols.aggregation.own_cells import FEW_VALUES, Bias, bias
-from protocols.aggregation.value_rows import most_values
+from protocols.aggregation.cells.own import FEW_VALUES, Bias, bias
+from protocols.aggregation.cells.values import most_values
 
 
 def small_cells_facts(scenario: SumScenario, clients: int) -> dict[str, Any] | None:

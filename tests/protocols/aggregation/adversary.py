@@ -16,10 +16,10 @@ from mpc.randomness.streams import Entropy, derive
 from mpc.ring.array import Array
 from mpc.star.lockstep import StarMessage, StarTap
 from protocols.aggregation import messages as m
-from protocols.aggregation.masks import add_mask, pair_key, self_key
-from protocols.aggregation.pack import unpack
+from protocols.aggregation.parts.masks import add_mask, pair_key, self_key
+from protocols.aggregation.parts.pack import unpack
+from protocols.aggregation.parts.shamir import SHARE_BYTES, combine, from_limbs
 from protocols.aggregation.settings import Occasion, Settings, commitment, context
-from protocols.aggregation.shamir import SHARE_BYTES, combine, from_limbs
 
 
 @dataclass

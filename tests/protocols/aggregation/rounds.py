@@ -15,7 +15,7 @@ from mpc.star.lockstep import StarMessage, StarOutcome, StarTap, run_star
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.helper import aggregation_helper
-from protocols.aggregation.pack import word
+from protocols.aggregation.parts.pack import word
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion, Settings, Trust, settings_of
 

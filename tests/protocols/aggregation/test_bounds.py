@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mpc.errors import UsageError
 from mpc.randomness.streams import Stream, derive
 from protocols.aggregation.bounds import choose_bounds, hypergeometric_tail
-from protocols.aggregation.graph import draw_graph
+from protocols.aggregation.parts.graph import draw_graph
 from tests.examples import steady
 
 

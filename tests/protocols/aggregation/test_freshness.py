@@ -18,7 +18,7 @@ from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
 from mpc.testing.cases.failure import CheckFailed
 from protocols.aggregation import client, server
-from protocols.aggregation.graph import choose, draw_graph
+from protocols.aggregation.parts.graph import choose, draw_graph
 from protocols.aggregation.settings import Occasion, Settings
 from tests.protocols.aggregation.rounds import play, vectors_for
 

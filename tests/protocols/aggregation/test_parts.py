@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from mpc.errors import DataError, InternalError, ProtocolError, UsageError
 from mpc.randomness.streams import Stream, derive
 from protocols.aggregation import messages as m
-from protocols.aggregation.decode import wrong_shares
-from protocols.aggregation.graph import choose, draw_graph
-from protocols.aggregation.masks import add_mask, pair_key
-from protocols.aggregation.pack import pack, packed_bytes, unpack, word
-from protocols.aggregation.quantise import coding, decode, encode
-from protocols.aggregation.shamir import PRIME, combine, from_limbs, inverse, limbs, reduce, split, uniform
+from protocols.aggregation.parts.decode import wrong_shares
+from protocols.aggregation.parts.graph import choose, draw_graph
+from protocols.aggregation.parts.masks import add_mask, pair_key
+from protocols.aggregation.parts.pack import pack, packed_bytes, unpack, word
+from protocols.aggregation.parts.quantise import coding, decode, encode
+from protocols.aggregation.parts.shamir import PRIME, combine, from_limbs, inverse, limbs, reduce, split, uniform
 from tests.examples import steady
 
 

@@ -38,7 +38,7 @@ from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import RoundNumbers
 from parties.trust.sealed_state import SealedState
 from protocols.aggregation import client as aggregation
-from protocols.aggregation.masks import add_mask
+from protocols.aggregation.parts.masks import add_mask
 from protocols.aggregation.settings import Journal, Occasion, Trust
 from protocols.federated.messages import Message
 from protocols.federated.programs import Contribution, Work, federated_client

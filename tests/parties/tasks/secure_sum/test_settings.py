@@ -20,8 +20,8 @@ from parties.tasks.secure_sum.small_cells import small_cells_blocks
 from parties.tasks.secure_sum.star import STAR
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import RoundNumbers
-from protocols.aggregation.quantise import decode
-from protocols.aggregation.value_rows import PRIMES
+from protocols.aggregation.cells.values import PRIMES
+from protocols.aggregation.parts.quantise import decode
 from tests.run.command import ROOT
 from tests.run.sums import TEXT, write_sums
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.aggregation.own_cells import add_up, bias, without_small
+from protocols.aggregation.cells.own import add_up, bias, without_small
 from tests.examples import steady
 
 CLIENTS = st.lists(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), max_size=12), min_size=1, max_size=6)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols.aggregation.shamir import PRIME
+from protocols.aggregation.parts.shamir import PRIME
 
 Poly = list[int]  # coefficients modulo the prime, the constant first, no zero at the end
 

@@ -20,13 +20,13 @@ from mpc.star.lockstep import run_star
 from mpc.testing.cases.failure import CheckFailed
 from mpc.testing.views.star_view import check_sums
 from protocols.aggregation import messages as m
+from protocols.aggregation.cells.membership import Cell, CellTest
 from protocols.aggregation.client import aggregation_client, unmask_key
 from protocols.aggregation.helper import aggregation_helper
 from protocols.aggregation.helper_messages import read_opened
-from protocols.aggregation.pack import unpack
+from protocols.aggregation.parts.pack import unpack
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion, Settings, context
-from protocols.aggregation.small_sums import Cell, CellTest
 from tests.protocols.aggregation.adversary import Adversary, Tape
 from tests.protocols.aggregation.rounds import Memory, without
 

@@ -12,7 +12,7 @@ values. Each one adds its rows to tables, one for each modulus p of some primes,
 
     t_p[k] = how many rows have a value q with q = k modulo p,
 
-which only the test sees (small_sums.py), and m to every place if it has more than V values itself: then all have more.
+which only the test sees (membership.py), and m to every place if it has more than V values itself: then all have more.
 Every place of 1 to m - 1 rows is one of rare values alone, and V values leave at most V such places in a table. So the
 sum is withheld if 1 to V times the number of tables are small; more, if there are more values. (Of more than V rare
 values that share places so many may be small, too: then a sum is withheld that the rule would let through.)
@@ -31,8 +31,8 @@ from typing import Literal
 import numpy as np
 
 from mpc.ring.array import Array
-from protocols.aggregation.own_cells import FEW_VALUES
-from protocols.aggregation.small_sums import Cell
+from protocols.aggregation.cells.membership import Cell
+from protocols.aggregation.cells.own import FEW_VALUES
 
 Of = Literal["value", "weight", "product"]
 """The values whose rows are counted: a column's, the weights, or the products of both."""

@@ -16,6 +16,7 @@ from mpc.randomness.streams import Stream, derive, insecure_entropy
 from mpc.runtime.round import HEADER_BYTES
 from mpc.star.lockstep import StarMessage, StarOutcome
 from protocols.aggregation import messages as m
+from protocols.aggregation.cells.membership import Cell, CellTest, blind, column_cells, find_small, hide
 from protocols.aggregation.client import unmask_key
 from protocols.aggregation.cost import (
     expected_helper_traffic,
@@ -26,7 +27,6 @@ from protocols.aggregation.cost import (
 )
 from protocols.aggregation.helper_messages import Opened, read_facts, read_opened, write_opened
 from protocols.aggregation.settings import Settings, context
-from protocols.aggregation.small_sums import Cell, CellTest, blind, column_cells, find_small, hide
 from tests.examples import steady
 from tests.protocols.aggregation.rounds import FIRST, play, settings_for, without
 

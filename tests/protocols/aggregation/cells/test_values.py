@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.aggregation.own_cells import FEW_VALUES
-from protocols.aggregation.small_sums import CellTest
-from protocols.aggregation.value_rows import PRIMES, ValueRows, moduli
+from protocols.aggregation.cells.membership import CellTest
+from protocols.aggregation.cells.own import FEW_VALUES
+from protocols.aggregation.cells.values import PRIMES, ValueRows, moduli
 from tests.examples import steady
 from tests.protocols.aggregation.rounds import play, settings_for
 

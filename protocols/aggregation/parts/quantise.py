@@ -16,7 +16,7 @@ import numpy as np
 
 from mpc.errors import DataError, UsageError
 from mpc.ring.array import Array
-from protocols.aggregation.pack import word
+from protocols.aggregation.parts.pack import word
 
 MOST_BITS = 64
 OutOfRange = Literal["refuse", "clip"]

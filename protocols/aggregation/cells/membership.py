@@ -30,7 +30,7 @@ from mpc.errors import ProtocolError
 from mpc.randomness.key_agreement import KEY_BYTES, KeyPair
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
-from protocols.aggregation.graph import shuffled
+from protocols.aggregation.parts.graph import shuffled
 
 _P = 2**255 - 19
 _A = 486662
