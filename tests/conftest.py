@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.tiers import TIERS, Tell, Tier, lines
 TOLD = "told"
 TESTS = "long tests"
 EXAMPLES = "property tests"
+HERE = Path(__file__).parent
 SLOWEST_FIRST = {folder: place for place, folder in enumerate(("hosts", "soak", "run", "testing", "links"))}
 
 
@@ -43,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     tier = running(config)
     if tier is None:
-        items.sort(key=lambda item: SLOWEST_FIRST.get(item.path.parent.name, len(SLOWEST_FIRST)))
+        items.sort(key=lambda item: SLOWEST_FIRST.get(item.path.relative_to(HERE).parts[0], len(SLOWEST_FIRST)))
         return
     others = [item for item in items if item.get_closest_marker(tier.name) and not of_a_series(item)]
     steady = others if tier.part() >= 1 else [item for item in others if not item.get_closest_marker("speed")]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.links.listed import Honest, processes
 from tests.links.over_zmq import Site, sites
 from tests.links.pairs import both, greet
 
@@ -17,10 +16,3 @@ def pair() -> Iterator[dict[str, Site]]:
     with sites("a", "b") as parties:
         both(parties, lambda site, _: greet(site))
         yield parties
-
-
-@pytest.fixture(scope="module")
-def honest() -> Iterator[Honest]:
-    """A process of honest parties, one for a file's tests."""
-    with processes(1) as (made,):
-        yield made

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.run.command import LONG, MPC, Ran, Running, approving, environment, mpc, record
+from tests.run.party.test_consent import party
+from tests.run.party.test_party import PARTIES, separate
 from tests.run.scenarios import write_scenario
 from tests.run.sums import write_rounds, write_sums
-from tests.run.test_consent import party
-from tests.run.test_party import PARTIES, separate
 
 KEYS = {"time", "level", "party", "text"}
 

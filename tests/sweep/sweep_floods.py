@@ -7,8 +7,8 @@ from time import sleep
 
 import pytest
 
-from tests.links.floods import FLOODS, in_the_background, pour
-from tests.links.listed import ENDINGS, Peer, begin, check_bounds, new_keys, processes, scene
+from tests.links.hostile.floods import FLOODS, in_the_background, pour
+from tests.links.hostile.listed import ENDINGS, Peer, begin, check_bounds, new_keys, processes, scene
 from tests.tiers import SWEEP, Tell
 
 pytestmark = pytest.mark.sweep

@@ -130,7 +130,7 @@ PITFALLS: Final = (
     Pitfall("non-safe-prime-modulus", "No group modulo a prime that a party chooses."),
     Pitfall(
         "panic-instead-of-abort",
-        "A peer's wrong message ends in a `ProtocolError` that names the peer: `tests/links/test_listed.py`.",
+        "A peer's wrong message ends in a `ProtocolError` that names the peer: `tests/links/hostile/test_listed.py`.",
     ),
     Pitfall(
         "party-index-non-zero-and-duplicate",

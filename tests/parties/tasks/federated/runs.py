@@ -24,7 +24,7 @@ from parties.tasks.star import Membership, Seat
 from parties.tasks.star_clients import trust_of
 from parties.trust.round_journal import RoundJournal
 from protocols.aggregation.settings import Trust
-from tests.links.star_fake import FakeNetwork, Fault, no_fault
+from tests.links.star.fake import FakeNetwork, Fault, no_fault
 
 LOG = logging.getLogger("test_federated")
 FEATURES = ("age", "dose", "flag")

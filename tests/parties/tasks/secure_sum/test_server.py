@@ -29,7 +29,7 @@ from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import AgreedRounds, RoundNumbers, new_session
 from protocols.aggregation import messages as m
 from protocols.aggregation.settings import Occasion, Trust
-from tests.links.star_fake import FakeNetwork, Fault, no_fault
+from tests.links.star.fake import FakeNetwork, Fault, no_fault
 from tests.parties.tasks.secure_sum.test_settings import loaded
 from tests.run.sums import expected, with_helper
 
