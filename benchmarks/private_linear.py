@@ -4,40 +4,26 @@
 
 Two owners run the whole protocol in one process. diffprivlib has all rows in one place, the same ranges and a trusted
 party's noise (the functional mechanism of Zhang et al. 2012; its delta is 0, and ours 1e-6). Each trial holds out
-another fifth of the rows, the same for all; R2 is that of these rows. PYTHON is an interpreter that has diffprivlib:
-
-    python -m venv build/diffprivlib
-    build/diffprivlib/bin/pip install diffprivlib==0.6.6 'scikit-learn<1.7' 'scipy<1.16'
+another fifth of the rows, the same for all; R2 is that of these rows. PYTHON has diffprivlib.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.randomness.streams import Stream, derive, os_entropy
-from mpc.runtime.lockstep import run_lockstep
-from mpc.runtime.party import Party
+from benchmarks.private import DELTA, EPSILONS, arguments, diffprivlib, held_out, run
 from protocols.linear.noisy_fit import NoisyFit, fit_moments
 from protocols.linear.noisy_moments import Levels, NoisyLinear, Number, Scaling, enough_variance, noisy_linear_job
 
 Floats = NDArray[np.float64]
 
-EPSILONS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
-DELTA: Final = 1e-6
 OWNERS: Final = ("north", "south")
-HELD_OUT: Final = 0.2
-PEER: Final = Path(__file__).resolve().parent / "peers" / "diffprivlib_linear.py"
 
 
 @dataclass(frozen=True)
@@ -102,28 +88,17 @@ def ours(data: Data, x: Floats, y: Floats, epsilon: float, rng: np.random.Genera
     variance = enough_variance(epsilon, DELTA, len(OWNERS))
     settings = NoisyLinear(OWNERS, "helper", names, "y", data.scaling, epsilon, DELTA, variance)
     first = rng.random(len(y)) < 0.5
-
-    def program(mine: NDArray[np.bool_], p: Party) -> Any:
-        if p.dry:
-            return noisy_linear_job(p, None, None, settings)
-        stream = Stream(derive(os_entropy("noise"), "an owner's noise"))
-        return noisy_linear_job(p, (x[mine], y[mine]), stream, settings)
-
-    factories = {name: partial(program, mine) for name, mine in zip(OWNERS, (first, ~first), strict=True)}
-    entropy = dict.fromkeys((*OWNERS, "helper"), os_entropy)
-    moments = run_lockstep(factories, entropy=entropy).results[OWNERS[0]]
+    owners = {name: (x[mine], y[mine]) for name, mine in zip(OWNERS, (first, ~first), strict=True)}
+    moments = run(owners, lambda p, own, stream: noisy_linear_job(p, own, stream, settings))
     return fit_moments(moments, names, data.scaling, settings.deviation)
 
 
 def theirs(data: Data, held: NDArray[np.bool_], python: Path) -> list[list[float]]:
     """R2 of diffprivlib's models, by epsilon and trial."""
     (lows, highs), target = data.ends, data.scaling.target
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trials.npz"
-        ends = (target.low, target.high)
-        np.savez(path, x=data.x, y=data.y, held=held, epsilons=EPSILONS, lows=lows, highs=highs, target=ends)
-        done = subprocess.run([python, PEER, path], capture_output=True, text=True, check=True)
-    found: list[list[float]] = json.loads(done.stdout)
+    ends = {"lows": lows, "highs": highs, "target": (target.low, target.high)}
+    of_data = {"x": data.x, "y": data.y, "held": held, "epsilons": EPSILONS}
+    found: list[list[float]] = diffprivlib(python, "diffprivlib_linear.py", **of_data, **ends)
     return found
 
 
@@ -150,14 +125,9 @@ def _short(value: float) -> str:
 
 def main() -> None:
     """The command."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--repeats", type=int, default=20, help="trials; each holds out other rows")
-    parser.add_argument("--diffprivlib", type=Path, help="an interpreter that has it; without one it is left out")
-    given = parser.parse_args()
+    given, rng = arguments(__doc__), np.random.default_rng(2)
     for data in (diabetes(), marriages(), insured()):
-        rng = np.random.default_rng(1)
-        held = rng.random((given.repeats, len(data.y))) < HELD_OUT
+        held = held_out(given.repeats, len(data.y))
         other = theirs(data, held, given.diffprivlib) if given.diffprivlib else [[]] * len(EPSILONS)
         plain = [r2(exact(data.x[~one], data.y[~one]), data.x[one], data.y[one]) for one in held]
         print(f"\n{data.name}, {len(data.y):,} rows: without noise R2 {text(plain)}\n")

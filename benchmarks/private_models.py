@@ -3,34 +3,24 @@
     python -m benchmarks.private_models [--repeats 20] [--diffprivlib PYTHON]
 
 Two owners, of rows or of columns, train by noisy gradients with the settings' defaults, by the whole protocol in one
-process. diffprivlib
-trains on all rows in one place, with a trusted party's noise; of nine settings for each epsilon that which did best in
-the mean is taken, though to choose it so costs privacy. Each trial holds out another fifth of the rows, the same for
-all. PYTHON is an interpreter that has diffprivlib:
-
-    python -m venv build/diffprivlib
-    build/diffprivlib/bin/pip install diffprivlib==0.6.6 'scikit-learn<1.7' 'scipy<1.16'
+process. diffprivlib trains on all rows in one place, with a trusted party's noise; of nine settings for each epsilon
+that which did best in the mean is taken, though to choose it so costs privacy. Each trial holds out another fifth of
+the rows, the same for all. PYTHON has diffprivlib.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.randomness.streams import Stream, derive, os_entropy
-from mpc.runtime.lockstep import run_lockstep
-from mpc.runtime.party import Party
-from mpc.runtime.plan import ProgramFactory
+from benchmarks.private import DELTA, EPSILONS, arguments, diffprivlib, held_out, run
+from benchmarks.results import ROOT
 from parties.scenario.privacy import PrivacySpec
 from parties.tasks.logistic.columns_run import step_of
 from parties.tasks.logistic.output_settings import ROW_NORM
@@ -39,15 +29,12 @@ from parties.tasks.logistic.private_settings import columns_iterations
 from parties.tasks.registry import load_scenario
 from protocols.plain.logistic import ReferenceModel, reference_metrics
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
+from protocols.rows.results import Trained
 from protocols.training.noisy_gradients import Ranges, WholeRows
-from protocols.training.noisy_training import NoisySettings, noisy_training_job
+from protocols.training.noisy_training import NoisySettings, NoisyTrained, noisy_training_job
 from protocols.training.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 SCENARIO: Final = ROOT / "scenarios" / "two_hospitals_private.toml"
-PEER: Final = ROOT / "benchmarks" / "peers" / "diffprivlib_models.py"
-EPSILONS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
-HELD_OUT: Final = 0.2
 INSURANCE: Final[Mapping[str, tuple[float, float]]] = {
     "lncoins": (0, 5),
     "idp": (0, 1),
@@ -110,23 +97,9 @@ def settings_of(study: Study, epsilon: float) -> NoisySettings:
 
 def trained(study: Study, rows: NDArray[np.intp], how: NoisySettings) -> ReferenceModel:
     """The model of these rows, dealt out to two owners."""
-
-    def factory(own: WholeRows) -> ProgramFactory:
-        def program(p: Party) -> Any:
-            stream = None if p.dry else Stream(derive(os_entropy("noise"), "an owner's noise"))
-            return noisy_training_job(p, None if p.dry else own, stream, how)
-
-        return program
-
     whole, y = how.ranges.whole_rows(study.x), study.y.astype(np.int64)
-    parts = {name: WholeRows(whole[rows[k::2]], y[rows[k::2]]) for k, name in enumerate(how.owners)}
-    names = (*how.owners, how.helper)
-    outcome = run_lockstep(
-        {name: factory(own) for name, own in parts.items()}, entropy=dict.fromkeys(names, os_entropy), helper=how.helper
-    )
-    found = outcome.results[how.owners[0]]
-    d = len(study.features)
-    return ReferenceModel(np.array([*found.weights, found.intercept]), np.zeros(d), np.ones(d), 0.0, 0.0)
+    owners = {name: WholeRows(whole[rows[k::2]], y[rows[k::2]]) for k, name in enumerate(how.owners)}
+    return _model(run(owners, lambda p, own, stream: noisy_training_job(p, own, stream, how)))
 
 
 def trained_columns(study: Study, rows: NDArray[np.intp], epsilon: float) -> ReferenceModel:
@@ -138,21 +111,19 @@ def trained_columns(study: Study, rows: NDArray[np.intp], epsilon: float) -> Ref
     steps = columns_iterations(PrivacySpec(epsilon=epsilon, most_rows=most))
     how = SharedGradients(
         owners, "helper", study.ranges, (first, d - first), most, ROW_NORM, steps, step_of(ROW_NORM, 0.0), 0.9, 0.0,
-        epsilon, 1e-6, shared_variance(epsilon, 1e-6, 2, ROW_NORM, most, steps),
+        epsilon, DELTA, shared_variance(epsilon, DELTA, 2, ROW_NORM, most, steps),
     )  # fmt: skip
-    ids = np.zeros(DIGEST_BITS, dtype=np.uint8)
+    x, y, ids = study.x[rows], study.y[rows], np.zeros(DIGEST_BITS, dtype=np.uint8)
+    parts = ((x[:, :first], y[:0]), (x[:, first:], y))
+    dealt = {
+        owner: OwnColumns(names, "second", mine, labels, mine[:0], labels[:0], ids)
+        for owner, (mine, labels) in zip(owners, parts, strict=True)
+    }
+    return _model(run(dealt, lambda p, own, stream: shared_gradients_job(p, own, stream, how)))
 
-    def program(p: Party) -> Any:
-        if p.dry:
-            return shared_gradients_job(p, None, None, how)
-        mine = study.x[rows][:, :first] if p.index == 0 else study.x[rows][:, first:]
-        labels = study.y[rows] if p.index else study.y[:0]
-        own = OwnColumns(names, "second", mine, labels, mine[:0], labels[:0], ids)
-        return shared_gradients_job(p, own, Stream(derive(os_entropy("noise"), "an owner's noise")), how)
 
-    everyone = (*owners, "helper")
-    outcome = run_lockstep(dict.fromkeys(owners, program), entropy=dict.fromkeys(everyone, os_entropy), helper="helper")
-    found = outcome.results["first"]
+def _model(found: NoisyTrained | Trained) -> ReferenceModel:
+    d = len(found.features)
     return ReferenceModel(np.array([*found.weights, found.intercept]), np.zeros(d), np.ones(d), 0.0, 0.0)
 
 
@@ -203,12 +174,8 @@ def ours(study: Study, held: NDArray[np.bool_]) -> tuple[Found, Found, Found]:
 def theirs(study: Study, held: NDArray[np.bool_], python: Path) -> Found:
     """diffprivlib's models by epsilon, each with the settings that did best in the mean."""
     unit = study.ranges.whole_rows(study.x)[:, :-1] / 2.0**16
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trials.npz"
-        np.savez(path, x=unit, y=study.y, held=held)
-        done = subprocess.run([python, PEER, path], capture_output=True, text=True, check=True)
     by: dict[tuple[float, tuple[float, ...]], list[tuple[float, float]]] = defaultdict(list)
-    for one in json.loads(done.stdout):
+    for one in diffprivlib(python, "diffprivlib_models.py", x=unit, y=study.y, held=held):
         by[one["epsilon"], tuple(one["settings"])].append((one["accuracy"], one["auc"]))
     found: Found = {}
     for epsilon in EPSILONS:
@@ -225,13 +192,9 @@ def text(values: list[float]) -> str:
 
 def main() -> None:
     """The command."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--repeats", type=int, default=20, help="trials; each holds out other rows")
-    parser.add_argument("--diffprivlib", type=Path, help="an interpreter that has it; without one it is left out")
-    given = parser.parse_args()
+    given = arguments(__doc__)
     for study in (cancer(), insurance()):
-        held = np.random.default_rng(1).random((given.repeats, len(study.y))) < HELD_OUT
+        held = held_out(given.repeats, len(study.y))
         private, columns, plain = ours(study, held)
         other = theirs(study, held, given.diffprivlib) if given.diffprivlib else {}
         none = {key: text(values) for key, values in plain[0.0].items()}
