@@ -13,8 +13,8 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
 from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, all_cells, outcome_for_all
 from parties.tasks.extent import Extent, extent_from_here, training_shapes
-from parties.tasks.linear.private_record import private_record
-from parties.tasks.linear.private_settings import with_noise
+from parties.tasks.linear.private.record import private_record
+from parties.tasks.linear.private.settings import with_noise
 from parties.tasks.linear.record import fit_facts, inference_rows
 from parties.tasks.linear.settings import LinearTask
 from parties.tasks.linear.show import EXACT_TEXT
@@ -176,7 +176,7 @@ def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plan_text(settings: AnySettings, scenario: Scenario) -> PlanText:
     if isinstance(settings, NoisyLinear):
-        from parties.tasks.linear.private_plan import private_plan_text
+        from parties.tasks.linear.private.plan import private_plan_text
 
         return private_plan_text(settings, scenario)
     from parties.tasks.linear.plan import linear_plan_text

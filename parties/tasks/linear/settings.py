@@ -13,7 +13,7 @@ from parties.scenario.models import ModelTask, PartySpec, Text
 from parties.scenario.partition import check_split
 from parties.scenario.problems import Problem, Reading
 from parties.scenario.task import TaskReader
-from parties.tasks.linear.private_settings import make_linear_private
+from parties.tasks.linear.private.settings import make_linear_private
 
 
 class LinearTask(ModelTask):

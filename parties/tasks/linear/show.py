@@ -11,7 +11,7 @@ from parties.tasks.base import Show
 from parties.tasks.beside import figures_beside, own_figures
 from parties.tasks.coefficients import MEAN_NOTE, coefficients_grid, p_text
 from parties.tasks.data_summary import data_blocks
-from parties.tasks.linear.private_show import EXACT_BESIDE, private_blocks
+from parties.tasks.linear.private.show import EXACT_BESIDE, private_blocks
 
 EXACT_TEXT = (
     "The features determine the target, to ten digits of its spread: standard errors are of rounding, and tests and "

@@ -22,7 +22,7 @@ from parties.trust.budget import Ledger
 from parties.trust.releases import Releases
 from protocols.privacy.accounting import VectorMechanism
 from tests.parties.asked import check_policy
-from tests.parties.tasks.linear.test_private import scenario as regression
+from tests.parties.tasks.linear.private.test_run import scenario as regression
 from tests.parties.tasks.logistic.test_private_run import scenario as training
 from tests.parties.tasks.statistics.test_private import PRIVACY, scenario
 from tests.run.command import Running, approving, mpc, record

@@ -14,10 +14,10 @@ from parties.audit.epsilon import EPSILON, noise_found
 from parties.report.record import record_of
 from parties.session.lockstep import run_in_one_thread
 from parties.tasks.linear.audit import AUDIT
-from parties.tasks.linear.private_audit import linear_trials
+from parties.tasks.linear.private.audit import linear_trials
 from protocols.linear import noisy_moments
 from protocols.linear.noisy_moments import Floats, NoisyLinear
-from tests.parties.tasks.linear.test_private import PRIVACY, SEED, scenario
+from tests.parties.tasks.linear.private.test_run import PRIVACY, SEED, scenario
 
 FEW = Effort(draws=1000)
 

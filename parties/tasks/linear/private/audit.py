@@ -12,7 +12,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
 from parties.tasks.audited import Random, Trial
-from parties.tasks.linear.private_settings import with_noise
+from parties.tasks.linear.private.settings import with_noise
 from parties.tasks.model_audit import Fit, Together
 from parties.tasks.noise_audit import Whole, noisy_sum_trial, opened_by_runs
 from protocols.linear.noisy_fit import fit_moments
