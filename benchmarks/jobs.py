@@ -14,7 +14,7 @@ from mpc.ring.array import Array
 from parties.data.table import load_owner_table
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.registry import load_scenario
-from parties.tasks.regression import own_rows, row_counts
+from parties.tasks.rows.regression import own_rows, row_counts
 from protocols.linalg.held import Rows
 from protocols.plain.logistic import fit_reference
 from protocols.training.batches import batches

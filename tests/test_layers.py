@@ -61,6 +61,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("scenario",),
         ("data",),
         ("trust",),
+        ("tasks.rows", "tasks.star"),
+        ("tasks.privacy",),
         ("tasks",),
         KIND_ROOMS,
         ("tasks.registry",),

@@ -42,7 +42,7 @@ def approve(
     from parties.cli.run_party import ApprovalOptions, ask_approval
     from parties.scenario.file import Scenario
     from parties.session.separate import check_name
-    from parties.tasks.star import check_identities
+    from parties.tasks.star.base import check_identities
     from parties.trust.consent import Terms
     from parties.trust.roster import public_texts
 

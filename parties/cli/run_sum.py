@@ -24,7 +24,7 @@ from parties.scenario.problems import Problem, Reading, read_or_refuse
 from parties.scenario.star import HOSTED, StarScenario
 from parties.scenario.step import write_order
 from parties.tasks.registry import star_of
-from parties.tasks.star import server_state
+from parties.tasks.star.base import server_state
 
 
 def run_sum(scenario: StarScenario, out: Path | None, output: Shown, *, trace: bool = False) -> FinishedRun:

@@ -34,9 +34,8 @@ from parties.session.separate import check_name, endpoint_of, listening, own_pai
 from parties.session.take_part import PATIENCE, public_facts
 from parties.session.traced import traced_server
 from parties.show.blocks import Line, plural
-from parties.tasks.client_noise import Charging
 from parties.tasks.registry import star_of
-from parties.tasks.star import (
+from parties.tasks.star.base import (
     LINGER,
     NO_TRIALS,
     Membership,
@@ -47,6 +46,7 @@ from parties.tasks.star import (
     server_address,
     server_state,
 )
+from parties.tasks.star.noise import Charging
 from parties.trust import keys as key_files
 from parties.trust.budget import Charge, Ledger
 from parties.trust.keys import KeyPair

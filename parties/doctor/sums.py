@@ -26,7 +26,7 @@ from parties.session.separate import check_name, endpoint_of
 from parties.session.take_part import public_facts
 from parties.show.blocks import count_text, plural, short_bytes
 from parties.tasks.registry import star_of
-from parties.tasks.star import charge_left, check_identities, server_address
+from parties.tasks.star.base import charge_left, check_identities, server_address
 from parties.trust.budget import Ledger
 from parties.trust.policy import load_policy
 from parties.trust.releases import Releases

@@ -9,8 +9,8 @@ import numpy as np
 from mpc.errors import DataError
 from parties.new.choices import Choice
 from parties.scenario.file import Scenario
-from parties.tasks.base import Rows
-from parties.tasks.few_rows import most_features, refuse_few
+from parties.tasks.rows.extent import Rows
+from parties.tasks.rows.few import most_features, refuse_few
 from protocols.disclosure.own_design import OwnDesign, plain, tested_cells
 from protocols.rows.own_rows import OwnRows
 

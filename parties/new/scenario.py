@@ -25,7 +25,7 @@ from parties.scenario.file import Scenario
 from parties.scenario.models import MIN_CELL, ModelTask
 from parties.tasks.base import Commented, Kind, Shape
 from parties.tasks.registry import KINDS, load_scenario, plan_for
-from parties.tasks.regression import own_rows, row_counts
+from parties.tasks.rows.regression import own_rows, row_counts
 
 FILE: Final = "scenario.toml"
 HELPER: Final = "helper"

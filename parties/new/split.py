@@ -15,7 +15,7 @@ from parties.new.columns import FileLook
 from parties.new.fit import fit_to_rows
 from parties.scenario.file import Scenario
 from parties.tasks.registry import plan_for
-from parties.tasks.regression import row_counts, split_of
+from parties.tasks.rows.regression import row_counts, split_of
 
 _ALMOST = 0.5  # the share of ids in every file from which the files are probably of the same patients
 

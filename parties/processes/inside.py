@@ -23,7 +23,7 @@ from parties.processes.own_faults import hosted_trials
 from parties.scenario.star import HOSTED, StarScenario
 from parties.session.traced import traced_clients
 from parties.tasks.registry import star_of
-from parties.tasks.star import Membership
+from parties.tasks.star.base import Membership
 from parties.trust.round_journal import RoundJournal
 
 INSIDE: Final = "inside"

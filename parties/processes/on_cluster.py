@@ -20,7 +20,7 @@ from parties.processes.inside import clients_of, numbers_of
 from parties.scenario.star import HOSTED, StarScenario
 from parties.scenario.step import read_order
 from parties.tasks.registry import load_any, star_of
-from parties.tasks.star import ClientMistake
+from parties.tasks.star.base import ClientMistake
 
 _BATCH: Final = 64
 """Frames that an actor takes at a time."""

@@ -23,7 +23,7 @@ from parties.processes.inside import clients_of, numbers_of
 from parties.scenario.star import StarScenario
 from parties.session.traced import traced_clients, traced_server
 from parties.tasks.registry import star_of
-from parties.tasks.star import ClientMistake, Seat
+from parties.tasks.star.base import ClientMistake, Seat
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mpc.links.network import Network
 from parties.base.reporter import Reporter
 from parties.scenario.faults import FaultsSpec
 from parties.scenario.star import StarScenario
-from parties.tasks.star import Trials
+from parties.tasks.star.base import Trials
 
 
 def faults_order(spec: FaultsSpec | None) -> dict[str, Any]:

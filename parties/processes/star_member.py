@@ -24,7 +24,7 @@ from parties.scenario.star import StarScenario
 from parties.session.hosted import host_clients
 from parties.session.traced import traced_server
 from parties.tasks.registry import star_of
-from parties.tasks.star import LINGER, ClientMistake, Membership, Seat, server_state
+from parties.tasks.star.base import LINGER, ClientMistake, Membership, Seat, server_state
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import RoundNumbers
 

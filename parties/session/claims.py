@@ -15,8 +15,8 @@ from mpc.errors import DisagreementError
 from parties.scenario.file import Scenario
 from parties.scenario.models import LARGEST_COUNT
 from parties.show.blocks import count_text, short_bytes
-from parties.tasks.base import Rows
 from parties.tasks.registry import job_of
+from parties.tasks.rows.extent import Rows
 
 _WORD: Final = 8  # bytes
 _AT_AN_OWNER, _AT_THE_HELPER = 4, 2  # copies of all owners' numbers together, while they are masked and opened

@@ -10,7 +10,7 @@ from mpc.star.client import StarClient
 from mpc.star.sockets import ClientHost
 from parties.scenario.star import StarScenario
 from parties.session.traced import traced_clients
-from parties.tasks.star import LINGER, silence
+from parties.tasks.star.base import LINGER, silence
 
 
 def host_clients(

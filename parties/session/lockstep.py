@@ -26,8 +26,8 @@ from parties.scenario.file import Scenario
 from parties.session.result import blamed, result_of
 from parties.session.secrets import seed_for_tests
 from parties.session.traced import plan_facts, tracer_to
-from parties.tasks.few_rows import refuse_few
 from parties.tasks.registry import Plans, job_of
+from parties.tasks.rows.few import refuse_few
 
 
 def run_in_one_thread(

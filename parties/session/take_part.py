@@ -36,9 +36,9 @@ from parties.session.claims import check_claims
 from parties.session.result import blamed, result_of
 from parties.session.secrets import entropy_of
 from parties.session.traced import plan_facts
-from parties.tasks.base import Rows
-from parties.tasks.few_rows import refuse_few
 from parties.tasks.registry import Plans, job_of
+from parties.tasks.rows.extent import Rows
+from parties.tasks.rows.few import refuse_few
 from parties.trust.budget import Ledger
 from parties.trust.releases import Releases
 from parties.trust.share_file import Vault

@@ -19,7 +19,7 @@ from parties.sweep.study import Study
 from parties.sweep.summary import Interval, Row, figure_names, is_constant, rows_of
 from parties.sweep.tables import INSECURE, INTERVAL_NOTE, ending_text, failures_grid, figure_text, result_blocks
 from parties.sweep.tradeoff import tradeoff_blocks
-from parties.tasks.beside import ALONE, WITHOUT_NOISE, beside, figure_beside
+from parties.tasks.privacy.figures import ALONE, WITHOUT_NOISE, beside, figure_beside
 
 MOST_LINES: Final = 6
 """The most series in a plot; if another setting has more values, their runs form one series."""

@@ -22,7 +22,7 @@ from parties.sweep.settings import Setting, value_text
 from parties.sweep.study import Study
 from parties.sweep.summary import BYTES, TIMES, Row, figure_names, is_constant, rows_of
 from parties.sweep.tradeoff import tradeoff_blocks
-from parties.tasks.beside import ALONE, WITHOUT_NOISE, beside, figure_beside
+from parties.tasks.privacy.figures import ALONE, WITHOUT_NOISE, beside, figure_beside
 
 INSECURE: Final = (
     "WARNING: THESE RUNS PROTECTED NOTHING. The scenario's [testing] insecure_seed made their secret randomness known "

@@ -9,7 +9,7 @@ from typing import Final
 from parties.show.blocks import Block, Grid, Line, plural, to_fixed
 from parties.sweep.settings import Setting, value_text
 from parties.sweep.summary import Interval, Run
-from parties.tasks.beside import WITHOUT_NOISE, beside, figure_beside
+from parties.tasks.privacy.figures import WITHOUT_NOISE, beside, figure_beside
 
 EPSILON: Final = "privacy.epsilon"
 ENOUGH: Final = 0.01

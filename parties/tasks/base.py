@@ -18,6 +18,7 @@ from parties.data.own_table import OwnTable
 from parties.scenario.models import Task
 from parties.scenario.task import TaskReader
 from parties.show.blocks import table
+from parties.tasks.rows.extent import Rows
 from parties.trust.request import Request
 
 if TYPE_CHECKING:
@@ -27,13 +28,10 @@ if TYPE_CHECKING:
     from parties.scenario.star import StarScenario
     from parties.show.blocks import Block, Line
     from parties.tasks.audited import Audit
-    from parties.tasks.extent import Extent
-    from parties.tasks.star import Star
+    from parties.tasks.rows.extent import Extent
+    from parties.tasks.star.base import Star
     from parties.trust.budget import Charge
     from parties.trust.share_file import Vault
-
-Rows = Mapping[str, tuple[int, int]]
-"""Each owner's numbers of rows: to compute with, and held out."""
 
 
 @dataclass(frozen=True)

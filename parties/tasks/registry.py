@@ -11,22 +11,23 @@ from mpc.errors import InternalError, UsageError
 from mpc.runtime.plan import Plan
 from parties.scenario.file import Scenario, check_scenario, read_scenario, read_toml
 from parties.scenario.program import ProgramFile, read_program
-from parties.tasks.base import Job, Kind, Rows, owners_request
+from parties.tasks.base import Job, Kind, owners_request
 from parties.tasks.federated import kind as federated
-from parties.tasks.few_rows import refuse_few
 from parties.tasks.linear import kind as linear
 from parties.tasks.logistic import kind as logistic
 from parties.tasks.mantel_haenszel import kind as mantel_haenszel
 from parties.tasks.predict import kind as predict
 from parties.tasks.program import kind as program
 from parties.tasks.program.star import kind as star_program
+from parties.tasks.rows.extent import Rows
+from parties.tasks.rows.few import refuse_few
 from parties.tasks.secure_sum import kind as secure_sum
 from parties.tasks.statistics import kind as statistics
 from parties.trust.request import Request
 
 if TYPE_CHECKING:
     from parties.scenario.star import StarScenario
-    from parties.tasks.star import Star
+    from parties.tasks.star.base import Star
 
 AnyJob = Job[Any, Any, Any]
 

@@ -17,7 +17,7 @@ from parties.report.record import start_record
 from parties.scenario.file import Scenario
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.registry import load_scenario, plan_for
-from parties.tasks.regression import own_rows, row_counts
+from parties.tasks.rows.regression import own_rows, row_counts
 from protocols.rows.results import Trained
 from protocols.training.rows_job import training_job
 from tests.examples import sample

@@ -10,8 +10,8 @@ import numpy as np
 from mpc.errors import DataError
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
-from parties.tasks.client_rows import ClientRows, Values
 from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.star.rows import ClientRows, Values
 from protocols.federated.models import Rows
 from protocols.federated.personal import held_out
 

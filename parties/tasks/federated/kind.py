@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from parties.tasks.audited import Audit
     from parties.tasks.federated.settings import FederatedScenario
-    from parties.tasks.star import Star
+    from parties.tasks.star.base import Star
 
 
 def _request(scenario: FederatedScenario) -> Request:

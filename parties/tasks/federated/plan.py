@@ -6,12 +6,12 @@ from math import isinf
 from typing import Any
 
 from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_words, plural, short_bytes
-from parties.tasks.client_noise import LEDGER_TEXT
 from parties.tasks.federated.costs import ClientCost, client_cost
 from parties.tasks.federated.leaks import intermediate_blocks, intermediate_facts
 from parties.tasks.federated.private import privacy_facts
 from parties.tasks.federated.record import revealed, split_record
 from parties.tasks.federated.settings import FederatedScenario, Round
+from parties.tasks.star.noise import LEDGER_TEXT
 from protocols.aggregation.cost import server_seconds
 from protocols.federated.coding import Layout
 from protocols.federated.messages import Phase

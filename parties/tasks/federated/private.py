@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from parties.scenario.problems import Problem
-from parties.tasks import client_noise
+from parties.tasks.star import noise as client_noise
 from parties.trust.budget import Charge
 from protocols.federated.messages import Phase
 from protocols.federated.noisy import MOST_LOSS, MOST_SQUARE, figures_norm, figures_size

@@ -16,7 +16,7 @@ from parties.tasks.federated.leaks import intermediate_facts
 from parties.tasks.federated.private import privacy_facts
 from parties.tasks.federated.rounds import ServerState
 from parties.tasks.federated.settings import FederatedScenario
-from parties.tasks.star_clients import client_seconds
+from parties.tasks.star.clients import client_seconds
 from protocols.rows.results import INTERCEPT
 
 

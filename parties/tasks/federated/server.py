@@ -19,7 +19,7 @@ from parties.tasks.federated.kept_state import keeper, kept_state
 from parties.tasks.federated.record import server_result
 from parties.tasks.federated.rounds import ServerState, first_state, play
 from parties.tasks.federated.settings import FederatedScenario, Round
-from parties.tasks.star import Seat
+from parties.tasks.star.base import Seat
 from parties.trust.rounds import new_session
 from protocols.aggregation.server import Aggregated, BeforeRelease
 from protocols.aggregation.settings import Occasion

@@ -23,8 +23,8 @@ from parties.show.blocks import (
     to_fixed,
 )
 from parties.tasks.base import Show
-from parties.tasks.client_noise import spent_blocks
 from parties.tasks.coefficients import coefficients_grid
+from parties.tasks.star.noise import spent_blocks
 
 MOST_ROUNDS: Final = 30
 """The most rounds in the summary's table: of more, the first ones, and the last."""

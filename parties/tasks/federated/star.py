@@ -16,8 +16,8 @@ from parties.tasks.federated.record import client_record, federated_record, merg
 from parties.tasks.federated.server import serve
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.federated.trust import release_of
-from parties.tasks.star import Star
-from parties.tasks.star_clients import hosts_result, trust_of
+from parties.tasks.star.base import Star
+from parties.tasks.star.clients import hosts_result, trust_of
 
 
 def _load(scenario: FederatedScenario, me: str, place: int) -> OwnRows:

@@ -10,7 +10,7 @@ import numpy as np
 from parties.data.table import load_owner_table
 from parties.scenario.file import Scenario
 from parties.tasks.linear.record import fit_facts, inference_rows
-from parties.tasks.regression import own_rows
+from parties.tasks.rows.regression import own_rows
 from protocols.linear.settings import LinearFit
 from protocols.plain.linear import fit_plain
 from protocols.rows.offset_weights import OffsetWeights

@@ -11,23 +11,16 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, all_cells, outcome_for_all
-from parties.tasks.extent import Extent, extent_from_here, training_shapes
+from parties.tasks.base import Data, Job, Notice, PlanText, Run, all_cells, outcome_for_all
 from parties.tasks.linear.private.record import private_record
 from parties.tasks.linear.private.settings import with_noise
 from parties.tasks.linear.record import fit_facts, inference_rows
 from parties.tasks.linear.settings import LinearTask
 from parties.tasks.linear.show import EXACT_TEXT
-from parties.tasks.private import (
-    SMALL_COUNTS,
-    load_private_table,
-    own_stream,
-    privacy_notice,
-    private_counts,
-    private_extent,
-    private_rows,
-)
-from parties.tasks.regression import (
+from parties.tasks.privacy.guarantee import SMALL_COUNTS, privacy_notice
+from parties.tasks.privacy.rows import load_private_table, own_stream, private_counts, private_extent, private_rows
+from parties.tasks.rows.extent import Extent, Rows, extent_from_here, training_shapes
+from parties.tasks.rows.regression import (
     MISSING_COUNTS,
     WEIGHTS,
     group_counts,

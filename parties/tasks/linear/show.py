@@ -8,10 +8,10 @@ from typing import Any, Final
 from parties.base.record_files import RESULT
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits, to_fixed
 from parties.tasks.base import Show
-from parties.tasks.beside import figures_beside, own_figures
 from parties.tasks.coefficients import MEAN_NOTE, coefficients_grid, p_text
 from parties.tasks.data_summary import data_blocks
 from parties.tasks.linear.private.show import EXACT_BESIDE, private_blocks
+from parties.tasks.privacy.figures import figures_beside, own_figures
 
 EXACT_TEXT = (
     "The features determine the target, to ten digits of its spread: standard errors are of rounding, and tests and "

@@ -9,7 +9,14 @@ from parties.show.blocks import Line, count_text, plural
 from parties.tasks.base import PlanText
 from parties.tasks.logistic.output_plan import NEIGHBOURS_OF_COLUMNS_TEXT, ROWS_OF_COLUMNS, told_exactly, with_columns
 from parties.tasks.logistic.private_show import step_text
-from parties.tasks.private import NoisyRelease, noise_facts, noise_text, outside_grid, privacy_facts, releases_grid
+from parties.tasks.privacy.guarantee import (
+    NoisyRelease,
+    noise_facts,
+    noise_text,
+    outside_grid,
+    privacy_facts,
+    releases_grid,
+)
 from protocols.training.shared_gradients import E_BITS, GRADIENTS, X_BITS, SharedGradients
 
 if TYPE_CHECKING:

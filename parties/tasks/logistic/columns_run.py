@@ -8,12 +8,13 @@ from mpc.links.meeting.handshake import Agreement
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table
 from parties.scenario.file import Scenario
-from parties.tasks.base import Job, Notice, Rows, Run, all_cells
+from parties.tasks.base import Job, Notice, Run, all_cells
 from parties.tasks.logistic.columns_plan import columns_facts, columns_plan_text, columns_privacy_facts
 from parties.tasks.logistic.output_run import OUTPUT, model_facts
 from parties.tasks.logistic.output_settings import features_of, most_rows, row_norm, trained_columns
 from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.private import own_stream
+from parties.tasks.privacy.rows import own_stream
+from parties.tasks.rows.extent import Rows
 from parties.trust.budget import Charge
 from protocols.rows.results import Trained
 from protocols.training.noisy_gradients import Ranges

@@ -28,7 +28,7 @@ def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequenc
     """
     from parties.data.table import load_owner_table
     from parties.tasks.logistic.shape import settings_for
-    from parties.tasks.regression import own_columns, own_rows, split_of
+    from parties.tasks.rows.regression import own_columns, own_rows, split_of
     from protocols.plain.logistic import comparison
     from protocols.plain.logistic_columns import vertical_comparison
     from protocols.rows.results import Trained

@@ -15,7 +15,7 @@ from parties.data.table import load_owner_table
 from parties.scenario.file import Scenario
 from parties.tasks.logistic.output_settings import trained_columns
 from parties.tasks.logistic.private_compare import compare_noisy, exact_settings
-from parties.tasks.regression import split_of
+from parties.tasks.rows.regression import split_of
 from protocols.plain.logistic import ReferenceModel, reference_sets
 from protocols.plain.logistic_columns import joined, vertical_comparison
 

@@ -11,7 +11,7 @@ from parties.tasks.base import PlanText
 from parties.tasks.logistic.output_settings import most_rows
 from parties.tasks.logistic.output_show import OBJECTIVE, UNIT, noise_unit, output_text
 from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.private import (
+from parties.tasks.privacy.guarantee import (
     NEIGHBOURS_TEXT,
     NoisyRelease,
     noise_facts,

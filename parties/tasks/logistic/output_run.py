@@ -10,8 +10,7 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table
 from parties.scenario.file import Scenario
 from parties.show.blocks import plural
-from parties.tasks.base import Data, Job, Notice, Rows, Run, all_cells, outcome_for_all
-from parties.tasks.extent import Extent
+from parties.tasks.base import Data, Job, Notice, Run, all_cells, outcome_for_all
 from parties.tasks.logistic.output_plan import (
     NEIGHBOURS_OF_COLUMNS,
     output_facts,
@@ -27,8 +26,10 @@ from parties.tasks.logistic.output_settings import (
     trained_columns,
 )
 from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.private import NEIGHBOURS, SMALL_COUNTS, own_stream, privacy_notice
-from parties.tasks.regression import has_target, table_notice
+from parties.tasks.privacy.guarantee import NEIGHBOURS, SMALL_COUNTS, privacy_notice
+from parties.tasks.privacy.rows import own_stream
+from parties.tasks.rows.extent import Extent, Rows
+from parties.tasks.rows.regression import has_target, table_notice
 from parties.trust.budget import Charge
 from protocols.rows.results import Trained
 from protocols.training.noisy_gradients import Ranges

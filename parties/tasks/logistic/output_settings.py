@@ -14,7 +14,7 @@ from parties.scenario.problems import quote
 from parties.scenario.terms import columns_of, parts_of
 from parties.tasks.logistic.private_settings import MOST_ROWS, private_method
 from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.private import load_private_table
+from parties.tasks.privacy.rows import load_private_table
 
 if TYPE_CHECKING:
     from mpc.links.meeting.shapes import SplitColumns
@@ -67,7 +67,7 @@ def features_of(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
 
 
 def _check_ranges(scenario: Scenario, numbers: list[str]) -> None:
-    from parties.tasks.private import check_clips
+    from parties.tasks.privacy.settings import check_clips
 
     assert scenario.privacy is not None
     for problem in check_clips(scenario.privacy, list(dict.fromkeys(numbers)), "which are features"):

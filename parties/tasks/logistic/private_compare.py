@@ -17,7 +17,7 @@ from parties.data.table import load_owner_table
 from parties.scenario.file import Scenario
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.logistic.solver import ITERATIONS, MOMENTUM
-from parties.tasks.regression import own_rows
+from parties.tasks.rows.regression import own_rows
 from protocols.plain.logistic import ReferenceModel, comparison, reference_sets
 from protocols.rows.settings import TrainingSettings
 from protocols.training.accelerated_budget import dyadic

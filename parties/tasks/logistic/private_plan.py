@@ -8,7 +8,7 @@ from parties.tasks.base import PlanText
 from parties.tasks.logistic.private_record import WORDS, noisy_training_facts, privacy_facts_of, releases_of
 from parties.tasks.logistic.private_show import step_text
 from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.private import NEIGHBOURS_TEXT, USES, noise_text, outside, outside_grid, releases_grid
+from parties.tasks.privacy.guarantee import NEIGHBOURS_TEXT, USES, noise_text, outside, outside_grid, releases_grid
 from protocols.training.noisy_training import NoisySettings
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from parties.scenario.file import Scenario
 from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.private import NoisyRelease, noise_facts, outside, privacy_facts
+from parties.tasks.privacy.guarantee import NoisyRelease, noise_facts, outside, privacy_facts
 from protocols.evaluation.noisy_metrics import BINS, PROBABILITIES, auc_of, right_and_wrong
 from protocols.statistics.noisy_estimates import Sums, margin, mean_of
 from protocols.training.noisy_gradients import FINE

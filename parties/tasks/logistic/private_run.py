@@ -11,24 +11,17 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Data, Job, Notice, Rows, Run, outcome_for_all
-from parties.tasks.extent import Extent
+from parties.tasks.base import Data, Job, Notice, Run, outcome_for_all
 from parties.tasks.logistic.columns_run import COLUMNS
 from parties.tasks.logistic.output_run import OUTPUT
 from parties.tasks.logistic.private_plan import noisy_plan_text
 from parties.tasks.logistic.private_record import metrics_facts, noisy_training_facts, privacy_facts_of
 from parties.tasks.logistic.private_settings import NORM, private_method
 from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.private import (
-    SMALL_COUNTS,
-    load_private_table,
-    own_stream,
-    privacy_notice,
-    private_counts,
-    private_extent,
-    private_rows,
-)
-from parties.tasks.regression import table_notice
+from parties.tasks.privacy.guarantee import SMALL_COUNTS, privacy_notice
+from parties.tasks.privacy.rows import load_private_table, own_stream, private_counts, private_extent, private_rows
+from parties.tasks.rows.extent import Extent, Rows
+from parties.tasks.rows.regression import table_notice
 from parties.trust.budget import Charge
 from protocols.training.noisy_gradients import MOST_FEATURES, Clipping, Ranges, WholeRows
 from protocols.training.noisy_training import (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from parties.scenario.problems import Problem, Reading, quote
-from parties.tasks.private_models import WITH, check_exact, with_ranges
+from parties.tasks.privacy.settings import WITH, check_exact, with_ranges
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from parties.show.blocks import Block, Grid, Line, count_text, entries, is_number, table, to_digits, to_fixed
 from parties.tasks.logistic.output_show import UNIT, noise_unit, output_text
-from parties.tasks.private import outside_line, spent_text
+from parties.tasks.privacy.guarantee import outside_line, spent_text
 
 _EXACT: Final = "without noise, in the clear"
 _NO_METRICS: Final = "No metrics are told: they would have to be noisy, too. Only a run on one machine counts them."

@@ -11,13 +11,20 @@ from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import plural
 from parties.tasks.base import Data, Job, Notice, PlanText, Run, all_cells, outcome_for_all
-from parties.tasks.extent import extent_from_here, training_shapes
 from parties.tasks.logistic.keep import keep_model, model_id, ready_to_keep
 from parties.tasks.logistic.plan_solver import training_facts
 from parties.tasks.logistic.programs import program_of
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for, warnings_after, warnings_before
-from parties.tasks.regression import MISSING_COUNTS, WEIGHTS, has_target, program_of_table, row_counts, table_notice
+from parties.tasks.rows.extent import extent_from_here, training_shapes
+from parties.tasks.rows.regression import (
+    MISSING_COUNTS,
+    WEIGHTS,
+    has_target,
+    program_of_table,
+    row_counts,
+    table_notice,
+)
 from protocols.inference import irls
 from protocols.rows.results import Trained
 from protocols.rows.settings import TrainingSettings

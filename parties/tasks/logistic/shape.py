@@ -12,7 +12,7 @@ from parties.scenario.file import Scenario
 from parties.scenario.network import LAN, NetworkSpec
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.solver_choice import candidates, choose
-from parties.tasks.regression import group_counts
+from parties.tasks.rows.regression import group_counts
 from protocols.rows.settings import TrainingSettings
 from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate

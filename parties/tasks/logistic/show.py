@@ -23,11 +23,11 @@ from parties.show.blocks import (
     to_fixed,
 )
 from parties.tasks.base import Show
-from parties.tasks.beside import figures_beside, own_figures
 from parties.tasks.coefficients import inference_blocks
 from parties.tasks.data_summary import data_blocks
 from parties.tasks.logistic.plan_solver import optimum_text, solver_text
 from parties.tasks.logistic.private_show import noisy_blocks, noisy_notes
+from parties.tasks.privacy.figures import figures_beside, own_figures
 
 TOP_WEIGHTS: Final = 5
 MOST_DOUBT: Final = 0.005

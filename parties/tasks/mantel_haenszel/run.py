@@ -15,11 +15,12 @@ from parties.data.plain_table import PlainTable, category_codes, check_rows, tab
 from parties.data.read import open_source
 from parties.scenario.file import Scenario
 from parties.show.blocks import Line, count_text, plural
-from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, outcome_for_all
+from parties.tasks.base import Data, Job, Notice, PlanText, Run, outcome_for_all
 from parties.tasks.mantel_haenszel.pooled import pooled_odds_ratio
 from parties.tasks.mantel_haenszel.settings import MantelHaenszelTask
-from parties.tasks.plain import stated_extent, stated_rows
-from parties.tasks.regression import NOT_STATED
+from parties.tasks.rows.extent import Rows
+from parties.tasks.rows.regression import NOT_STATED
+from parties.tasks.rows.stated import stated_extent, stated_rows
 from protocols.statistics.job import Opened, statistics_job
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.settings import StatisticsSettings

@@ -19,12 +19,12 @@ from parties.data.vertical import digest_bits
 from parties.scenario.file import Scenario
 from parties.scenario.problems import quote
 from parties.show.blocks import MISSING, count_text, plural
-from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, all_cells
-from parties.tasks.extent import Extent
+from parties.tasks.base import Data, Job, Notice, PlanText, Run, all_cells
 from parties.tasks.predict.data import PredictTable, check_cap, here, load_predict_table, most_rows, opened, too_many
 from parties.tasks.predict.plan import predict_facts, predict_plan_text
 from parties.tasks.predict.settings import PredictTask
-from parties.tasks.regression import NOT_STATED, group_counts
+from parties.tasks.rows.extent import Extent, Rows
+from parties.tasks.rows.regression import NOT_STATED, group_counts
 from parties.trust.share_file import OpenShare, Vault, read_bound
 from protocols.prediction.columns_job import NewColumns, vertical_predict_job
 from protocols.prediction.rows_job import NewRows, PredictSettings, predict_job

@@ -18,15 +18,15 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import Line, count_text, plural
-from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run
-from parties.tasks.extent import Extent
-from parties.tasks.plain import stated_rows
+from parties.tasks.base import Data, Job, Notice, PlanText, Run
 from parties.tasks.program.compare import compare
 from parties.tasks.program.data import inputs_of, load, own_words
 from parties.tasks.program.function import Loaded, followed, loaded
 from parties.tasks.program.results import check, described
 from parties.tasks.program.settings import ProgramTask
-from parties.tasks.regression import NOT_STATED
+from parties.tasks.rows.extent import Extent, Rows
+from parties.tasks.rows.regression import NOT_STATED
+from parties.tasks.rows.stated import stated_rows
 
 
 @dataclass(frozen=True)

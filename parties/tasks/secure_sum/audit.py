@@ -10,11 +10,11 @@ import numpy as np
 from mpc.ring.array import Array
 from parties.show.blocks import count_text
 from parties.tasks.audited import Audit, Population, Trial
-from parties.tasks.client_rows import ClientRows
 from parties.tasks.noise_audit import distributed_trial
 from parties.tasks.secure_sum.data import numbers_of
 from parties.tasks.secure_sum.private import own_vector, signs
 from parties.tasks.secure_sum.settings import SumScenario
+from parties.tasks.star.rows import ClientRows
 from parties.tasks.sums_audit import sums_population
 
 _BEYOND: Final = 10.0  # widths of its range, by which a worst client's values are outside

@@ -13,12 +13,12 @@ from mpc.ring.array import Array
 from mpc.star.client import StarClient, always
 from mpc.star.stage import ClientProgram
 from parties.scenario.problems import quote
-from parties.tasks.client_noise import client_charge
-from parties.tasks.client_rows import ClientRows, Values
 from parties.tasks.secure_sum.data import numbers_of
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.star import NO_TRIALS, Membership, Trials
-from parties.tasks.star_clients import unfit, within
+from parties.tasks.star.base import NO_TRIALS, Membership, Trials
+from parties.tasks.star.clients import unfit, within
+from parties.tasks.star.noise import client_charge
+from parties.tasks.star.rows import ClientRows, Values
 from parties.trust.rounds import AgreedRounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.settings import Journal, Occasion, Settings

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mpc.errors import DataError
 from mpc.ring.array import Array
-from parties.tasks.client_rows import Values
 from parties.tasks.secure_sum.settings import SumScenario
+from parties.tasks.star.rows import Values
 from protocols.aggregation.cells.own import add_up, without_small
 from protocols.aggregation.parts.quantise import residues
 

@@ -10,7 +10,7 @@ from mpc.star.client import StarClient
 from mpc.star.sockets import ClientHost
 from mpc.star.stage import ClientProgram
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.star_clients import hosts_result
+from parties.tasks.star.clients import hosts_result
 from parties.trust.rounds import AgreedRounds
 from protocols.aggregation.helper import aggregation_helper
 from protocols.aggregation.settings import Occasion

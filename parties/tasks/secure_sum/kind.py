@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from parties.tasks.audited import Audit
     from parties.tasks.secure_sum.settings import SumScenario
-    from parties.tasks.star import Star
+    from parties.tasks.star.base import Star
 
 
 def _request(scenario: SumScenario) -> Request:

@@ -22,7 +22,7 @@ from mpc.errors import DataError
 from mpc.randomness.streams import Stream, derive, os_entropy
 from parties.scenario.problems import Problem, quote
 from parties.show.blocks import Block, Grid, Line, count_text, plural, to_digits
-from parties.tasks.client_noise import LEDGER_TEXT, NEIGHBOURS, client_mechanism, honest, together
+from parties.tasks.star.noise import LEDGER_TEXT, NEIGHBOURS, client_mechanism, honest, together
 from parties.trust.budget import Charge
 from protocols.aggregation.parts.quantise import residues
 from protocols.privacy.agreed_range import AgreedRange
@@ -32,8 +32,8 @@ from protocols.statistics.noisy_estimates import Estimate, Sums, count_of, margi
 
 if TYPE_CHECKING:
     from mpc.ring.array import Array
-    from parties.tasks.client_rows import Values
     from parties.tasks.secure_sum.settings import SumScenario
+    from parties.tasks.star.rows import Values
 
 OUTSIDE: Final = (
     "who takes part, and who drops out when",

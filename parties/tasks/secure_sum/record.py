@@ -15,7 +15,7 @@ from parties.show.blocks import join_words
 from parties.tasks.secure_sum.private import noisy_columns, privacy_facts
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import helper_view, small_cells_facts
-from parties.tasks.star_clients import client_seconds
+from parties.tasks.star.clients import client_seconds
 from protocols.aggregation.cost import replayed
 from protocols.aggregation.parts.quantise import decode
 from protocols.aggregation.server import Aggregated

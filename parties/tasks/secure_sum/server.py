@@ -16,7 +16,7 @@ from parties.base.private_files import replace_file
 from parties.base.reporter import Reporter
 from parties.tasks.secure_sum.record import RoundDone, round_sums, server_result
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.star import Seat
+from parties.tasks.star.base import Seat
 from parties.trust.rounds import new_session
 from protocols.aggregation.messages import CONSISTENCY, DISCLOSED, HIDDEN, UNMASK
 from protocols.aggregation.server import aggregation_server

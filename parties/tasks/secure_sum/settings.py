@@ -13,7 +13,7 @@ from parties.scenario.privacy import SumPrivacySpec
 from parties.scenario.problems import Problem, quote
 from parties.scenario.star import ROUND, StarScenario
 from parties.scenario.star_file import check_star, read_star
-from parties.tasks.private import SMALL_COUNTS
+from parties.tasks.privacy.guarantee import SMALL_COUNTS
 from parties.tasks.secure_sum.models import SumTask
 from protocols.aggregation.bounds import FEWEST, Bounds, choose_bounds
 from protocols.aggregation.cells.membership import Cell, CellTest, column_cells

@@ -19,8 +19,8 @@ from parties.show.blocks import (
     table,
 )
 from parties.tasks.base import Show
-from parties.tasks.client_noise import spent_blocks
 from parties.tasks.secure_sum.small_cells import bias_blocks, zero_text
+from parties.tasks.star.noise import spent_blocks
 
 _MOST_NAMED = 8
 WITHHELD = "*"

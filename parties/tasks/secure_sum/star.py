@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from parties.tasks.client_rows import ClientRows, Values
 from parties.tasks.secure_sum.clients import clients_of
 from parties.tasks.secure_sum.consent import data_notice
 from parties.tasks.secure_sum.data import numbers_of
@@ -15,8 +14,9 @@ from parties.tasks.secure_sum.record import client_record, sum_record
 from parties.tasks.secure_sum.server import serve
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.trust import release_of
-from parties.tasks.star import Star
-from parties.tasks.star_clients import client_faults, hosts_result, trust_of
+from parties.tasks.star.base import Star
+from parties.tasks.star.clients import client_faults, hosts_result, trust_of
+from parties.tasks.star.rows import ClientRows, Values
 from protocols.aggregation.messages import stages
 
 

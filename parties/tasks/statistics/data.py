@@ -19,7 +19,7 @@ from parties.data.read import RawTable, open_source
 from parties.data.table import FEWEST_ROWS
 from parties.data.target import read_event
 from parties.scenario.file import Scenario
-from parties.tasks.private import fewest_rows
+from parties.tasks.privacy.rows import fewest_rows
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
 
 Values = NDArray[np.float64]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from parties.show.blocks import Grid, Line, count_text, plural, to_digits
 from parties.tasks.base import PlanText
-from parties.tasks.private import (
+from parties.tasks.privacy.guarantee import (
     NEIGHBOURS_TEXT,
     USES,
     NoisyRelease,

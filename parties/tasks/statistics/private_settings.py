@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from parties.scenario.problems import Problem, Reading
-from parties.tasks.private import check_clips
+from parties.tasks.privacy.settings import check_clips
 
 if TYPE_CHECKING:
     from parties.scenario.privacy import PrivacySpec

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits
-from parties.tasks.private import outside_line
+from parties.tasks.privacy.guarantee import outside_line
 
 _WHOLE: Final = frozenset({"count", "missing"})
 _KEYS: Final = ("count", "missing", "sum", "mean", "variance", "sd")

@@ -10,18 +10,12 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, outcome_for_all
-from parties.tasks.extent import Extent
-from parties.tasks.plain import stated_extent, stated_rows
-from parties.tasks.private import (
-    SMALL_COUNTS,
-    own_stream,
-    privacy_notice,
-    private_counts,
-    private_extent,
-    private_rows,
-)
-from parties.tasks.regression import NOT_STATED
+from parties.tasks.base import Data, Job, Notice, PlanText, Run, outcome_for_all
+from parties.tasks.privacy.guarantee import SMALL_COUNTS, privacy_notice
+from parties.tasks.privacy.rows import own_stream, private_counts, private_extent, private_rows
+from parties.tasks.rows.extent import Extent, Rows
+from parties.tasks.rows.regression import NOT_STATED
+from parties.tasks.rows.stated import stated_extent, stated_rows
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.private_plan import privacy_facts_of, private_plan_text
 from parties.tasks.statistics.private_record import private_statistics_facts

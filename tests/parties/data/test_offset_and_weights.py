@@ -12,7 +12,7 @@ from parties.data.table import Table, load_owner_table, load_table
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.registry import load_scenario
-from parties.tasks.regression import own_columns, own_rows, split_of
+from parties.tasks.rows.regression import own_columns, own_rows, split_of
 
 CSV = "y,age,log_time,times\n1,40,0.5,2\n0,50,-1.5,0\n1,60,0,1.5\n0,70,2,3\n1,45,1,1\n"
 

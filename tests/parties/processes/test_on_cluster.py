@@ -18,7 +18,7 @@ from parties.base.events import Event
 from parties.base.reporter import Reporter
 from parties.processes.on_cluster import ClientActor, ClusterClients
 from parties.scenario.program import read_program
-from parties.tasks.star import ClientMistake
+from parties.tasks.star.base import ClientMistake
 from tests.links.star.test_star import DIGEST, N, check_exact, one_round, star_clients
 
 NAMES = [f"c{i}" for i in range(N)]

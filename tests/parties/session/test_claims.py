@@ -13,8 +13,8 @@ from mpc.errors import BeaverlodgeError, DisagreementError
 from parties.scenario.file import Scenario
 from parties.session import claims
 from parties.session.claims import check_claims, memory_limit
-from parties.tasks.base import Rows
 from parties.tasks.registry import job_of, load_scenario
+from parties.tasks.rows.extent import Rows
 from tests.run.command import ROOT, environment
 from tests.run.scenarios import write_scenario
 

@@ -9,7 +9,7 @@ from parties.show.blocks import Grid, Line, count_text, plural, to_digits
 from parties.tasks.base import PlanText
 from parties.tasks.linear.private.record import guarantee, releases_of
 from parties.tasks.linear.settings import LinearTask
-from parties.tasks.private import NEIGHBOURS_TEXT, USES, noise_text, outside, outside_grid, releases_grid
+from parties.tasks.privacy.guarantee import NEIGHBOURS_TEXT, USES, noise_text, outside, outside_grid, releases_grid
 from protocols.linear.noisy_fit import CLEAR
 from protocols.linear.noisy_moments import NoisyLinear, Number
 

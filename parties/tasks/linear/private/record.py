@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from parties.tasks.linear.settings import LinearTask
-from parties.tasks.private import NoisyRelease, noise_facts, outside, privacy_facts
+from parties.tasks.privacy.guarantee import NoisyRelease, noise_facts, outside, privacy_facts
 from protocols.linear.noisy_fit import CLEAR, NoisyFit, fit_moments
 from protocols.linear.noisy_moments import REACH, Floats, NoisyLinear
 from protocols.rows.results import INTERCEPT

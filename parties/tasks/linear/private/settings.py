@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from parties.scenario.problems import Problem, Reading
 from parties.scenario.terms import names_of, parts_of
-from parties.tasks.private_models import WITH, check_exact, with_ranges
+from parties.tasks.privacy.settings import WITH, check_exact, with_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

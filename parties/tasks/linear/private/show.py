@@ -17,7 +17,7 @@ from parties.show.blocks import (
     to_digits,
     to_fixed,
 )
-from parties.tasks.private import outside_line, spent_text
+from parties.tasks.privacy.guarantee import outside_line, spent_text
 
 CLIPPED: Final = (
     "Values beyond [privacy.clip] count as the nearer end. What that changes is in the coefficients, and no interval "

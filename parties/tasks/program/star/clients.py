@@ -14,14 +14,14 @@ from mpc.ring.array import Array
 from mpc.star.client import Host, StarClient, always
 from mpc.star.members import Client
 from mpc.star.stage import ClientProgram
-from parties.tasks.client_rows import Values
 from parties.tasks.program.function import Pair
 from parties.tasks.program.results import described
 from parties.tasks.program.star.data import ClientInputs
 from parties.tasks.program.star.play import client_program, entropy_of, pair_of, planned_run
 from parties.tasks.program.star.settings import StarProgramScenario
-from parties.tasks.star import NO_TRIALS, Membership, Trials
-from parties.tasks.star_clients import client_faults, hosts_result, unfit, within
+from parties.tasks.star.base import NO_TRIALS, Membership, Trials
+from parties.tasks.star.clients import client_faults, hosts_result, unfit, within
+from parties.tasks.star.rows import Values
 from parties.trust.rounds import AgreedRounds
 
 _RELEASED = b"program"

@@ -11,9 +11,9 @@ from mpc.ring.array import Array
 from mpc.runtime.inputs import Input
 from mpc.star.members import Shape
 from parties.scenario.program import is_given, is_table
-from parties.tasks.client_rows import ClientRows, Values
 from parties.tasks.program.settings import input_of
 from parties.tasks.program.star.settings import StarProgramScenario
+from parties.tasks.star.rows import ClientRows, Values
 
 STAND_INS: Final = 2
 """How many sets of made-up inputs a plan is made with: sizes that differ between them depend on data."""

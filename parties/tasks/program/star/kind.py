@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from parties.tasks.program.star.settings import StarProgramScenario
-    from parties.tasks.star import Star
+    from parties.tasks.star.base import Star
 
 
 def _request(scenario: StarProgramScenario) -> Request:

@@ -18,7 +18,7 @@ from parties.tasks.program.function import Pair, loaded_pair, watched
 from parties.tasks.program.results import check
 from parties.tasks.program.star.data import STAND_INS, shapes_of, stand_ins
 from parties.tasks.program.star.settings import StarProgramScenario
-from parties.tasks.star import ClientMistake
+from parties.tasks.star.base import ClientMistake
 
 PLAN_SESSION = bytes(36)
 

@@ -15,7 +15,7 @@ from parties.tasks.program.results import described
 from parties.tasks.program.star.data import shapes_of
 from parties.tasks.program.star.play import gone_in, pair_of, replayed
 from parties.tasks.program.star.settings import StarProgramScenario
-from parties.tasks.star_clients import client_seconds
+from parties.tasks.star.clients import client_seconds
 
 MOST_CLIENTS_TOLD: Final = 100
 """A record has what the functions of so many clients returned, where they differ."""

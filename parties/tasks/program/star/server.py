@@ -18,7 +18,7 @@ from parties.tasks.program.star.data import shapes_of
 from parties.tasks.program.star.play import entropy_of, pair_of, server_program
 from parties.tasks.program.star.record import server_part
 from parties.tasks.program.star.settings import StarProgramScenario
-from parties.tasks.star import Seat
+from parties.tasks.star.base import Seat
 from parties.trust.rounds import new_session
 
 _FIRST_BYTES = 4

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from mpc.errors import InternalError
 from mpc.star.client import StarClient
-from parties.tasks.client_rows import Values
 from parties.tasks.program.star.clients import clients_of, clients_result, faults_of
 from parties.tasks.program.star.compare import compare
 from parties.tasks.program.star.data import ClientInputs
@@ -16,8 +15,9 @@ from parties.tasks.program.star.plan import data_notice, knowledge_blocks, plan_
 from parties.tasks.program.star.record import client_record, star_record
 from parties.tasks.program.star.server import serve
 from parties.tasks.program.star.settings import StarProgramScenario
-from parties.tasks.star import Star
-from parties.tasks.star_clients import trust_of
+from parties.tasks.star.base import Star
+from parties.tasks.star.clients import trust_of
+from parties.tasks.star.rows import Values
 from parties.trust.releases import Release, now
 
 _WHAT: Final = "program"

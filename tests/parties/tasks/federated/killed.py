@@ -32,7 +32,7 @@ from parties.tasks.federated import server as server_side
 from parties.tasks.federated.clients import FederatedClient, FederatedPart, clients_of
 from parties.tasks.federated.scenario_file import read_federated
 from parties.tasks.federated.settings import FederatedScenario
-from parties.tasks.star import Membership, Seat, server_state
+from parties.tasks.star.base import Membership, Seat, server_state
 from parties.trust import rounds
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import RoundNumbers

@@ -20,8 +20,8 @@ from parties.tasks.federated.clients import clients_of
 from parties.tasks.federated.server import serve
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.registry import load_any
-from parties.tasks.star import Membership, Seat
-from parties.tasks.star_clients import trust_of
+from parties.tasks.star.base import Membership, Seat
+from parties.tasks.star.clients import trust_of
 from parties.trust.round_journal import RoundJournal
 from protocols.aggregation.settings import Trust
 from tests.links.star.fake import FakeNetwork, Fault, no_fault

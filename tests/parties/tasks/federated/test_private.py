@@ -22,7 +22,7 @@ from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.federated.star import STAR
 from parties.tasks.federated.work import work_of
 from parties.tasks.registry import request_of
-from parties.tasks.star import Membership, charge_left, release_name
+from parties.tasks.star.base import Membership, charge_left, release_name
 from parties.trust.budget import Charge, Ledger
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import new_session

@@ -18,7 +18,7 @@ from parties.tasks.federated.data import own_rows, rows_of
 from parties.tasks.federated.rounds import as_sent, first_state, next_state
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.federated.work import work_of
-from parties.tasks.star import Membership
+from parties.tasks.star.base import Membership
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import new_session
 from protocols.aggregation import messages as m

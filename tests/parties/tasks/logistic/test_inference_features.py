@@ -14,7 +14,7 @@ from parties.scenario.file import Scenario
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.registry import load_scenario
-from parties.tasks.regression import own_rows
+from parties.tasks.rows.regression import own_rows
 from protocols.inference.rows_job import inference_job
 from protocols.rows.results import Inference
 from tests.helpers import lockstep

@@ -21,7 +21,7 @@ from parties.show.blocks import Grid, Line
 from parties.tasks.logistic.output_compare import compare_output
 from parties.tasks.logistic.output_run import OUTPUT
 from parties.tasks.logistic.output_settings import held_out, load_output_table
-from parties.tasks.private import own_stream
+from parties.tasks.privacy.rows import own_stream
 from parties.tasks.registry import job_of, load_scenario, planned
 from protocols.training.perturbed_job import PerturbedSettings
 from tests.parties.asked import asked_and_read

@@ -20,7 +20,7 @@ from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid, Line
 from parties.tasks.logistic.private_compare import compare_noisy
 from parties.tasks.logistic.private_run import GRADIENTS
-from parties.tasks.private import load_private_table
+from parties.tasks.privacy.rows import load_private_table
 from parties.tasks.registry import job_of, load_scenario, planned
 from protocols.training.noisy_training import NoisySettings
 from tests.parties.asked import asked_and_read

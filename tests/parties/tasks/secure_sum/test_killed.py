@@ -23,7 +23,7 @@ from mpc.errors import BudgetError, TooFewError
 from parties.tasks.registry import load_any
 from parties.tasks.secure_sum.clients import clients_of
 from parties.tasks.secure_sum.star import STAR
-from parties.tasks.star import Membership, release_name
+from parties.tasks.star.base import Membership, release_name
 from parties.trust.budget import Ledger
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import new_session

@@ -32,7 +32,7 @@ from parties.tasks.secure_sum.private import (
 )
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.show import sums_blocks
-from parties.tasks.star import Membership
+from parties.tasks.star.base import Membership
 from parties.trust.budget import Charge
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import new_session

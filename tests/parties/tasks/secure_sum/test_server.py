@@ -23,8 +23,8 @@ from parties.tasks.secure_sum.helper import helper_client
 from parties.tasks.secure_sum.record import revealed
 from parties.tasks.secure_sum.server import serve
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.star import Membership, Seat
-from parties.tasks.star_clients import trust_of
+from parties.tasks.star.base import Membership, Seat
+from parties.tasks.star.clients import trust_of
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import AgreedRounds, RoundNumbers, new_session
 from protocols.aggregation import messages as m

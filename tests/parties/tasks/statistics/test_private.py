@@ -19,7 +19,7 @@ from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid, Line
-from parties.tasks.private import own_stream
+from parties.tasks.privacy.rows import own_stream
 from parties.tasks.registry import load_scenario, planned
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.run import STATISTICS

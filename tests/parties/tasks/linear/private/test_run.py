@@ -18,10 +18,10 @@ from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid, Line
-from parties.tasks.beside import figure_beside
 from parties.tasks.linear.run import LINEAR
 from parties.tasks.linear.show import linear_figures
-from parties.tasks.private import SMALL_COUNTS
+from parties.tasks.privacy.figures import figure_beside
+from parties.tasks.privacy.guarantee import SMALL_COUNTS
 from parties.tasks.registry import load_scenario, planned
 from protocols.linear.noisy_moments import NoisyLinear
 from protocols.privacy.accounting import epsilon_of

@@ -1,14 +1,13 @@
-"""Settings of a model with [privacy]: what would tell something exact is refused, and features have agreed ranges."""
+"""Settings with [privacy]: what would tell something exact is refused, and columns have agreed ranges."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from parties.scenario.models import ModelTask
 from parties.scenario.problems import Problem, Reading, quote
 from parties.scenario.terms import columns_of, parts_of
-from parties.tasks.private import check_clips
 
 if TYPE_CHECKING:
     from parties.scenario.privacy import PrivacySpec
@@ -21,6 +20,29 @@ EXACT: Final[Mapping[str, tuple[Any, str]]] = {
     "min_rows_per_feature": (None, "leave it out: noise protects rows, however many features there are"),
 }
 """Settings of all models that would tell something exact: the one value that does not, and what to do."""
+
+_NARROWEST: Final = 2.0**-20
+"""Half of a range, in parts of its numbers: of narrower ones, scaled values would lack some of their 32 bits."""
+
+
+def check_clips(privacy: PrivacySpec, needed: Sequence[str], use: str) -> Iterator[Problem]:
+    """Problems of [privacy.clip]: it must have a range of each column that is needed, and of no other.
+
+    Args:
+        use: what becomes of the columns, such as "whose values are summed up".
+    """
+    if lacking := [column for column in needed if column not in privacy.clip]:
+        hint = f"add [privacy.clip] and below it {lacking[0]} = [0, 120]: values beyond are counted as the nearer end"
+        yield Problem(f"[privacy.clip] does not list {quote(lacking)}, {use}", hint)
+    if unused := [column for column in privacy.clip if column not in needed]:
+        no = use.replace(" are ", " are not ", 1)
+        yield Problem(f"[privacy.clip] lists {quote(unused)}, {no}", "remove it there")
+    for column, (low, high) in privacy.clip.items():
+        if low >= high:
+            yield Problem(f"[privacy.clip] {column}: the first number is not below the second", "give the least first")
+        elif (high - low) / 2 <= _NARROWEST * max(abs(low), abs(high)):
+            hint = "subtract a constant from the column in the data, or give a wider range"
+            yield Problem(f"[privacy.clip] {column}: so narrow a range has too few of its numbers' digits", hint)
 
 
 def check_exact(task: ModelTask, exact: Mapping[str, tuple[Any, str]]) -> Iterator[Problem]:

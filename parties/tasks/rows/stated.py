@@ -7,8 +7,7 @@ from collections.abc import Callable
 from mpc.errors import UsageError
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
-from parties.tasks.base import Rows
-from parties.tasks.extent import Extent
+from parties.tasks.rows.extent import Extent, Rows
 
 
 def stated_rows(scenario: Scenario, load: Callable[[Scenario, str], PlainTable]) -> Rows:

@@ -19,7 +19,7 @@ from mpc.star.sockets import ClientHost
 from parties.base.reporter import Reporter
 from parties.scenario.star import StarScenario
 from parties.show.blocks import Block
-from parties.tasks.client_noise import Charging
+from parties.tasks.star.noise import Charging
 from parties.trust.budget import Charge, Ledger, without
 from parties.trust.releases import Release
 from parties.trust.round_journal import RoundJournal

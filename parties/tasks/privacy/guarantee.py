@@ -1,27 +1,15 @@
-"""[privacy], as every kind of task for owners has it: the guarantee in words, what is outside it, shapes and noise.
-
-With [privacy] nobody is told a number of rows. Plans are made for `min_rows` of each owner, whose own data are read by
-a loader that refuses fewer (`fewest_rows`).
-"""
+"""[privacy], as every kind of task for owners has it: the guarantee in words, what is outside it, and the releases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from mpc.errors import DataError
-from parties.data.checks import rows_text
-from parties.scenario.problems import Problem, quote
 from parties.show.blocks import MISSING, Grid, Line, count_text, entries, is_number, plural, table, to_digits
 
 if TYPE_CHECKING:
-    from mpc.randomness.streams import Stream
-    from parties.data.table import Table
-    from parties.scenario.file import Scenario
     from parties.scenario.privacy import PrivacySpec
-    from parties.tasks.base import Rows
-    from parties.tasks.extent import Extent
     from protocols.privacy.noisy_sum import Noise
 
 USES: Final[Mapping[str, str]] = {"DiscreteGaussian": "noise, which nobody knows whole"}
@@ -35,10 +23,6 @@ NEIGHBOURS_TEXT: Final = (
 )
 SMALL_COUNTS: Final = "[privacy] tells small counts, with noise, which a largest_epsilon in the policy allows"
 """What a policy's `minimum_cell` is told: nothing is tested for small cells."""
-
-
-_NARROWEST: Final = 2.0**-20
-"""Half of a range, in parts of its numbers: of narrower ones, scaled values would lack some of their 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -59,86 +43,7 @@ class NoisyRelease:
     error: float | None
 
 
-# -- before a run
-
-
-def check_clips(privacy: PrivacySpec, needed: Sequence[str], use: str) -> Iterator[Problem]:
-    """Problems of [privacy.clip]: it must have a range of each column that is needed, and of no other.
-
-    Args:
-        use: what becomes of the columns, such as "whose values are summed up".
-    """
-    if lacking := [column for column in needed if column not in privacy.clip]:
-        hint = f"add [privacy.clip] and below it {lacking[0]} = [0, 120]: values beyond are counted as the nearer end"
-        yield Problem(f"[privacy.clip] does not list {quote(lacking)}, {use}", hint)
-    if unused := [column for column in privacy.clip if column not in needed]:
-        no = use.replace(" are ", " are not ", 1)
-        yield Problem(f"[privacy.clip] lists {quote(unused)}, {no}", "remove it there")
-    for column, (low, high) in privacy.clip.items():
-        if low >= high:
-            yield Problem(f"[privacy.clip] {column}: the first number is not below the second", "give the least first")
-        elif (high - low) / 2 <= _NARROWEST * max(abs(low), abs(high)):
-            hint = "subtract a constant from the column in the data, or give a wider range"
-            yield Problem(f"[privacy.clip] {column}: so narrow a range has too few of its numbers' digits", hint)
-
-
-def fewest_rows(scenario: Scenario, otherwise: int) -> int:
-    """The fewest rows with which an owner's data are read: with [privacy] nobody else sees whether they are enough."""
-    return otherwise if scenario.privacy is None else max(otherwise, _min_rows(scenario))
-
-
-def load_private_table(scenario: Scenario, owner: str) -> Table:
-    """An owner's table for a model with [privacy].
-
-    Raises:
-        UsageError: the scenario does not say where this owner's data are.
-        DataError: the data cannot be read, are not fit for the task, or have fewer than `min_rows` rows.
-    """
-    from parties.data.table import FEWEST_ROWS, load_owner_table
-
-    table = load_owner_table(scenario, owner)
-    fewest = fewest_rows(scenario, FEWEST_ROWS)
-    if table.rows < fewest:
-        raise DataError(
-            f"{owner}, {table.source}: {rows_text(table.rows)} of data, but an owner needs at least {fewest}",
-            "add rows, or leave this owner out; a lower min_rows in [task] has to be allowed by every owner's policy",
-            party=owner,
-        )
-    return table
-
-
-def private_counts(scenario: Scenario) -> tuple[int, int]:
-    """What the others are told of an owner's rows, whatever they are: the fewest that it may have, none held out."""
-    return _min_rows(scenario), 0
-
-
-def private_rows(scenario: Scenario) -> Rows:
-    """The same of all owners: the shapes that a plan is made for."""
-    return dict.fromkeys(scenario.owners, private_counts(scenario))
-
-
-def private_extent(scenario: Scenario, columns: int) -> Extent:
-    """The same as a party knows it before a run."""
-    from parties.tasks.extent import Extent
-
-    return Extent(columns, True, dict.fromkeys(scenario.owners, _min_rows(scenario)), split=False)
-
-
-def _min_rows(scenario: Scenario) -> int:
-    least: int = dict(scenario.task)["min_rows"]
-    return least
-
-
-def own_stream(scenario: Scenario, owner: str, session: bytes) -> Stream:
-    """An owner's randomness of its own, for its noise in this session: from the operating system, or a test seed."""
-    from mpc.randomness.streams import Stream, derive, insecure_entropy, os_entropy
-
-    seed = scenario.testing.insecure_seed if scenario.testing else None
-    entropy = os_entropy if seed is None else insecure_entropy(seed, owner)
-    return Stream(derive(entropy("noise"), "an owner's noise", session))
-
-
-# -- the guarantee in words, for approval, plan and record
+# -- for approval, plan and record
 
 
 def outside(min_rows: int) -> list[str]:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from mpc.errors import DataError, UsageError
 from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
-from parties.tasks.regression import row_counts, split_of
+from parties.tasks.rows.regression import row_counts, split_of
+
+Rows = Mapping[str, tuple[int, int]]
+"""Each owner's numbers of rows: to compute with, and held out."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def split_widths(scenario: Scenario, tables: Mapping[str, Table]) -> dict[str, i
     return widths
 
 
-def training_shapes(scenario: Scenario) -> tuple[Mapping[str, tuple[int, int]], int]:
+def training_shapes(scenario: Scenario) -> tuple[Rows, int]:
     """Each owner's training and held-out rows, and the model's features, from the data where they are here.
 
     Raises:
@@ -103,7 +106,7 @@ def training_shapes(scenario: Scenario) -> tuple[Mapping[str, tuple[int, int]], 
     return rows, len(shared)
 
 
-def _split_shapes(scenario: Scenario) -> tuple[Mapping[str, tuple[int, int]], int]:
+def _split_shapes(scenario: Scenario) -> tuple[Rows, int]:
     """The same where the owners have other columns of the same rows."""
     tables = {}
     for owner in scenario.owners:

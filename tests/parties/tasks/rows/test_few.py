@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mpc.errors import DataError, UsageError
-from parties.tasks.few_rows import refuse_few
 from parties.tasks.registry import load_scenario, request_of
+from parties.tasks.rows.few import refuse_few
 from parties.trust.policy import Policy, Rules
 from tests.run.scenarios import write_scenario
 

@@ -11,7 +11,7 @@ from mpc.errors import DataError
 from parties.scenario.file import Scenario
 from parties.scenario.models import ModelTask
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Rows
+from parties.tasks.rows.extent import Rows
 
 
 def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
