@@ -69,7 +69,9 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("session",),
         ("processes",),
         ("report", "trace"),
-        ("doctor", "new", "sweep", "audit"),
+        ("doctor", "new", "sweep", "audit.attack"),
+        ("audit.counts",),
+        ("audit",),
         ("cli",),
     ),
 }

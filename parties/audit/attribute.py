@@ -133,7 +133,7 @@ def _applies(audited: Audited) -> str:
 
 def _run(audited: Audited) -> tuple[Found, ...]:
     if audited.audit.counted is not None:
-        from parties.audit.linkage import linkage
+        from parties.audit.counts.linkage import linkage
 
         return linkage(audited)
     population = audited.population

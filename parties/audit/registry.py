@@ -6,10 +6,10 @@ from typing import Final
 
 from parties.audit.attack import Attack
 from parties.audit.attribute import ATTRIBUTE
-from parties.audit.differencing import DIFFERENCING
+from parties.audit.counts.differencing import DIFFERENCING
+from parties.audit.counts.reconstruction import RECONSTRUCTION
 from parties.audit.epsilon import EPSILON
 from parties.audit.inversion import INVERSION
 from parties.audit.membership import MEMBERSHIP
-from parties.audit.reconstruction import RECONSTRUCTION
 
 ATTACKS: Final[tuple[Attack, ...]] = (EPSILON, MEMBERSHIP, ATTRIBUTE, RECONSTRUCTION, DIFFERENCING, INVERSION)

@@ -7,8 +7,9 @@ counts n_0 (B,) and n_1 (B,) follow, as for exact ones, with scores of one bin c
 - AUC = n_1' K n_0 / (P Q), K[i, j] = 1 where i > j, 1/2 where i = j; P and Q the sums of n_1 and n_0
   (Mann, Whitney 1947).
 
-Intervals are for what the owners' held-out rows give, as in statistics/noisy_estimates.py: they hold it in at least 95
-of 100 runs. That of the AUC is the delta method's: with independent noise of variance s^2 in each count, it varies by
+Intervals are for what the owners' held-out rows give, as in statistics/private/estimates.py: they hold it in at least
+95 of 100 runs. That of the AUC is the delta method's: with independent noise of variance s^2 in each count, it has the
+variance
 
     s^2 (|K n_0 / Q - A|^2 / P^2 + |K' n_1 / P - A|^2 / Q^2) + s^4 |K - A|^2 / (P Q)^2
 

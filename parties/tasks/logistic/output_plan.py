@@ -21,7 +21,7 @@ from parties.tasks.privacy.guarantee import (
     privacy_facts,
     releases_grid,
 )
-from protocols.statistics.noisy_estimates import margin
+from protocols.statistics.private.estimates import margin
 from protocols.training.perturbed_job import PerturbedSettings
 
 if TYPE_CHECKING:

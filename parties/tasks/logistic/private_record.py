@@ -11,7 +11,7 @@ from parties.scenario.file import Scenario
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.privacy.guarantee import NoisyRelease, noise_facts, outside, privacy_facts
 from protocols.evaluation.noisy_metrics import BINS, PROBABILITIES, auc_of, right_and_wrong
-from protocols.statistics.noisy_estimates import Sums, margin, mean_of
+from protocols.statistics.private.estimates import Sums, margin, mean_of
 from protocols.training.noisy_gradients import FINE
 from protocols.training.noisy_training import COUNTS, GRADIENTS, NoisySettings, NoisyTrained
 

@@ -16,12 +16,12 @@ from parties.tasks.audited import Audit, Population, Trial
 from parties.tasks.noise_audit import noisy_sum_trial, opened_by_runs
 from parties.tasks.statistics.audit_counts import counted
 from parties.tasks.statistics.data import load_statistics_table
-from parties.tasks.statistics.private_settings import with_noise
+from parties.tasks.statistics.private.settings import with_noise
 from parties.tasks.statistics.run import statistics_settings
 from parties.tasks.statistics.settings import StatisticsTask
 from parties.tasks.sums_audit import sums_population
 from protocols.statistics.own_cells import OwnColumns, places
-from protocols.statistics.private import (
+from protocols.statistics.private.job import (
     LABEL,
     OF_VALUES,
     PrivateSettings,

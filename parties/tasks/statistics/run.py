@@ -17,15 +17,15 @@ from parties.tasks.rows.extent import Extent, Rows
 from parties.tasks.rows.regression import NOT_STATED
 from parties.tasks.rows.stated import stated_extent, stated_rows
 from parties.tasks.statistics.data import load_statistics_table
-from parties.tasks.statistics.private_plan import privacy_facts_of, private_plan_text
-from parties.tasks.statistics.private_record import private_statistics_facts
-from parties.tasks.statistics.private_settings import with_noise
+from parties.tasks.statistics.private.plan import privacy_facts_of, private_plan_text
+from parties.tasks.statistics.private.record import private_statistics_facts
+from parties.tasks.statistics.private.settings import with_noise
 from parties.tasks.statistics.record import statistics_facts
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
 from parties.trust.budget import Charge
 from protocols.statistics.job import MOST_ROWS, statistics_job
 from protocols.statistics.own_cells import OwnColumns
-from protocols.statistics.private import PrivateSettings, private_statistics_job
+from protocols.statistics.private.job import PrivateSettings, private_statistics_job
 from protocols.statistics.settings import StatisticsSettings, Survival
 
 

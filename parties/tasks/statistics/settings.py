@@ -13,7 +13,7 @@ from parties.scenario.categories import prepare_categories
 from parties.scenario.models import A_COUNT, A_NUMBER, MIN_ROWS, Count, Names, Number, PartySpec, Table, Task, Text
 from parties.scenario.problems import Model, Problem, Reading, nearest, quote, read_table, show_value
 from parties.scenario.task import TaskReader
-from parties.tasks.statistics.private_settings import make_statistics_private
+from parties.tasks.statistics.private.settings import make_statistics_private
 from protocols.disclosure.suppression import LEAST_MINIMUM
 from protocols.statistics.settings import Grid
 

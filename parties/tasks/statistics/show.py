@@ -9,7 +9,7 @@ from typing import Any, Final
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits
 from parties.tasks.base import Show
 from parties.tasks.privacy.guarantee import spent_text
-from parties.tasks.statistics.private_show import columns_grid, interval_text, notes
+from parties.tasks.statistics.private.show import columns_grid, interval_text, notes
 
 _MOST_TIMES: Final = 12
 """The most points of a survival curve that are shown; the record has all."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mpc.ring.array import Array
 from parties.audit.attack import Audited, Found
 from parties.audit.attribute import ATTRIBUTE, advantage, beliefs, guessed_column
-from parties.audit.linkage import linked
+from parties.audit.counts.linkage import linked
 from parties.tasks.audited import Audit, Losses, Mask, Population, Random
 from parties.tasks.audited_counts import Counted, Fact, Weights
 from parties.tasks.registry import load_scenario

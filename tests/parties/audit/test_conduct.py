@@ -15,7 +15,7 @@ from parties.audit.conduct import chosen, conduct
 from parties.report.record import record_of
 from parties.session.lockstep import run_in_one_thread
 from parties.tasks.statistics.audit import AUDIT
-from tests.parties.audit.test_differencing import study
+from tests.parties.audit.counts.test_differencing import study
 
 Damage = Callable[[dict[str, Any]], object]
 

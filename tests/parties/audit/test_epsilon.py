@@ -23,7 +23,7 @@ from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.audit import AUDIT
 from protocols.privacy.accounting import calibrated, gaussian_delta, mean_shift
 from protocols.privacy.noisy_sum import Noise, noisy_sum
-from protocols.statistics import private
+from protocols.statistics.private import job as private
 from tests.scenario_texts import two_owners
 
 DELTA = 1e-6

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from parties.cli.command import carry_out
-from protocols.statistics import private
+from protocols.statistics.private import job as private
 from tests.parties.audit.test_membership import rows
 from tests.run.command import mpc, record
 from tests.scenario_texts import two_owners

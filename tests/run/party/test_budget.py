@@ -24,7 +24,7 @@ from protocols.privacy.accounting import VectorMechanism
 from tests.parties.asked import check_policy
 from tests.parties.tasks.linear.private.test_run import scenario as regression
 from tests.parties.tasks.logistic.test_private_run import scenario as training
-from tests.parties.tasks.statistics.test_private import PRIVACY, scenario
+from tests.parties.tasks.statistics.private.test_run import PRIVACY, scenario
 from tests.run.command import Running, approving, mpc, record
 from tests.run.party.test_party import with_keys
 from tests.run.threads import run_in_threads

@@ -15,7 +15,7 @@ from mpc.testing import integers, own, words
 from protocols.linear.noisy_moments import NoisyLinear, Number, Scaling, enough_variance, noisy_linear_job
 from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.statistics.own_cells import OwnColumns
-from protocols.statistics.private import Clip, PrivateSettings, private_settings, private_statistics_job
+from protocols.statistics.private.job import Clip, PrivateSettings, private_settings, private_statistics_job
 from protocols.statistics.settings import Grid, StatisticsSettings
 from protocols.training.noisy_gradients import Clipping, Ranges, WholeRows
 from protocols.training.noisy_training import NoisySettings, calibrated_gradients, noisy_training_job

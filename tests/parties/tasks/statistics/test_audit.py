@@ -13,8 +13,8 @@ from parties.tasks.registry import load_scenario, planned
 from parties.tasks.statistics.audit import AUDIT, row_numbers, worst_rows
 from parties.tasks.statistics.data import load_statistics_table
 from protocols.statistics.own_cells import OwnColumns
-from protocols.statistics.private import PrivateSettings, own_numbers, parts_of
-from tests.parties.tasks.statistics.test_private import scenario
+from protocols.statistics.private.job import PrivateSettings, own_numbers, parts_of
+from tests.parties.tasks.statistics.private.test_run import scenario
 from tests.scenario_texts import two_owners
 
 

@@ -19,9 +19,9 @@ from parties.tasks.privacy.guarantee import (
     privacy_facts,
     releases_grid,
 )
-from protocols.statistics.noisy_estimates import margin
-from protocols.statistics.noisy_survival import at_risk_deviations, least_at_risk
-from protocols.statistics.private import OF_VALUES, PrivateSettings, Release
+from protocols.statistics.private.estimates import margin
+from protocols.statistics.private.job import OF_VALUES, PrivateSettings, Release
+from protocols.statistics.private.survival import at_risk_deviations, least_at_risk
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario

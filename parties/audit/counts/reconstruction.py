@@ -20,8 +20,8 @@ from numpy.random import Generator
 from scipy.sparse import csr_array, vstack
 
 from parties.audit.attack import Attack, Audited, Figure, Found
-from parties.audit.linear_bounds import InconsistentFacts, Programme, bounds_of, whole_bounds
-from parties.audit.unknown_counts import MOST_KINDS, Unknowns, clusters_of
+from parties.audit.counts.bounds import InconsistentFacts, Programme, bounds_of, whole_bounds
+from parties.audit.counts.unknowns import MOST_KINDS, Unknowns, clusters_of
 from parties.show.blocks import plural
 from parties.tasks.audited_counts import Asked, Counted, Fact, Moments, Values
 

@@ -23,7 +23,7 @@ from parties.tasks.privacy.rows import own_stream
 from parties.tasks.registry import load_scenario, planned
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.run import STATISTICS
-from protocols.statistics.private import PrivateSettings
+from protocols.statistics.private.job import PrivateSettings
 from tests.parties.asked import asked_and_read
 from tests.parties.tasks.exact_numbers import check_not_told
 from tests.scenario_texts import two_owners

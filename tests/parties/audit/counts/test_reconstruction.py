@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from parties.audit.attack import Audited, Found
-from parties.audit.linear_bounds import InconsistentFacts
-from parties.audit.reconstruction import RECONSTRUCTION, deduce, openly_told, solved, values_told
-from parties.audit.unknown_counts import Unknowns, clusters_of
+from parties.audit.counts.bounds import InconsistentFacts
+from parties.audit.counts.reconstruction import RECONSTRUCTION, deduce, openly_told, solved, values_told
+from parties.audit.counts.unknowns import Unknowns, clusters_of
 from parties.report.record import record_of
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread

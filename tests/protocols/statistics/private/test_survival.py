@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from protocols.statistics.noisy_survival import NoisyArm, NoisyCurve, median, noisy_curve, noisy_log_rank
+from protocols.statistics.private.survival import NoisyArm, NoisyCurve, median, noisy_curve, noisy_log_rank
 from protocols.survival.curve import Arm, curve, log_rank
 
 Values = np.ndarray

@@ -1,7 +1,7 @@
 """t-tests and correlations from noisy sums, of the population that rows are drawn from: no protocol.
 
 Sums over the rows of a cell: n rows, f = sum u, g = sum (2 u^2 - 1), each with noise of one deviation s; u is a value
-on its agreed range, which is [-1, 1] here (private.py). Intervals and p account for sampling and for the noise, whose
+on its agreed range, which is [-1, 1] here (job.py). Intervals and p account for sampling and for the noise, whose
 variance is known. Sums are also rounded by at most `rounding`, which widens s.
 
 **A difference of means** (Welch, Biometrika 34, 1947, with noise). Of a sample: m = f / n, v the variance of u, and

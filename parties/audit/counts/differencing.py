@@ -17,8 +17,8 @@ import numpy as np
 from numpy.random import Generator
 
 from parties.audit.attack import Attack, Audited, Figure, Found
-from parties.audit.linear_bounds import InconsistentFacts
-from parties.audit.reconstruction import Deduced, deduce
+from parties.audit.counts.bounds import InconsistentFacts
+from parties.audit.counts.reconstruction import Deduced, deduce
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import plural

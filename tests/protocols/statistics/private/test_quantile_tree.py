@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from protocols.statistics.quantile_tree import Tree, best_tree, consistent_counts, quantile_of
+from protocols.statistics.private.quantile_tree import Tree, best_tree, consistent_counts, quantile_of
 
 Values = np.ndarray
 TREES = [Tree(11, 3), Tree(16, 2), Tree(7, 7), Tree(10, 4), Tree(23, 2), Tree(2, 2)]

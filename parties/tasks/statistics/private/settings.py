@@ -12,7 +12,7 @@ from parties.tasks.privacy.settings import check_clips
 if TYPE_CHECKING:
     from parties.scenario.privacy import PrivacySpec
     from parties.tasks.statistics.settings import StatisticsTask
-    from protocols.statistics.private import PrivateSettings
+    from protocols.statistics.private.job import PrivateSettings
     from protocols.statistics.settings import StatisticsSettings
 
 _OF_SUMS: Final = ("sum", "mean", "variance", "sd")
@@ -63,7 +63,7 @@ def with_noise(settings: StatisticsSettings, privacy: PrivacySpec) -> PrivateSet
     Raises:
         UsageError: dp-accounting is not installed.
     """
-    from protocols.statistics.private import Clip, private_settings
+    from protocols.statistics.private.job import Clip, private_settings
 
     clips = [(column, Clip(low, high)) for column, (low, high) in sorted(privacy.clip.items())]
     return private_settings(settings, clips, privacy.epsilon, privacy.delta)

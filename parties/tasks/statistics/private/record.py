@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parties.tasks.statistics.private_inference import comparison_facts, correlation_facts, curve_facts
+from parties.tasks.statistics.private.inference import comparison_facts, correlation_facts, curve_facts
 from protocols.evaluation import p_values
 from protocols.rows.results import Statistic
-from protocols.statistics.noisy_estimates import (
+from protocols.statistics.private.estimates import (
     NOTHING,
     Estimate,
     Sums,
@@ -21,9 +21,9 @@ from protocols.statistics.noisy_estimates import (
     sum_of,
     variance_of,
 )
-from protocols.statistics.noisy_tests import noisy_chi_square
-from protocols.statistics.private import PrivateSettings, level_cells, parts_of
-from protocols.statistics.quantile_tree import consistent_counts, quantile_of
+from protocols.statistics.private.inference import noisy_chi_square
+from protocols.statistics.private.job import PrivateSettings, level_cells, parts_of
+from protocols.statistics.private.quantile_tree import consistent_counts, quantile_of
 
 Parts = Mapping[tuple[Any, str], NDArray[np.float64]]
 

@@ -1,6 +1,6 @@
 """How exact statistics with [privacy] are: 20,190 people of the RAND health insurance experiment, by epsilon.
 
-pytest -s -m sweep tests/parties/tasks/statistics/test_private_accuracy.py
+pytest -s -m sweep tests/parties/tasks/statistics/private/test_accuracy.py
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, ttest_ind
 
-from parties.tasks.statistics.private_record import private_statistics_facts
+from parties.tasks.statistics.private.record import private_statistics_facts
 from protocols.statistics.own_cells import OwnColumns
-from protocols.statistics.private import Clip, PrivateSettings, own_numbers, private_settings
+from protocols.statistics.private.job import Clip, PrivateSettings, own_numbers, private_settings
 from protocols.statistics.settings import Grid, StatisticsSettings
 
 REPEATS = 20

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from protocols.statistics.noisy_tests import (
+from protocols.statistics.private.inference import (
     Correlation,
     Difference,
     Moments,

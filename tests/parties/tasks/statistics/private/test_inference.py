@@ -17,7 +17,7 @@ from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid, Line
 from parties.tasks.registry import load_scenario, planned
 from parties.tasks.statistics.data import load_statistics_table
-from protocols.statistics.private import PrivateSettings
+from protocols.statistics.private.job import PrivateSettings
 from tests.scenario_texts import two_owners
 
 ROWS = 1500

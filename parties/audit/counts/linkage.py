@@ -16,9 +16,9 @@ import numpy as np
 from numpy.random import Generator
 
 from parties.audit.attack import Audited, Figure, Found
-from parties.audit.linear_bounds import InconsistentFacts
-from parties.audit.reconstruction import deduce
-from parties.audit.unknown_counts import clusters_of
+from parties.audit.counts.bounds import InconsistentFacts
+from parties.audit.counts.reconstruction import deduce
+from parties.audit.counts.unknowns import clusters_of
 from parties.tasks.audited import Mask
 from parties.tasks.audited_counts import Asked, Counted, Fact, Places
 

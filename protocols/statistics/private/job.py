@@ -3,7 +3,7 @@
 What is released, and how far a patient (one row, added or removed) can change it:
 
 - **counts** of cells that no row shares: rows by group, rows with and without a value, histograms, tables, each level
-  of a tree over a column's grid (quantile_tree.py), events and censorings by stretch of time (noisy_survival.py). A
+  of a tree over a column's grid (quantile_tree.py), events and censorings by stretch of time (survival.py). A
   patient is in one cell of each, and changes it by 1.
 - **sums** of u = (x - centre) / half over a group, x clipped to its agreed range [centre - half, centre + half]: the
   patient changes one of them by at most 1.
@@ -35,7 +35,7 @@ from protocols.privacy.accounting import Calibration, Mechanism, calibrated
 from protocols.privacy.agreed_range import AgreedRange
 from protocols.privacy.noisy_sum import noisy_sum
 from protocols.statistics.own_cells import OwnColumns, places
-from protocols.statistics.quantile_tree import Tree, best_tree
+from protocols.statistics.private.quantile_tree import Tree, best_tree
 from protocols.statistics.settings import Axis, Cells, Sample, StatisticsSettings
 
 NOISY = "noisy counts and sums"

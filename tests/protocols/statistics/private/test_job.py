@@ -13,7 +13,8 @@ from mpc.randomness.streams import Stream, derive
 from mpc.runtime.lockstep import Outcome
 from mpc.runtime.party import Party
 from protocols.privacy.accounting import epsilon_of
-from protocols.statistics.noisy_estimates import (
+from protocols.statistics.own_cells import OwnColumns
+from protocols.statistics.private.estimates import (
     NOTHING,
     Estimate,
     Sums,
@@ -23,8 +24,7 @@ from protocols.statistics.noisy_estimates import (
     sum_of,
     variance_of,
 )
-from protocols.statistics.own_cells import OwnColumns
-from protocols.statistics.private import (
+from protocols.statistics.private.job import (
     FINE,
     Clip,
     PrivateSettings,

@@ -11,8 +11,8 @@ import pytest
 
 from mpc.errors import UsageError
 from parties.audit.attack import Audited, Found
-from parties.audit.differencing import DIFFERENCING, RUN, joined
-from parties.audit.reconstruction import RECONSTRUCTION, deduce
+from parties.audit.counts.differencing import DIFFERENCING, RUN, joined
+from parties.audit.counts.reconstruction import RECONSTRUCTION, deduce
 from parties.audit.target import records_beside
 from parties.report.about import about
 from parties.report.record import record_of
