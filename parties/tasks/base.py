@@ -82,7 +82,7 @@ def _no_charge(scenario: Scenario) -> Charge | None:
     return None
 
 
-def _own_rows_only(scenario: Scenario, rows: Rows, columns: int) -> int:
+def own_rows_only(scenario: Scenario, rows: Rows, columns: int) -> int:
     """`pooled` of a kind in which no party computes with numbers of all owners' rows."""
     return 0
 
@@ -209,7 +209,7 @@ class Run(Generic[Tab, Set, Res]):
     compare: Callable[[Scenario, Mapping[str, Any]], dict[str, Any]] | None = None
     keep: Callable[[Scenario, Agreement, Res, Vault], dict[str, Any]] | None = None
     load_libraries: Callable[[Scenario], None] | None = None
-    pooled: Callable[[Scenario, Rows, int], int] = _own_rows_only
+    pooled: Callable[[Scenario, Rows, int], int] = own_rows_only
     foreign: bool = False
 
 

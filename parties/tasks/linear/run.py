@@ -1,4 +1,4 @@
-"""`kind = "linear_regression"`: the steps of a run of a linear regression."""
+"""`kind = "linear_regression"`: the steps of a run of a linear regression, without [privacy] and with it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
 from parties.tasks.base import Data, Job, Notice, PlanText, Run, all_cells, outcome_for_all
-from parties.tasks.linear.private.record import private_record
-from parties.tasks.linear.private.settings import with_noise
+from parties.tasks.linear.private.method import METHOD
 from parties.tasks.linear.record import fit_facts, inference_rows
 from parties.tasks.linear.settings import LinearTask
 from parties.tasks.linear.show import EXACT_TEXT
-from parties.tasks.privacy.guarantee import SMALL_COUNTS, privacy_notice
-from parties.tasks.privacy.rows import load_private_table, own_stream, private_counts, private_extent, private_rows
-from parties.tasks.rows.extent import Extent, Rows, extent_from_here, training_shapes
+from parties.tasks.privacy.guarantee import privacy_notice
+from parties.tasks.private_job import OWN_ROWS, private_job
+from parties.tasks.rows.extent import Rows, extent_from_here, training_shapes
 from parties.tasks.rows.regression import (
     MISSING_COUNTS,
     WEIGHTS,
@@ -28,18 +27,14 @@ from parties.tasks.rows.regression import (
     program_of_table,
     row_counts,
     table_notice,
+    table_summary,
 )
-from parties.trust.budget import Charge
 from protocols.linear.columns_job import vertical_linear_job
-from protocols.linear.noisy_moments import Floats, NoisyLinear, noisy_linear_job
+from protocols.linear.noisy_moments import Floats, NoisyLinear
 from protocols.linear.rows_job import linear_job
 from protocols.linear.settings import LinearFit, LinearSettings
 from protocols.linear.table import is_exact
 from protocols.statistics.job import MOST_ROWS
-
-AnySettings = LinearSettings | NoisyLinear
-AnyResult = LinearFit | Floats
-"""A fit; with [privacy] the noisy sums of products, from which every owner computes it."""
 
 SCALES: Final = ("scales", "standardisation")
 SUMS: Final = ("open-gram",)
@@ -81,66 +76,26 @@ def linear_settings(scenario: Scenario, rows: Rows, columns: int) -> LinearSetti
     )
 
 
-def _settings(scenario: Scenario, rows: Rows, columns: int) -> AnySettings:
-    return linear_settings(scenario, rows, columns) if scenario.privacy is None else with_noise(scenario)
-
-
-def _load(scenario: Scenario, owner: str) -> Table:
-    return (load_owner_table if scenario.privacy is None else load_private_table)(scenario, owner)
-
-
-def _shapes(scenario: Scenario) -> tuple[Rows, int]:
-    return training_shapes(scenario) if scenario.privacy is None else (private_rows(scenario), _width(scenario))
-
-
-def _extent(scenario: Scenario, table: Table | None) -> Extent:
-    private = scenario.privacy is not None
-    return private_extent(scenario, _width(scenario)) if private else extent_from_here(scenario, table)
-
-
-def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
-    return row_counts(scenario, rows) if scenario.privacy is None else private_counts(scenario)
-
-
-def _width(scenario: Scenario) -> int:
-    """The features of a scenario that lists them."""
-    return len(scenario.task_as(LinearTask).feature_names or ())
-
-
 def _job_of(settings: LinearSettings) -> Callable[..., Any]:
     return vertical_linear_job if settings.partition == "vertical" else linear_job
 
 
-def _plan(settings: AnySettings) -> Plan:
-    if isinstance(settings, NoisyLinear):
-        return make_plan(lambda p: noisy_linear_job(p, None, None, settings), settings.owners, settings.helper)
+def _plan(settings: LinearSettings) -> Plan:
     job = _job_of(settings)
     return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper)
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
-    settings = agreement.settings
-    if isinstance(settings, NoisyLinear):
-        chosen = table.select(settings.names)
-        stream = own_stream(scenario, table.owner, agreement.session)
-        own = chosen.values, chosen.offset_weights.subtract_offset(chosen.target)
-        return lambda p: noisy_linear_job(p, own, stream, settings)
-    return program_of_table(scenario, agreement, table, _job_of(settings))
+    return program_of_table(scenario, agreement, table, _job_of(agreement.settings))
 
 
-def _after(result: AnyResult) -> list[str]:
-    return [EXACT_TEXT] if isinstance(result, LinearFit) and is_exact(result) else []
+def _after(fit: LinearFit) -> list[str]:
+    return [EXACT_TEXT] if is_exact(fit) else []
 
 
-def _record(scenario: Scenario, agreement: Agreement, result: AnyResult | None) -> dict[str, Any]:
-    if result is None:
-        return dict.fromkeys(("model", "metrics", "inference", "fit", "data", "privacy"))
-    if isinstance(result, LinearFit):
-        return _exact_record(scenario, result)
-    return private_record(scenario, agreement.settings or with_noise(scenario), result)
-
-
-def _exact_record(scenario: Scenario, fit: LinearFit) -> dict[str, Any]:
+def _record(scenario: Scenario, agreement: Agreement, fit: LinearFit | None) -> dict[str, Any]:
+    if fit is None:
+        return dict.fromkeys(METHOD.part)
     task = scenario.task_as(LinearTask)
     columns = (*fit.features, task.target)
     return {
@@ -167,30 +122,27 @@ def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     return compare(scenario, record)
 
 
-def _plan_text(settings: AnySettings, scenario: Scenario) -> PlanText:
-    if isinstance(settings, NoisyLinear):
-        from parties.tasks.linear.private.plan import private_plan_text
-
-        return private_plan_text(settings, scenario)
+def _plan_text(settings: LinearSettings, scenario: Scenario) -> PlanText:
     from parties.tasks.linear.plan import linear_plan_text
 
     return linear_plan_text(settings, scenario.task_as(LinearTask))
 
 
-def _data_notice(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
-    asked = table_notice(scenario, me, table, "target, a number", "in the fit")
-    return asked if scenario.privacy is None else [*asked, *privacy_notice(scenario.privacy)]
+def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
+    return table_notice(scenario, me, table, "target, a number", "in the fit")
+
+
+def _asked_privately(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
+    assert scenario.privacy is not None
+    return [*_asked(scenario, me, table), *privacy_notice(scenario.privacy)]
 
 
 def _summary(scenario: Scenario, table: Table) -> str:
-    text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'feature')}"
-    return f"{text}, target '{scenario.task_as(LinearTask).target}'"
+    return table_summary(scenario, table, plural(len(table.columns), "feature"))
 
 
 def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
     task = scenario.task_as(LinearTask)
-    if scenario.privacy is not None:
-        return [(what,) for what in task.reveal]
     behind = SUMS if task.inference == "open-gram" else SCALES
     weights = [] if task.weights is None else [(WEIGHTS,)]
     return [*((what,) for what in task.reveal), *([] if scenario.vertical else [behind]), *weights]
@@ -198,19 +150,12 @@ def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
     """The fit's cells are tested; its metrics are of all rows."""
-    if scenario.privacy is not None:
-        return [SMALL_COUNTS]
     task = scenario.task_as(LinearTask)
     untested = {
         f"it has min_cell = {task.min_cell}": task.min_cell < least,
         MISSING_COUNTS: "missing" in task.reveal,
     }
     return [text for text, applies in untested.items() if applies]
-
-
-def _charge(scenario: Scenario) -> Charge | None:
-    privacy = scenario.privacy
-    return None if privacy is None else Charge((with_noise(scenario).mechanism,), privacy.epsilon, privacy.delta)
 
 
 def _outcome(scenario: Scenario) -> str:
@@ -222,16 +167,16 @@ def _pooled(scenario: Scenario, rows: Rows, columns: int) -> int:
     return columns * columns + (all_cells(scenario, rows, columns) if scenario.vertical else 0)
 
 
-LINEAR: Job[Table, AnySettings, AnyResult] = Job(
+LINEAR: Job[Table, LinearSettings, LinearFit] = Job(
     data=Data(
-        load=_load,
-        shapes=_shapes,
-        extent=_extent,
-        counts=_counts,
+        load=load_owner_table,
+        shapes=training_shapes,
+        extent=extent_from_here,
+        counts=row_counts,
         has_target=has_target,
     ),
     run=Run(
-        settings=_settings,
+        settings=linear_settings,
         plan=_plan,
         program=_program,
         record=_record,
@@ -241,11 +186,15 @@ LINEAR: Job[Table, AnySettings, AnyResult] = Job(
     ),
     notice=Notice(
         plan=_plan_text,
-        data=_data_notice,
+        data=_asked,
         summary=_summary,
         outcome=_outcome,
         reveals=_reveals,
         small_counts=_small_counts,
-        charge=_charge,
     ),
 )
+
+NOISY_LINEAR: Job[Table, NoisyLinear, Floats] = private_job(
+    METHOD, OWN_ROWS, _asked_privately, _summary, _compare, _pooled
+)
+"""With [privacy]."""

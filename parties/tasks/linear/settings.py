@@ -7,13 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from parties.scenario.categories import prepare_categories
 from parties.scenario.checks import check_columns, check_reveal, owners_of
 from parties.scenario.models import ModelTask, PartySpec, Text
 from parties.scenario.partition import check_split
 from parties.scenario.problems import Problem, Reading
-from parties.scenario.task import TaskReader
-from parties.tasks.linear.private.settings import make_linear_private
 
 
 class LinearTask(ModelTask):
@@ -59,6 +56,3 @@ def _check_vertical(task: LinearTask) -> Iterator[Problem]:
     if "missing" in task.reveal:
         hint = 'take "missing" out of reveal'
         yield Problem(f'[task] reveal = ["missing"] is not available with {where}', hint)
-
-
-READER = TaskReader(LinearTask, settle_linear, prepare_categories, noisy=make_linear_private)

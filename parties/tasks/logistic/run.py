@@ -24,6 +24,7 @@ from parties.tasks.rows.regression import (
     program_of_table,
     row_counts,
     table_notice,
+    table_summary,
 )
 from protocols.inference import irls
 from protocols.rows.results import Trained
@@ -152,8 +153,7 @@ def _data_notice(scenario: Scenario, me: str, table: Table | None) -> list[tuple
 
 
 def _summary(scenario: Scenario, table: Table) -> str:
-    text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')} to learn from"
-    return f"{text}, target '{scenario.task_as(LogisticTask).target}'"
+    return table_summary(scenario, table, f"{plural(len(table.columns), 'column')} to learn from")
 
 
 def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:

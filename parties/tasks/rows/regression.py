@@ -14,7 +14,7 @@ from mpc.runtime.plan import ProgramFactory
 from parties.data.table import Table
 from parties.data.vertical import digest_bits
 from parties.scenario.file import Scenario
-from parties.show.blocks import count_text
+from parties.show.blocks import count_text, plural
 from protocols.rows.own_rows import SAME_ROWS, OwnColumns, OwnRows
 from protocols.training.batches import split, test_count
 
@@ -63,6 +63,16 @@ def table_notice(scenario: Scenario, me: str, table: Table | None, target: str, 
 def _rows_text(scenario: Scenario, rows: int, use: str) -> str:
     train, test = row_counts(scenario, rows)
     return f"{count_text(rows)}: {count_text(train)} {use}, {count_text(test)} held out"
+
+
+def table_summary(scenario: Scenario, table: Table, columns: str) -> str:
+    """An owner's data in a sentence.
+
+    Args:
+        columns: how many there are, in words.
+    """
+    target = scenario.model_task.target
+    return f"data: {table.source}: {plural(table.rows, 'row')}, {columns}, target '{target}'"
 
 
 def own_rows(table: Table, scenario: Scenario, features: tuple[str, ...]) -> OwnRows:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from parties.show.blocks import Grid, Line, count_text, plural, to_digits
+from parties.show.blocks import Grid, count_text, to_digits
 from parties.tasks.base import PlanText
 from parties.tasks.linear.private.record import guarantee, releases_of
-from parties.tasks.linear.settings import LinearTask
-from parties.tasks.privacy.guarantee import NEIGHBOURS_TEXT, USES, noise_text, outside, outside_grid, releases_grid
+from parties.tasks.privacy.guarantee import NEIGHBOURS_TEXT, noise_text, outside
+from parties.tasks.private_job import plan_text
 from protocols.linear.noisy_fit import CLEAR
 from protocols.linear.noisy_moments import NoisyLinear, Number
 
@@ -22,24 +22,16 @@ _Z: Final = 1.959963984540054
 
 def private_plan_text(settings: NoisyLinear, scenario: Scenario) -> PlanText:
     """A linear regression's part of a plan."""
-    privacy, least = scenario.privacy, scenario.task_as(LinearTask).min_rows
-    assert privacy is not None
-    work = (
-        f"{plural(len(settings.owners), 'owner')} and a helper, {plural(len(settings.names), 'feature')}; "
-        f"{count_text(settings.size)} noisy sums of products in 1 release: {privacy.text}."
-    )
-    return PlanText(
-        scenario={"features": len(settings.names)},
-        facts={"privacy": guarantee(scenario, settings), "rows_for_intervals": rows_for_intervals(settings)},
-        work=work,
-        how=tuple(map(Line, _how(settings))),
-        helper_learns=("the scenario's settings, and when the owners ask for more",),
-        uses=USES,
-        details=(
-            releases_grid(releases_of(settings), {"products": "sums of products of"}),
-            _errors_grid(settings),
-            outside_grid(outside(least)),
-        ),
+    return plan_text(
+        scenario,
+        {"features": len(settings.names)},
+        f"{count_text(settings.size)} noisy sums of products in 1 release",
+        _how(settings),
+        {"privacy": guarantee(scenario, settings), "rows_for_intervals": rows_for_intervals(settings)},
+        releases_of(settings),
+        {"products": "sums of products of"},
+        outside(scenario.model_task.min_rows),
+        more=(_errors_grid(settings),),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from parties.scenario.problems import Problem, Reading
 from parties.scenario.terms import names_of, parts_of
+from parties.tasks.linear.settings import LinearTask
 from parties.tasks.privacy.settings import WITH, check_exact, with_ranges
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from parties.scenario.file import Scenario
     from parties.scenario.privacy import PrivacySpec
-    from parties.tasks.linear.settings import LinearTask
     from protocols.linear.noisy_moments import NoisyLinear, Scaling
 
 _EXACT: Final[Mapping[str, tuple[Any, str]]] = {
@@ -67,7 +67,6 @@ def with_noise(scenario: Scenario) -> NoisyLinear:
     Raises:
         UsageError: such noise is too wide to be drawn.
     """
-    from parties.tasks.linear.settings import LinearTask
     from protocols.linear.noisy_moments import NoisyLinear, enough_variance
 
     task, privacy = scenario.task_as(LinearTask), scenario.privacy

@@ -18,11 +18,11 @@ from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid, Line
-from parties.tasks.linear.run import LINEAR
+from parties.tasks.linear.run import NOISY_LINEAR
 from parties.tasks.linear.show import linear_figures
 from parties.tasks.privacy.figures import figure_beside
 from parties.tasks.privacy.guarantee import SMALL_COUNTS
-from parties.tasks.registry import load_scenario, planned
+from parties.tasks.registry import job_of, load_scenario, planned
 from protocols.linear.noisy_moments import NoisyLinear
 from protocols.privacy.accounting import epsilon_of
 from tests.parties.asked import asked_and_read
@@ -100,7 +100,7 @@ def test_record_says_what_was_spent_and_tells_no_rows(ran: tuple[Scenario, dict[
 def test_no_exact_number_is_in_the_record(ran: tuple[Scenario, dict[str, Any]]) -> None:
     """Of one owner or of all: rows, and what the exact fit has."""
     one, record = ran
-    tables = [LINEAR.data.load(one, owner) for owner in one.owners]
+    tables = [NOISY_LINEAR.data.load(one, owner) for owner in one.owners]
     exact = [float(sum(table.rows for table in tables))]
     exact += [float(table.rows) for table in tables]
     beside = add_comparison(one, record)["comparison"]
@@ -113,8 +113,8 @@ def test_no_exact_number_is_in_the_record(ran: tuple[Scenario, dict[str, Any]]) 
 def test_no_message_depends_on_the_numbers_of_rows(tmp_path: Path) -> None:
     few, many = (scenario(tmp_path, rows=rows) for rows in (40, 300))
     for one in (few, many):
-        assert LINEAR.data.counts(one, 300) == (20, 0)
-        assert LINEAR.data.extent(one, None).rows == {"a": 20, "b": 20}
+        assert NOISY_LINEAR.data.counts(one, 300) == (20, 0)
+        assert NOISY_LINEAR.data.extent(one, None).rows == {"a": 20, "b": 20}
     assert planned(few)[1].digest == planned(many)[1].digest
 
 
@@ -131,12 +131,13 @@ def test_the_plan_is_made_without_data(tmp_path: Path) -> None:
 
 
 def test_what_is_charged_is_epsilon(tmp_path: Path) -> None:
-    charge = LINEAR.notice.charge(scenario(tmp_path))
+    charge = NOISY_LINEAR.notice.charge(scenario(tmp_path))
     assert charge is not None
     assert (charge.epsilon, charge.delta) == (4.0, 1e-6)
     assert 3.9 < epsilon_of(charge.mechanisms, 1e-6, near=4.0) <= 4.0
-    assert LINEAR.notice.charge(scenario(tmp_path, privacy="")) is None
-    assert LINEAR.notice.small_counts(scenario(tmp_path), 5) == [SMALL_COUNTS]
+    one = scenario(tmp_path, privacy="")
+    assert job_of(one).notice.charge(one) is None
+    assert NOISY_LINEAR.notice.small_counts(scenario(tmp_path), 5) == [SMALL_COUNTS]
 
 
 def text_of(record: dict[str, Any]) -> str:
@@ -195,7 +196,7 @@ def test_features_are_those_with_a_range_if_none_is_listed(tmp_path: Path) -> No
 
 def test_an_approval_shows_the_guarantee(tmp_path: Path) -> None:
     one = scenario(tmp_path)
-    blocks = asked_and_read(one, "a", LINEAR.data.load(one, "a"), {name: f"bl1-{name}" for name in one.parties})
+    blocks = asked_and_read(one, "a", NOISY_LINEAR.data.load(one, "a"), {name: f"bl1-{name}" for name in one.parties})
     text = json.dumps([block.rows if isinstance(block, Grid) else block.text for block in blocks])
     assert "epsilon = 4, delta = 1e-06, for each patient" in text
     assert "age from 20 to 100; pain from 0 to 100" in text
@@ -204,7 +205,7 @@ def test_an_approval_shows_the_guarantee(tmp_path: Path) -> None:
 
 def test_an_owner_with_too_few_rows_is_refused_by_itself(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="rows of data, but an owner needs at least 20"):
-        LINEAR.data.load(scenario(tmp_path, rows=20), "a")
+        NOISY_LINEAR.data.load(scenario(tmp_path, rows=20), "a")
 
 
 REFUSED = {
