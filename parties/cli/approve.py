@@ -36,8 +36,8 @@ def approve(
 ) -> None:
     """Approve SCENARIO as one party, without a run.
 
-    Shows what it asks for, and asks. Nothing that it names is opened or looked up for that, but a roster in its
-    folder. With --until or --by, a new approval takes the place of one that there is.
+    Shows what the scenario asks for, and asks for a yes. Opens and looks up nothing that the scenario names, except a
+    roster in its folder. With --until or --by, a new approval replaces an existing one.
     """
     from parties.cli.run_party import ApprovalOptions, ask_approval
     from parties.scenario.file import Scenario

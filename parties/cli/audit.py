@@ -47,11 +47,12 @@ def audit(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Attack what SCENARIO, or a finished RUN of it, discloses, and say what an attacker gains.
+    """Attack what a study or a run discloses.
 
-    All owners' data must be on this machine, as for `mpc run`; with --as one owner's are, and less can be said. Of
-    SCENARIO, runs are made in the clear; of RUN, what it disclosed is read from its record, to which the findings are
-    added. With [privacy] a lower bound of epsilon is measured: exit code 10 if it contradicts the claim.
+    Says what an attacker gains. All owners' data must be on this machine, as for `mpc run`; with --as one owner's are
+    enough, and less can be said. Of SCENARIO, runs are made in the clear; of RUN, what it disclosed is read from its
+    record, to which the findings are added. With [privacy] a lower bound of epsilon is measured: exit code 10 if it
+    contradicts the claim.
     """
     from parties.processes.child import one_blas_thread
 

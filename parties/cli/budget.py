@@ -14,7 +14,7 @@ from parties.cli.options import KEYS
 @click.option("--epsilon", type=float, help="Set the budget: the most that all runs together may cost.")
 @click.option("--delta", type=float, help="The delta at which they are added up (default: 1e-5).")
 def budget(keys: Path, epsilon: float | None, delta: float | None) -> None:
-    """Show what this owner's runs with [privacy] have spent, or set the most that they may.
+    """Show or limit what runs with [privacy] have spent.
 
     The ledger is beside the keys, and is for all data of the owner. A run that would cost more than is left is refused
     before anything is sent. What was charged is never given back.

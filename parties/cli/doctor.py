@@ -32,10 +32,10 @@ def doctor(
 ) -> int:
     """Say whether a run of SCENARIO could start now.
 
-    Says what to do where it could not. Looks at the keys, the data, this machine's limits, and the links: every party's
-    doctor at the same time, or its `mpc party`, which goes on waiting. Before the scenario is approved it looks at
-    the keys, the policy and this machine alone. No data are sent. Ends with 0, or with the exit code of the first
-    problem.
+    Looks at the keys, the data, this machine's limits and the links, and says what to do about each problem. For the
+    links, start the doctors of all parties at the same time; a waiting `mpc party` answers, too. Before the scenario
+    is approved it looks at the keys, the policy and this machine alone. No data are sent. Ends with 0, or with the
+    exit code of the first problem.
     """
     from parties.doctor.findings import Finding
     from parties.scenario.file import Scenario

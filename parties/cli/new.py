@@ -34,11 +34,11 @@ def new(
     protocol: str | None,
     clients: bool,
 ) -> None:
-    """Write a commented scenario into DIR, or with --protocol a protocol of your own.
+    """Write a scenario, or a protocol, to start from.
 
-    It is for your own tables, or for two small ones that are made up. Looks into the files: the owners are named after
-    them, and every numeric column that all have is a feature. Files with the same ids, of which one has the target,
-    are other columns of the same patients: partition = "vertical".
+    The scenario is for your own tables, or for two small ones that are made up. Looks into the files: the owners are
+    named after them, and every numeric column that all have is a feature. Files with the same ids, of which one has
+    the target, are other columns of the same patients: partition = "vertical".
     """
     if protocol is not None:
         used = bool(files or target or positive or identifier)

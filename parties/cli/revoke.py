@@ -19,8 +19,8 @@ from parties.cli.options import KEYS, PROGRAM
 def revoke(what: str, name: str, keys: Path, program: str | None) -> None:
     """Withdraw what a party approved.
 
-    That is a scenario as it is now, or what has DIGEST (the approval's or the scenario's). The next run of it has to
-    be approved again. One that is under way goes on.
+    Name the scenario as it is now, or the DIGEST of the approval or of the scenario. The next run has to be approved
+    again. A run in progress goes on.
     """
     from parties.tasks.registry import load_any, with_program
     from parties.trust.consent import revoke as withdraw

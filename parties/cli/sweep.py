@@ -55,12 +55,12 @@ def sweep(
     no_compare: bool,
     quiet: bool,
 ) -> None:
-    """Run SCENARIO, or a protocol of your own, with each of several settings, on this machine or a Dask cluster.
+    """Run a scenario or a protocol with varied settings.
 
-    Every run is one of `mpc run`. Ends with a table of medians and intervals: how good the model is, rounds, bytes and
-    seconds. The same, with plots, is in the folder's sweep.html, and all numbers are in its sweep.json. A run that
-    fails does not end the sweep. Called again with the same --out, a sweep goes on where it ended, and failed runs are
-    tried again.
+    Every run is one of `mpc run`, on this machine or a Dask cluster. Ends with a table of medians and intervals: how
+    good the model is, rounds, bytes and seconds. The same, with plots, is in the folder's sweep.html, and all numbers
+    are in its sweep.json. A run that fails does not end the sweep. Called again with the same --out, a sweep goes on
+    where it ended, and failed runs are tried again.
     """
     from parties.processes.child import one_blas_thread
 

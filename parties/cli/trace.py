@@ -26,13 +26,14 @@ def trace(
     owners: int,
     inputs: tuple[str, ...],
 ) -> None:
-    """Make a page of the rounds of RUN, which was recorded with --trace: who computed, sent and waited when.
+    """Draw the rounds of a run that was recorded with --trace.
 
-    The page is one file, and loads nothing. --chrome writes the same for https://ui.perfetto.dev. Under a test seed the
-    page has the values of each round, too. Of two runs, say where they first differ.
+    The page shows who computed, sent and waited when. It is one file, and loads nothing; --chrome writes the same for
+    https://ui.perfetto.dev. Under a test seed it has the values of each round, too. With two runs, prints where they
+    first differ.
 
-    `mpc trace --view owner0 median.py:median --input reals:5` runs a protocol many times with two secrets of equal
-    outputs, and draws what owner0 saw beside each other, with the verdict of the test kit.
+    `mpc trace --view owner0 median.py:median --input reals:5` runs a protocol many times with each of two secrets of
+    equal outputs, and draws what owner0 saw with the one and with the other, with the verdict of the test kit.
     """
     from parties.base.private_files import replace_file
 

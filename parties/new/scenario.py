@@ -263,7 +263,7 @@ def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     shape = Shape(tuple(file.rows for file in files), len(choice.features), choice.split is not None)
     lines += [_line(*setting) for setting in propose(shape)]
     lines.append(
-        _line(f"min_cell = {MIN_CELL}", "no value in the model has fewer rows besides an owner's own, or the run ends")
+        _line(f"min_cell = {MIN_CELL}", f"ends the run if only 1 to {MIN_CELL - 1} of the others' rows have a value")
     )
     return lines
 
@@ -296,6 +296,8 @@ def _messages(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bo
     left = [f"{name} ({why})" for name, why in choice.left_out.items()]
     if left:
         lines.append(f"  left out    {_some(left)}")
+    if "text" in choice.left_out.values():
+        lines.append("  text        becomes features once its levels are under [task.categories] (docs/scenario.md)")
     if choice.missing != "refuse":
         what = "rows with one are dropped" if choice.missing == "drop" else "the column's mean takes their place"
         lines.append(f"  missing     values are: {what}")

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from mpc.errors import DataError, UsageError, plain_text
 from mpc.runtime.plan import Plan
@@ -14,6 +14,7 @@ from parties.data.own_table import OwnTable
 from parties.report.summary import reveals_grid
 from parties.scenario.file import Scenario, SqlSource
 from parties.scenario.star import StarScenario
+from parties.session.take_part import PATIENCE
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, plural
 from parties.tasks.base import told_beside
 from parties.tasks.registry import Plans, job_of, kind_of
@@ -97,11 +98,11 @@ def keys_lines(scenario: Keyed) -> list[Block]:
 def session_grid(scenario: Scenario | StarScenario) -> Grid:
     """The session's time limits."""
     session = scenario.session
-    patience = "as the runtime chooses" if session.patience is None else f"{session.patience:g} s"
+    patience = PATIENCE if session.patience is None else session.patience
     rows = (
         ("for the others to come (connect_timeout)", f"{session.connect_timeout:g} s"),
         ("for a message (deadline)", f"{session.deadline:g} s"),
-        ("for a lost connection to come back (patience)", patience),
+        ("for a lost connection to come back (patience)", f"{patience:g} s"),
     )
     return Grid("How long it waits", ("for what", "at most"), rows, frozenset({0, 1}))
 
@@ -176,18 +177,31 @@ def _listing(title: str, text: str) -> list[Block]:
 
 
 def _settings(scenario: Scenario) -> list[tuple[str, str]]:
-    task: dict[str, Any] = scenario.agreement()["task"]
-    rest = {key: value for key, value in task.items() if value is not None and value != {}}
+    task = scenario.task.model_dump(mode="json", by_alias=True, exclude=set(scenario.task.unused), exclude_none=True)
+    rest = {key: value for key, value in task.items() if value != {}}
     if scenario.privacy is not None:
         rest["privacy"] = scenario.privacy.text
     return [("seed", str(scenario.seed)), *((key, setting_text(value)) for key, value in rest.items())]
 
 
 def setting_text(value: object) -> str:
-    """A setting's value as text."""
+    """A setting's value as text: tables, and lists in lists, as a scenario file has them."""
     if isinstance(value, list):
-        return ", ".join(map(setting_text, value))
-    return value if isinstance(value, str) else json.dumps(value)
+        return ", ".join(one if isinstance(one, str) else _toml(one) for one in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {_toml(one)}" for key, one in value.items())
+    return value if isinstance(value, str) else _toml(value)
+
+
+def _toml(value: object) -> str:
+    """A value in the form of TOML."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(one)}' for key, one in value.items() if one is not None)} }}"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value)
 
 
 def _insecure(scenario: Scenario) -> list[Block]:
@@ -222,7 +236,7 @@ def _learns_blocks(scenario: Scenario, plans: Plans) -> list[Block]:
         Line(
             f"{told} {scenario.helper} learns how many rows and columns there are, but is shown no value. How much is "
             "sent depends on the rows: state each owner's `rows`, and list the `features`, for the whole plan. "
-            f"({plural(len(known), 'owner')} of {len(scenario.owners)} so far.)"
+            f"({len(known)} of {plural(len(scenario.owners), 'owner')} so far.)"
         ),
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from parties.report.consent import changes_grid, digest_lines, keys_lines, program_blocks, session_grid, setting_text
 from parties.scenario.star import StarScenario
@@ -23,8 +22,8 @@ def star_consent_blocks(
         changes: where the scenario differs from one that was approved earlier.
     """
     star = star_of(scenario)
-    task: dict[str, Any] = scenario.agreement()["task"]
-    settings = tuple((key, setting_text(value)) for key, value in task.items() if value is not None)
+    task = scenario.task.model_dump(mode="json", by_alias=True, exclude_none=True)
+    settings = tuple((key, setting_text(value)) for key, value in task.items())
     return [
         Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been opened or sent.", "bold"),
         *changes_grid(changes),

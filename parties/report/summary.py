@@ -107,11 +107,12 @@ def status_lines(record: Mapping[str, Any]) -> list[Line]:
     if record.get("status") == "ok" and status is not None:
         lines = [status(record)]
     elif record.get("status") == "ok":
-        owners = len(owners_of(record))
         total = max((_seconds(entry, "total") for entry in parties.values()), default=math.nan)
         online = max((_seconds(entry, "online") for entry in parties.values()), default=math.nan)
-        others = len(parties) - owners
-        who = f"{plural(owners, 'owner')}" + (f" and {plural(others, 'helper')}" if others else "")
+        owners = len(owners_of(record))
+        who = f"{plural(owners, 'owner')} and {plural(len(parties) - owners, 'helper')}"
+        if len(parties) == 1:  # of `mpc party`: one party's record
+            who = f"The record of {next(iter(parties))}"
         lines = [Line(f"{name}: done. {who}, {seconds_text(total)} s in all, {seconds_text(online)} s online.", "bold")]
     else:
         error = table(record.get("error"))

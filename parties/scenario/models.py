@@ -146,6 +146,11 @@ class Task(Table):
         @property
         def partition(self) -> str: ...
 
+    @property
+    def unused(self) -> frozenset[str]:
+        """Settings that have a value, and no part in what this task asks for: an approval does not show them."""
+        return frozenset()
+
 
 class ModelTask(Task):
     """Settings that all kinds of task have that fit a model of a target."""

@@ -37,8 +37,8 @@ from protocols.rows.own_rows import OwnColumns, OwnRows, joint_names
 from protocols.rows.settings import FitSettings
 
 WHAT = "cells of the model"
-_WHY = "a bit for each column, the target, all together: whether a cell of some owner's others is too small"
-_TWO_OWNERS = "; with two owners each so learns it of the other"
+_WHY = "a bit for each column, the target, all together: whether for some owner a cell of the others is too small"
+_TWO_OWNERS = "; with two owners, each learns this of the other"
 _UNTESTED = (
     ". Not tested: combinations of two owners' columns, nor a column of many values by the classes that another has"
 )

@@ -101,7 +101,7 @@ async def suppressed_blocks(
         programs += [rare(p, parts, layout, values.least) for parts, layout in of_each]
     found = await together(*programs)
     bits = Share(np.concatenate([part.value for part in found]), 0, B8)
-    why = "one bit a block of cells: whether some owner's others have too few in one of them, but not none"
+    why = "one bit a block of cells: whether for some owner the others have too few in one of them, but not none"
     word = await any_of(p, bits, blocks.bits(len(p.owners)), what=SUPPRESSED, why=why)
     return p.compute(lambda: word.value != 0, shape=(len(blocks.places),))
 

@@ -50,8 +50,8 @@ def nothing(folder: Path) -> None:
 
 
 HELP = (
-    *("approve", "budget", "doctor", "keygen", "new", "party", "plan", "report", "revoke", "roster", "run", "simulate"),
-    *("sweep", "trace"),
+    *("approve", "audit", "budget", "doctor", "keygen", "new", "party", "plan", "report", "revoke", "roster", "run"),
+    *("simulate", "sweep", "trace"),
 )
 PLANS = (
     *("devices", "hips_linear", "registry_private", "registry_statistics", "split_model", "two_hospitals", "vertical"),

@@ -6,18 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from parties.scenario.problems import Problem, Reading, quote
-from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.settings import OF_TRAININGS, LogisticTask
 
-_OF_TRAININGS: Final = (
-    "solver", "epochs", "batch_size", "iterations", "momentum",
-    "tolerance", "learning_rate", "sigmoid_range"
-)  # fmt: skip
 _WHAT: Final = '[task] reveal = ["inference"]'
 
 
 def settle_inference(task: LogisticTask) -> Reading[LogisticTask]:
     """Set every setting of a training to its default: a maximum-likelihood fit uses none of them."""
-    given = [key for key in _OF_TRAININGS if key in task.model_fields_set]
+    given = [key for key in OF_TRAININGS if key in task.model_fields_set]
     if given:
         message = f"{_WHAT} fits by Newton's method, so {quote(given)} {'has' if len(given) == 1 else 'have'} no part"
         yield Problem(message, "remove what is named; `newton_steps` says how many steps there are")

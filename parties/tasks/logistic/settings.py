@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -21,6 +21,12 @@ def _as_text(value: Any) -> Any:
     """A whole number as text: `positive = 2` means the same as `positive = "2"`."""
     return str(value) if type(value) is int and abs(value) <= LARGEST_SEED else value
 
+
+OF_TRAININGS: Final = (
+    "solver", "epochs", "batch_size", "iterations", "momentum",
+    "tolerance", "learning_rate", "sigmoid_range"
+)  # fmt: skip
+"""Settings of a training, in which a maximum-likelihood fit has no part."""
 
 Weight = Annotated[float, Field(ge=1e-6, le=1e6)]
 
@@ -73,6 +79,14 @@ class LogisticTask(ModelTask):
     def keeps_shares(self) -> bool:
         """Whether nobody sees the model: each owner keeps a share of it."""
         return not {"model", "inference"} & set(self.reveal)
+
+    @property
+    def unused(self) -> frozenset[str]:
+        """A training's settings of a maximum-likelihood fit, and the other way round; epochs of full-batch solvers."""
+        if "inference" in self.reveal:
+            return frozenset((*OF_TRAININGS, "l2"))
+        of_sgd = ("epochs", "batch_size") if self.solver in ("nesterov", "newton") else ()
+        return frozenset(("inference", "newton_steps", *of_sgd))
 
     @property
     def told_without_penalty(self) -> bool:

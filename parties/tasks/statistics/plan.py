@@ -23,9 +23,8 @@ USES: Final[Mapping[str, str]] = {
 """The use of each kind of correlated randomness in statistics."""
 
 _TWO_OWNERS: Final = (
-    "Of two owners, each learns the other's addend of every count and sum here: it takes its own off. With three or "
-    "more, all but one together learn that one's. What is looked for on a grid (min, max, quantiles) tells the "
-    "answer only."
+    "With two owners, each learns the other's part of every count and sum here: it subtracts its own. With three or "
+    "more, all but one together learn that one's part. Answers on a grid (min, max, quantiles) disclose nothing else."
 )
 
 
@@ -61,27 +60,27 @@ def cell_rules(s: StatisticsSettings) -> list[str]:
             "Tables of fine cells then show single patients."
         ]
     rounds = 9 if not s.samples else 17 if len(s.owners) > 2 else 11 if s.dominance else 9
-    lacking = " Rows that lack a value are such a cell, too." if s.missing_cells == "tested" else ""
+    lacking = " The rows that lack a value are a cell, too." if s.missing_cells == "tested" else ""
     found = [
-        f"Small cells (min_cell = {s.min_cell}): before anything is opened, {rounds} rounds of secret comparison find "
-        f"where for some owner the others have fewer than {s.min_cell} patients, but not none. Such cells are "
-        f"withheld, with others that would give them back, and with all that is made of them.{lacking}"
+        f"Small cells (min_cell = {s.min_cell}): before anything is opened, {rounds} rounds of comparisons under "
+        f"sharing find the cells of which, for some owner, the others have 1 to {s.min_cell - 1} patients. These are "
+        f"withheld, with cells from which they would follow, and with all results that are made of them.{lacking}"
     ]
     if s.samples:
         found.append(
-            "Rare values: wherever a column is summed up (means, deviations, t-tests, correlations), the rows that "
-            "differ from its commonest value are a cell, for a sum of zeros and ones is a count. Of a column of four "
-            "values or fewer each value's rows are one, of two columns' products each pair's of six or fewer."
+            "Rare values: where a column is summed up (means, deviations, t-tests, correlations), the rows that "
+            "differ from its commonest value are a cell, for a sum of zeros and ones is a count. So are the rows of "
+            "each value, in a column of four values or fewer, and of each pair, in two columns of six pairs or fewer."
         )
     if any(isinstance(one.rank, Fraction) for one in s.searches):
         found.append(
-            f"A quantile is withheld, too, where 1 to {s.min_cell - 1} values of some owner's others lie on a side of "
-            "it, up to another quantile or the end: that is tested once it is found, and before it is opened."
+            f"A quantile is withheld, too, if for some owner 1 to {s.min_cell - 1} of the others' values lie between "
+            "it and the next quantile, or the end. This is tested on the shared quantile, before it is opened."
         )
     if s.dominance:
         found.append(
-            f"Dominance ({s.dominance} %): a sum, and what is made of it, is withheld if one value is above "
-            f"{s.dominance} % of what, for some other owner, the values of all others come to."
+            f"Dominance ({s.dominance} %): a sum is withheld, with what is made of it, if one value is more than "
+            f"{s.dominance} % of the sum over all owners but one, and that owner does not have the value."
         )
     found += [
         f"Told together or not at all, as their columns hang together in a loop: {join_words(names)}."

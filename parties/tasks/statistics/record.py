@@ -145,8 +145,8 @@ def _small_cells(disclosure: Disclosure) -> dict[str, Any] | None:
         "missing_cells": s.missing_cells,
         "cells": sum(one.size for one in shown),
         "withheld": sum(int((~one).sum()) for one in shown),
-        "legend": f"null where `withheld` says so: fewer than {s.min_cell} patients of all owners but one (and not "
-        "none), there or in a cell that it would give back; of sums, that few have another value than the commonest",
+        "legend": f"null where `withheld` says so: for some owner, the others have 1 to {s.min_cell - 1} patients in "
+        "this cell, or in one that would follow from it; for sums, as few with another value than the commonest",
     }
 
 

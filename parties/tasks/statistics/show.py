@@ -44,13 +44,15 @@ def _marks_note(found: Mapping[str, Any]) -> list[Block]:
     if not rule:
         small = "small_cells" in found and found["small_cells"] is None
         return [Line(""), Line("min_cell = 0: counts were told however few patients they are of.")] if small else []
-    least = rule.get("min_cell")
+    few = f"1 to {rule['min_cell'] - 1:g}" if is_number(rule.get("min_cell")) else "few"
     text = (
-        f"{_WITHHELD} withheld: fewer than {least} patients of all owners but one (and not none), there or in a cell "
-        f"that it would give back; {count_text(rule.get('withheld'))} of {count_text(rule.get('cells'))} counts."
+        f"{_WITHHELD} withheld: for some owner, the others have {few} patients in this cell, or in one that "
+        f"would follow from it; {count_text(rule.get('withheld'))} of {count_text(rule.get('cells'))} counts."
     )
-    text += f" Of sums (means, deviations, tests): that fewer than {least} have another value than the commonest"
-    text += f", or one value is more than {rule['dominance']} %." if rule.get("dominance") else "."
+    text += " The rows that lack a value are a cell, too." if rule.get("missing_cells") == "tested" else ""
+    text += f" Means, deviations and tests are also withheld where {few} of the others' patients have "
+    text += "another value than the commonest"
+    text += f", or where one value is more than {rule['dominance']} % of a sum." if rule.get("dominance") else "."
     return [Line(""), Line(text)]
 
 
@@ -150,7 +152,7 @@ def _tables(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
             rows = tuple((str(n), *map(_count, line)) for n, line in zip(levels, counts, strict=False))
             heads = (str(a.get("column")), *map(str, entries(b.get("levels"))))
             blocks.append(Grid(f"{a.get('column')} by {b.get('column')}{where}", heads, rows))
-            blocks.append(Line(_chi_square_text(group, "Chi-square")))
+            blocks.append(Line(_chi_square_text(group, "Chi-square", noisy="intervals" in group)))
     return blocks
 
 
@@ -204,7 +206,7 @@ def _survival(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
             shown = _times_shown(survival)
             rows = [(_number(times[k]), *(_at(curve, k) for curve in curves)) for k in shown]
             for words, key in (("rows", "count"), ("events", "events")):
-                rows.append((words, *(_value(curve, key, count_text) for curve in curves)))
+                rows.append((words, *(_arm_count(curve, key) for curve in curves)))
             rows.append(("median", *(_median(curve) for curve in curves)))
             if any("intervals" in curve for curve in curves):
                 rows.append(("its interval", *(interval_text(table(c.get("intervals")).get("median")) for c in curves)))
@@ -212,9 +214,10 @@ def _survival(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
             between = f" by {one.get('between')}" if one.get("between") else ""
             name = _ESTIMATORS.get(str(group.get("estimator")), "Kaplan-Meier")
             blocks.append(Grid(f"Survival to {one.get('event')}{between}{where} ({name})", heads, tuple(rows)))
-            blocks += _curve_note(group, [_at_most(curve, shown) for curve in curves])
+            blocks += _curve_note(group, curves, shown)
             if one.get("between"):
-                blocks.append(Line(_log_rank_text(group)))
+                noisy = any("intervals" in curve for curve in curves)
+                blocks.append(Line(_log_rank_text(group, noisy=noisy)))
     return blocks
 
 
@@ -226,6 +229,12 @@ def _at(curve: Mapping[str, Any], k: int) -> str:
     if k < len(intervals):
         return f"{_number(values[k])} ({interval_text(intervals[k])})" if is_number(values[k]) else "too noisy"
     return _number(values[k])
+
+
+def _arm_count(curve: Mapping[str, Any], key: str) -> str:
+    """The patients or events of an arm, with their interval if there is noise: sums of many noisy cells."""
+    interval = table(curve.get("intervals")).get(key)
+    return _value(curve, key, count_text) + (f" ({interval_text(interval)})" if interval is not None else "")
 
 
 def _median(curve: Mapping[str, Any]) -> str:
@@ -242,20 +251,24 @@ def _at_most(curve: Mapping[str, Any], shown: list[int]) -> float:
     return max((errors[k] for k in shown if k < len(errors) and is_number(errors[k])), default=0.0)
 
 
-def _curve_note(group: Mapping[str, Any], errors: Sequence[float]) -> list[Line]:
+def _curve_note(group: Mapping[str, Any], curves: Sequence[Mapping[str, Any]], shown: list[int]) -> list[Line]:
     """How a curve is made of what is disclosed: of stretches, near that of all counts; or until noise hides it."""
-    noisy = [entries(of.get("survival")) for of in map(table, entries(group.get("curves"))) if "intervals" in of]
+    noisy = [entries(curve.get("survival")) for curve in curves if "intervals" in curve]
     if any(survival and survival[-1] is None for survival in noisy):
         return [Line("A curve ends where the noise is large beside the patients who are still at risk.")]
     if not group.get("deferred"):
         return []
+    if not shown:
+        text = "No point of a curve is told: each is withheld, or could be off by two standard errors or more."
+        return [Line(text)]
     text = "Told at the ends of stretches in which enough had the event; who was lost is counted by lots. At the times "
-    return [Line(f"{text}shown within {_number(max(errors, default=0.0))} of the curve that all counts would give.")]
+    most = max(_at_most(curve, shown) for curve in curves)
+    return [Line(f"{text}shown within {_number(most)} of the curve that all counts would give.")]
 
 
-def _log_rank_text(group: Mapping[str, Any]) -> str:
+def _log_rank_text(group: Mapping[str, Any], *, noisy: bool) -> str:
     test = _log_rank(group)
-    text = _chi_square_text(test, "Log-rank: chi-square")
+    text = _chi_square_text(test, "Log-rank: chi-square", noisy=noisy)
     if not is_number(test.get("error")) or not test["error"]:
         return text
     return f"{text[:-1]}; of {test.get('of')}, within {_number(test['error'])}."
@@ -281,11 +294,11 @@ def p_text(p: Any) -> str:
     return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
-def _chi_square_text(test: Mapping[str, Any], name: str) -> str:
+def _chi_square_text(test: Mapping[str, Any], name: str, *, noisy: bool) -> str:
     if {"chi_square", "log_rank"} & set(entries(test.get("withheld"))):
         return f"{name}: withheld."
     if not is_number(test.get("chi_square")):
-        return f"{name}: nothing to compare."
+        return f"{name}: no test, as the noise is too large." if noisy else f"{name}: nothing to compare."
     return f"{name} {_number(test['chi_square'])}, df {test.get('df')}, p {p_text(test.get('p'))}."
 
 

@@ -171,6 +171,7 @@ def test_what_is_left_out_and_why(tmp_path: Path) -> None:
         f"dirty (is not numeric: data row {rows} does not hold a number)", "only_here (not in every file)",
     ):  # fmt: skip
         assert words in left, words
+    assert "[task.categories]" in told(made, "text")
     assert found["task"]["features"] == ["age", "dose", "smoker", "plain"]
     assert found["task"]["id"] == "PatientID"
     assert "only_here" not in made.path.read_text(encoding="utf-8"), "the other owner may not have known of it"

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from mpc.errors import UsageError
 from parties.data.table import load_owner_table
-from parties.report.consent import consent_blocks
+from parties.report.consent import consent_blocks, setting_text
 from parties.report.plan import plan_tables
 from parties.scenario.file import Scenario
 from parties.show.blocks import Grid, Line, print_blocks
@@ -364,13 +364,32 @@ def test_what_is_shown_to_an_owner(desk: Desk) -> None:
         assert words in shown, words
 
 
-def test_nothing_is_left_out_of_the_settings(desk: Desk) -> None:
+def test_no_setting_that_counts_is_left_out(desk: Desk) -> None:
     desk.edit("[task]\n", '[task]\ncategories.years = ["1", "2"]\nfeatures = ["years", "dose"]\npositive = "1"\n')
+    shown = settings_shown(desk)
+    task = {key: value for key, value in desk.scenario.agreement()["task"].items() if value is not None}
+    assert {row[0] for row in shown} == {"seed", *task} - {"inference", "newton_steps"}
+    assert ("min_cell", "5") in shown  # the scenario does not say it: what is not said counts, too
+    assert ("categories", 'years = ["1", "2"]') in shown
+
+
+def test_a_fit_is_not_said_to_be_a_training(desk: Desk) -> None:
+    desk.path = write_scenario(desk.folder, reveal=["inference"])
+    shown = {row[0]: row[1] for row in settings_shown(desk)}
+    assert shown["newton_steps"] == "14" and not {"solver", "epochs", "learning_rate", "l2"} & set(shown)
+
+
+def settings_shown(desk: Desk) -> Sequence[Sequence[str]]:
+    """The table of settings that is shown before an approval."""
     blocks = consent_blocks(desk.scenario, HELPER, PUBLICS)
     (grid,) = [block for block in blocks if isinstance(block, Grid) and block.title == "What is computed"]
-    task = {key: value for key, value in desk.scenario.agreement()["task"].items() if value is not None}
-    assert {row[0] for row in grid.rows} == {"seed", *task}
-    assert ("min_cell", "5") in grid.rows  # the scenario does not say it: what is not said counts, too
+    return grid.rows
+
+
+def test_tables_of_settings_are_shown_as_a_scenario_has_them() -> None:
+    assert setting_text({"age": {"from": 0.0, "to": 110.0, "step": 0.5}}) == "age = { from = 0, to = 110, step = 0.5 }"
+    assert setting_text([["a", "b"], ["a", "c"]]) == '["a", "b"], ["a", "c"]'
+    assert (setting_text([]), setting_text(["a", "b"]), setting_text(True)) == ("none", "a, b", "true")
 
 
 def test_a_query_and_a_test_seed_are_shown(desk: Desk) -> None:

@@ -45,7 +45,7 @@ def test_the_registry_gives_what_the_pooled_rows_give(tmp_path: Path) -> None:
         "Log-rank",
         "Kaplan-Meier",
         "Bins together: sex f, under 60: 87.",
-        "* withheld: fewer than 5 patients",
+        "* withheld: for some owner, the others have 1 to 4 patients",
     ):
         assert words in ran.out
     report = (tmp_path / "run" / "report.html").read_text()
@@ -79,7 +79,7 @@ def test_the_plan_says_that_two_owners_learn_others_addends(tmp_path: Path) -> N
     two.write_text(text.replace(f'[parties.west]\nrole = "owner"\ndata = "{DATA}/hips_west.csv"\n', ""))
     ran = mpc("plan", two)
     assert ran.code == 0, ran.err
-    assert "Of two owners, each learns the other's addend" in ran.out
+    assert "With two owners, each learns the other's part" in ran.out
     assert "each can subtract its own part and" in " ".join(ran.out.split())  # in the table of what is revealed
     facts = json.loads(mpc("plan", two, "--json").out)
     assert facts["rounds"] == 11 + SURVIVAL - 4 + 5 + 28 and facts["statistics"]["cells"]["fixation x smoker"] == [
@@ -88,7 +88,12 @@ def test_the_plan_says_that_two_owners_learn_others_addends(tmp_path: Path) -> N
         3,
     ]
     assert facts["helper"]["opened"] == [] and facts["statistics"]["min_cell"] == 5
-    for words in ("Small cells (min_cell = 5)", "11 rounds of secret comparison", "Dominance (75 %)", "in a loop: bmi"):
+    for words in (
+        "Small cells (min_cell = 5)",
+        "11 rounds of comparisons under sharing",
+        "Dominance (75 %)",
+        "in a loop: bmi",
+    ):
         assert words in ran.out.replace("\n", " ")
 
 

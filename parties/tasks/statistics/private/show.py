@@ -45,10 +45,10 @@ def notes(privacy: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = [Line("")]
     if reach is not None:
         text = (
-            f"Each count is within {to_digits(reach)} of the exact one in 95 of 100 runs; it may be below 0. Values "
-            "beyond [privacy.clip], or beyond a grid, count as its nearer end. Intervals of counts and columns are for "
-            "the noise alone: they hold what the owners' rows give. Those of correlations, differences and curves "
-            "account for sampling, too."
+            f"Each count of a group, a histogram or a table is within {to_digits(reach)} of the exact one in 95 of 100 "
+            "runs; it may be below 0. Values beyond [privacy.clip], or beyond a grid, count as its nearer end. "
+            "Intervals of counts and columns are for the noise alone: they hold what the owners' rows give. Those of "
+            "correlations, differences and curves account for sampling, too."
         )
         blocks.append(Line(text))
     return [*blocks, outside_line(privacy)]

@@ -150,7 +150,15 @@ def test_withheld_numbers_are_marked_and_explained() -> None:
     rule = {"min_cell": 5, "dominance": 75, "cells": 3, "withheld": 1}
     grid, _, legend = statistics_blocks({"statistics": {"columns": {"age": [group]}, "small_cells": rule}})
     assert isinstance(grid, Grid) and grid.rows == (("age", "*", "*"),)
-    assert isinstance(legend, Line) and "fewer than 5 patients" in legend.text and "1 of 3 counts" in legend.text
+    assert isinstance(legend, Line) and "1 to 4 patients" in legend.text and "1 of 3 counts" in legend.text
+
+
+def test_a_curve_of_which_no_point_is_told_has_no_error() -> None:
+    curve = {"level": None, "count": 66, "events": 19, "survival": [None], "error": [None], "withheld": ["survival"]}
+    one = {"time": "months", "event": "died", "times": [12], "groups": [{"deferred": 18, "curves": [curve]}]}
+    grid, note = statistics_blocks({"statistics": {"survival": [one]}})
+    assert isinstance(grid, Grid) and [row[0] for row in grid.rows] == ["rows", "events", "median"]
+    assert isinstance(note, Line) and note.text.startswith("No point of a curve is told")
 
 
 def test_what_is_asked_and_learnt_is_shown_before_approval(tmp_path: Path) -> None:

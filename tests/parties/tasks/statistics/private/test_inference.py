@@ -126,6 +126,8 @@ def test_the_summary_shows_intervals(ran: tuple[Scenario, dict[str, Any]]) -> No
     grids = {block.title: block for block in blocks if isinstance(block, Grid)}
     curves = grids["Survival to died by arm (actuarial: times lie between points)"]
     assert curves.rows[0][1].count(" to ") == 1
+    counts = {line[0]: line[1] for line in curves.rows if line[0] in ("rows", "events")}
+    assert all(text.endswith(")") and " to " in text for text in counts.values()), counts
     assert [line[0] for line in curves.rows[-2:]] == ["median", "its interval"]
     assert grids["Correlations (Pearson)"].columns == ("columns", "rows", "r", "95 % interval", "p")
     text = " ".join(block.text for block in blocks if isinstance(block, Line))
@@ -142,7 +144,10 @@ def test_little_data_tells_no_curve_and_no_test(tmp_path: Path) -> None:
     assert found["correlations"][0]["groups"][0]["r"] is None
     assert found["t_tests"][0]["groups"][0]["tests"][0]["p"] is None
     text = " ".join(block.text for block in summary_blocks(record, Path("out")) if isinstance(block, Line))
-    assert "A curve ends where the noise is large" in text and "Log-rank: chi-square: nothing to compare." in text
+    assert (
+        "A curve ends where the noise is large" in text
+        and "Log-rank: chi-square: no test, as the noise is too large." in text
+    )
 
 
 def test_a_column_that_is_compared_needs_a_range(tmp_path: Path) -> None:
