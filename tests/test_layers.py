@@ -52,7 +52,9 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("scaling", "disclosure", "survival"),
         ("evaluation",),
         ("training", "inference", "linear", "prediction", "statistics"),
+        ("federated.draws",),
         ("federated",),
+        ("federated.newton",),
         ("plain",),
     ),
     "parties": (

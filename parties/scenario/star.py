@@ -51,7 +51,8 @@ class ClientsSpec(Table):
     cluster.
 
     `data` contains {client}, for the client's name; or one file holds all clients' rows, and the column `by` names the
-    client of each; or `split` deals that file's rows out, by the scenario's public seed (protocols/federated/split.py).
+    client of each; or `split` deals that file's rows out, by the scenario's public seed
+    (protocols/federated/draws/split.py).
     """
 
     count: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="a whole number from 1 to 1000000")

@@ -24,7 +24,7 @@ import numpy as np
 from mpc.errors import DataError, UsageError
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
-from protocols.federated.draws import permutation
+from protocols.federated.draws.numbers import permutation
 from protocols.federated.models import Model, Network, Rows
 
 

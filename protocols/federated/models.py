@@ -23,7 +23,7 @@ import numpy as np
 from mpc.errors import InternalError, UsageError
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
-from protocols.federated.draws import uniforms
+from protocols.federated.draws.numbers import uniforms
 
 ModelName = Literal["linear", "logistic", "multinomial", "mlp"]
 Loss = Literal["squared", "logistic", "softmax"]

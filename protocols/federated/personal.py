@@ -24,7 +24,7 @@ import numpy as np
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from protocols.federated.coding import Part
-from protocols.federated.draws import permutation
+from protocols.federated.draws.numbers import permutation
 from protocols.federated.evaluate import LOSS_SCALE, clipped, predicted
 from protocols.federated.local import Local, train
 from protocols.federated.models import Model, Rows

@@ -20,7 +20,7 @@ from parties.base.version import VERSION
 from parties.tasks.federated.rounds import Best, ServerState
 from parties.tasks.federated.settings import FederatedScenario
 from parties.trust.sealed_state import SealedState
-from protocols.federated.newton import Newton, Pooled
+from protocols.federated.newton.steps import Newton, Pooled
 from protocols.federated.optimise import Moments
 
 _ENTRY: Final = "server"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mpc.errors import DataError
 from mpc.ring.array import Array
-from protocols.federated.glm_fit import coefficients_table, glm_fit
-from protocols.federated.newton import Newton, newton_step, pooled, start
+from protocols.federated.newton.fit import coefficients_table, glm_fit
+from protocols.federated.newton.steps import Newton, newton_step, pooled, start
 
 if TYPE_CHECKING:
     from parties.tasks.federated.rounds import ServerState

@@ -21,9 +21,9 @@ import numpy as np
 from parties.scenario.problems import Problem
 from parties.tasks.star import noise as client_noise
 from parties.trust.budget import Charge
+from protocols.federated.draws.sample import cohort
 from protocols.federated.messages import Phase
 from protocols.federated.noisy import MOST_LOSS, MOST_SQUARE, figures_norm, figures_size
-from protocols.federated.sample import cohort
 from protocols.privacy.concentrated import epsilon_at, rho_at
 from protocols.privacy.distributed import Distributed, calibrated_vector, padded
 

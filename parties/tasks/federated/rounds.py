@@ -27,7 +27,7 @@ from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.aggregation.server import Aggregated, BeforeRelease
 from protocols.federated.coding import mean_update
 from protocols.federated.messages import Message, Phase, write_message
-from protocols.federated.newton import Newton
+from protocols.federated.newton.steps import Newton
 from protocols.federated.noisy import NoisyLayout
 from protocols.federated.optimise import Moments, fed_adam, fed_avg, no_moments
 

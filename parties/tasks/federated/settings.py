@@ -19,16 +19,16 @@ from protocols.aggregation.bounds import FEWEST, Bounds, choose_bounds
 from protocols.aggregation.messages import stages
 from protocols.aggregation.settings import Settings, settings_of
 from protocols.federated.coding import Layout, Part, scale_for
+from protocols.federated.draws.sample import cohort
 from protocols.federated.local import Local
 from protocols.federated.messages import Phase, message_bytes
 from protocols.federated.models import Network, model_of
+from protocols.federated.newton.units import Units, units_of
 from protocols.federated.noisy import NoisyLayout
 from protocols.federated.programs import MODEL, UPDATE
-from protocols.federated.sample import cohort
-from protocols.federated.units import Units, units_of
 
 if TYPE_CHECKING:
-    from protocols.federated.glm_sums import Family
+    from protocols.federated.newton.sums import Family
     from protocols.privacy.distributed import Distributed
 
 _MOMENT_BITS: Final = 24
@@ -285,7 +285,7 @@ class FederatedScenario(StarScenario):
 
     def newton_layout(self, weights: Array) -> Layout:
         """The parts of Newton's sums at these coefficients, in the units of `ranges`."""
-        from protocols.federated.glm_sums import glm_layout
+        from protocols.federated.newton.sums import glm_layout
 
         return glm_layout(
             self.family, weights, clients=self.count, most_rows=self.task.most_rows, most_target=self.most_target

@@ -21,10 +21,10 @@ from parties.tasks.federated.learner import Learner
 from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.federated.coding import clip
 from protocols.federated.evaluate import Judge, evaluation_sums
-from protocols.federated.glm_sums import fitting, glm_sums, small_cells
 from protocols.federated.local import Step, Training, update_of
 from protocols.federated.messages import Message
 from protocols.federated.models import Rows
+from protocols.federated.newton.sums import fitting, glm_sums, small_cells
 from protocols.federated.noisy import client_figures
 from protocols.federated.personal import Kind, Own, alone, best_of, ditto, fine_tune, gain, own_figures, personal_sums
 

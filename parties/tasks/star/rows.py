@@ -89,7 +89,7 @@ def _shared(
 
 def _dealt(scenario: StarScenario, spec: ClientsSpec, columns: Sequence[str], values: Values) -> list[Rows]:
     """The row numbers of each hosted client: the same in every process, for they follow from what is public."""
-    from protocols.federated.split import by_labels, by_quantity
+    from protocols.federated.draws.split import by_labels, by_quantity
 
     assert scenario.split_seed is not None
     assert spec.alpha is not None

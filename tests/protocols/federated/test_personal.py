@@ -10,6 +10,7 @@ import pytest
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
 from protocols.federated.coding import Layout
+from protocols.federated.draws.split import by_labels
 from protocols.federated.local import Local
 from protocols.federated.models import Model, Rows, model_of
 from protocols.federated.personal import (
@@ -28,7 +29,6 @@ from protocols.federated.personal import (
     personal_parts,
     personal_sums,
 )
-from protocols.federated.split import by_labels
 
 KINDS: tuple[Kind, ...] = ("alone", "global", "fine-tuned", "ditto")
 HOW = Comparison(KINDS, (-0.1, 0.0, 0.1), classes=True, most_rows=1000)

@@ -12,11 +12,11 @@ from sklearn.metrics import roc_auc_score
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
 from protocols.federated.coding import Layout, Part, clip, mean_update, scale_for
+from protocols.federated.draws.sample import cohort
+from protocols.federated.draws.split import by_labels, by_quantity
 from protocols.federated.local import Local, Training, update_of
 from protocols.federated.models import Model, Rows, model_of
 from protocols.federated.optimise import Moments, fed_adam, fed_avg, no_moments
-from protocols.federated.sample import cohort
-from protocols.federated.split import by_labels, by_quantity
 
 SEED = bytes(range(32))
 Server = Callable[[Array, Array, Moments], tuple[Array, Moments]]

@@ -17,7 +17,7 @@ from parties.tasks.federated.kept_state import keeper, kept_state, read_state, w
 from parties.tasks.federated.rounds import Best, ServerState, first_state
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.star.base import server_state
-from protocols.federated.newton import Pooled, start
+from protocols.federated.newton.steps import Pooled, start
 from protocols.federated.optimise import Moments
 from tests.parties.tasks.federated.killed import CLIENTS, Study, study
 from tests.tiers import SOAK, Tell

@@ -10,9 +10,17 @@ import numpy as np
 
 from mpc.ring.array import Array
 from protocols.evaluation.p_values import of_t, t_quantile
-from protocols.federated.glm_sums import Family
-from protocols.federated.newton import Newton, covariance, deviance, dispersion, distance_left, not_found, rounding
-from protocols.federated.units import Units
+from protocols.federated.newton.steps import (
+    Newton,
+    covariance,
+    deviance,
+    dispersion,
+    distance_left,
+    not_found,
+    rounding,
+)
+from protocols.federated.newton.sums import Family
+from protocols.federated.newton.units import Units
 from protocols.rows.results import INTERCEPT, QUANTILE, Statistic
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from mpc.errors import UsageError
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
-from protocols.federated.draws import dirichlet, permutation, uniforms
+from protocols.federated.draws.numbers import dirichlet, permutation, uniforms
 
 
 def by_labels(labels: Array, clients: int, alpha: float, stream: Stream) -> list[Array]:

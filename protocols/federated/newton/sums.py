@@ -78,7 +78,7 @@ def glm_layout(
     """How the addends at w are coded: bounds from w, as |x_ij| <= 1, and scales that fill the modulus.
 
     The scales depend on w, which all know; the modulus and the length do not. An entry's error is some n 2^-bits of the
-    largest sum that n clients could have: see `rounding` in newton.py.
+    largest sum that n clients could have: see `rounding` in steps.py.
 
     Args:
         most_rows: the most that a client has.

@@ -13,8 +13,8 @@ from scipy.stats import chisquare
 
 from mpc.errors import UsageError
 from mpc.randomness.streams import Stream
-from protocols.federated.draws import below, dirichlet, permutation, uniforms
-from protocols.federated.sample import cohort
+from protocols.federated.draws.numbers import below, dirichlet, permutation, uniforms
+from protocols.federated.draws.sample import cohort
 from tests.examples import steady
 
 SEED = bytes(range(32))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mpc.errors import UsageError
 from mpc.randomness.streams import Stream, derive
-from protocols.federated.split import by_labels, by_quantity
+from protocols.federated.draws.split import by_labels, by_quantity
 from tests.examples import steady
 
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from mpc.errors import DataError, UsageError
 from mpc.ring.array import Array
 from protocols.federated.coding import Layout
-from protocols.federated.glm_fit import GlmFit, coefficients_table, glm_fit
-from protocols.federated.glm_sums import Family, fitting, glm_layout, glm_sums, small_cells
 from protocols.federated.models import Rows
-from protocols.federated.newton import Newton, Pooled, newton_step, pooled, start
-from protocols.federated.units import Units, units_of
+from protocols.federated.newton.fit import GlmFit, coefficients_table, glm_fit
+from protocols.federated.newton.steps import Newton, Pooled, newton_step, pooled, start
+from protocols.federated.newton.sums import Family, fitting, glm_layout, glm_sums, small_cells
+from protocols.federated.newton.units import Units, units_of
 
 FAMILIES: dict[Family, object] = {
     "linear": sm.families.Gaussian(),

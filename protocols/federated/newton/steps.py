@@ -19,7 +19,7 @@ The fit is that of the clients of the last step. If others take part in each ste
 so small. After PATIENCE such steps in a row the fit is taken, and the distance told by an estimate: the same with the
 root mean square of the scores' moves, weighted by v, in place of m: L / sqrt(sum v).
 
-What the server sees, and what a client asks of its own rows before it takes part, is in glm_sums.py. A linear fit
+What the server sees, and what a client asks of its own rows before it takes part, is in sums.py. A linear fit
 has one sum alone, so no differences.
 """
 
@@ -34,7 +34,7 @@ import numpy as np
 from mpc.errors import DataError, InternalError
 from mpc.ring.array import Array
 from protocols.federated.coding import Layout
-from protocols.federated.glm_sums import Family
+from protocols.federated.newton.sums import Family
 from protocols.linalg.inverse import collinear
 from protocols.linalg.symmetric import places
 from protocols.linear.table import EXACT

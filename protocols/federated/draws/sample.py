@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mpc.errors import UsageError
 from mpc.randomness.streams import Stream, derive
-from protocols.federated.draws import below
+from protocols.federated.draws.numbers import below
 
 
 def cohort(seed: bytes, t: int, clients: int, size: int) -> tuple[int, ...]:
