@@ -27,7 +27,7 @@ from benchmarks.running import PROGRAMS, PeerFailure
 from benchmarks.watching import Watched, watch
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
-from parties.tasks.federated.data import OwnRows, own_rows, rows_of
+from parties.tasks.federated.clients.data import OwnRows, own_rows, rows_of
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.registry import load_any
 from protocols.federated.local import train

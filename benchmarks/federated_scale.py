@@ -26,8 +26,8 @@ from benchmarks.aggregation_plan import slowness
 from benchmarks.results import FOLDER, ROOT, Line
 from benchmarks.running import PeerFailure
 from benchmarks.watching import watch
-from parties.tasks.federated.plan import federated_plan
 from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.federated.show.plan import federated_plan
 from parties.tasks.registry import load_any
 from protocols.aggregation.cost import server_seconds
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from protocols.aggregation.parts.quantise import MOST_BITS
 from protocols.disclosure.suppression import Halving
 from protocols.federated.coding import Part
 from protocols.federated.evaluate import Auc, Evaluation, evaluation_parts, figures, within
 from protocols.federated.personal import Comparison, Kind, personal_figures, personal_parts
+from protocols.rows.results import INTERCEPT
 
 if TYPE_CHECKING:
     from mpc.ring.array import Array
@@ -86,6 +89,26 @@ def round_figures(scenario: FederatedScenario, agreed: Round, sums: Mapping[str,
         found["auc"] = {str(c): _auc(auc) for c, auc in one.auc.items()}
         found.update(_gains(scenario, sums))
     return found
+
+
+def own_units(scenario: FederatedScenario, w: Array, means: Array, deviations: Array) -> dict[str, float] | None:
+    """A regression's coefficients per unit of each column, the intercept last; None of models that are none.
+
+    Args:
+        w: as it was trained, on features standardised by these (none, if they were not); Newton's, in its units.
+    """
+    task, w = scenario.task, w.copy()
+    if task.model not in ("linear", "logistic", "poisson"):
+        return None
+    if scenario.newton:
+        w = scenario.newton_units(means).change() @ w
+    elif means.size:
+        w[:-1] /= deviations
+        w[-1] -= float(np.dot(w[:-1], means))
+    if task.model == "linear":
+        w *= scenario.target_unit
+        w[-1] += float(scenario.target_units.centre[0])
+    return dict(zip((*task.features, INTERCEPT), w.tolist(), strict=True))
 
 
 def withheld(counts: Sequence[int], least: int) -> list[int | None]:

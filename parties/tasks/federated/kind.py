@@ -48,13 +48,13 @@ def _star() -> Star:
 
 
 def _audit() -> Audit:
-    from parties.tasks.federated.audit import AUDIT
+    from parties.tasks.federated.audit.population import AUDIT
 
     return AUDIT
 
 
 def _show() -> Show:
-    from parties.tasks.federated.show import SHOW
+    from parties.tasks.federated.show.summary import SHOW
 
     return SHOW
 

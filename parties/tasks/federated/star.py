@@ -6,16 +6,16 @@ from typing import Any, Final
 
 from mpc.errors import InternalError
 from mpc.star.client import Host
-from parties.tasks.federated.clients import FederatedClient, clients_of
-from parties.tasks.federated.consent import data_notice
-from parties.tasks.federated.data import OwnRows, own_rows, rows_of
-from parties.tasks.federated.own_models import keep
-from parties.tasks.federated.plan import federated_plan, knowledge_blocks, plan_blocks, protection_blocks
+from parties.tasks.federated.clients.data import OwnRows, own_rows, rows_of
+from parties.tasks.federated.clients.hosted import FederatedClient, clients_of
+from parties.tasks.federated.clients.kept import keep
+from parties.tasks.federated.clients.release import release_of
 from parties.tasks.federated.private import planned_charge
-from parties.tasks.federated.record import client_record, federated_record, merged_work
-from parties.tasks.federated.server import serve
+from parties.tasks.federated.server.serve import serve
 from parties.tasks.federated.settings import FederatedScenario
-from parties.tasks.federated.trust import release_of
+from parties.tasks.federated.show.consent import data_notice
+from parties.tasks.federated.show.plan import federated_plan, knowledge_blocks, plan_blocks, protection_blocks
+from parties.tasks.federated.show.record import client_record, federated_record, merged_work
 from parties.tasks.star.base import Star
 from parties.tasks.star.clients import hosts_result, trust_of
 

@@ -11,7 +11,7 @@ from mpc.ring.array import Array
 from parties.show.blocks import count_text
 from parties.tasks.audited import Audit, Population, Trial
 from parties.tasks.noise_audit import distributed_trial
-from parties.tasks.secure_sum.data import numbers_of
+from parties.tasks.secure_sum.ends.data import numbers_of
 from parties.tasks.secure_sum.private import own_vector, signs
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.rows import ClientRows

@@ -46,7 +46,7 @@ def _audit() -> Audit:
 
 
 def _show() -> Show:
-    from parties.tasks.secure_sum.show import SHOW
+    from parties.tasks.secure_sum.show.summary import SHOW
 
     return SHOW
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from parties.tasks.secure_sum.clients import clients_of
-from parties.tasks.secure_sum.consent import data_notice
-from parties.tasks.secure_sum.data import numbers_of
-from parties.tasks.secure_sum.helper import helper_client, helper_result
-from parties.tasks.secure_sum.plan import knowledge_blocks, plan_blocks, protection_blocks, sum_plan
+from parties.tasks.secure_sum.ends.clients import clients_of
+from parties.tasks.secure_sum.ends.data import numbers_of
+from parties.tasks.secure_sum.ends.helper import helper_client, helper_result
+from parties.tasks.secure_sum.ends.release import release_of
+from parties.tasks.secure_sum.ends.server import serve
 from parties.tasks.secure_sum.private import planned_charge
-from parties.tasks.secure_sum.record import client_record, sum_record
-from parties.tasks.secure_sum.server import serve
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.secure_sum.trust import release_of
+from parties.tasks.secure_sum.show.consent import data_notice
+from parties.tasks.secure_sum.show.plan import knowledge_blocks, plan_blocks, protection_blocks, sum_plan
+from parties.tasks.secure_sum.show.record import client_record, sum_record
 from parties.tasks.star.base import Star
 from parties.tasks.star.clients import client_faults, hosts_result, trust_of
 from parties.tasks.star.rows import ClientRows, Values

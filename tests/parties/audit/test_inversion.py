@@ -22,8 +22,8 @@ from parties.audit.inversion import (
     unit_means,
 )
 from parties.tasks.audited_updates import RoundUpdates, Updates
-from parties.tasks.federated.audit import AUDIT
-from parties.tasks.federated.audit_updates import updates_of
+from parties.tasks.federated.audit.population import AUDIT
+from parties.tasks.federated.audit.updates import updates_of
 from protocols.federated.local import Local, train
 from protocols.federated.models import Network, Rows, model_of
 from tests.parties.tasks.federated.runs import scenario

@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from parties.tasks.federated.data import own_rows
+from parties.tasks.federated.clients.data import own_rows
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.registry import load_any
 from parties.tasks.star.rows import ClientRows

@@ -27,10 +27,10 @@ from mpc.star.admission import StarCounts
 from mpc.star.lockstep import StarMessage, run_star
 from mpc.star.stage import ClientProgram, ServerProgram
 from parties.base.reporter import Reporter
-from parties.tasks.federated import clients as client_side
-from parties.tasks.federated import server as server_side
-from parties.tasks.federated.clients import FederatedClient, FederatedPart, clients_of
+from parties.tasks.federated.clients import hosted as client_side
+from parties.tasks.federated.clients.hosted import FederatedClient, FederatedPart, clients_of
 from parties.tasks.federated.scenario_file import read_federated
+from parties.tasks.federated.server import serve as server_side
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.star.base import Membership, Seat, server_state
 from parties.trust import rounds

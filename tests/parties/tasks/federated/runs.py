@@ -16,8 +16,8 @@ from mpc.ring.array import Array
 from mpc.star.client import StarClient
 from mpc.star.wire import UP
 from parties.base.reporter import Reporter
-from parties.tasks.federated.clients import clients_of
-from parties.tasks.federated.server import serve
+from parties.tasks.federated.clients.hosted import clients_of
+from parties.tasks.federated.server.serve import serve
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.registry import load_any
 from parties.tasks.star.base import Membership, Seat

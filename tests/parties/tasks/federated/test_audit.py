@@ -15,7 +15,7 @@ from mpc.randomness.streams import Stream
 from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import bound_of, contradicts
 from parties.audit.membership import MEMBERSHIP
-from parties.tasks.federated.audit import AUDIT
+from parties.tasks.federated.audit.population import AUDIT
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.noise_audit import WORK_TOGETHER
 from protocols.privacy.discrete_gaussian import samples
@@ -86,7 +86,7 @@ def test_a_rounds_noise_keeps_its_claim_and_half_of_it_does_not(
 
 def test_an_update_that_is_not_clipped_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = scenario(tmp_path, "rounds = 1", PRIVACY)
-    monkeypatch.setattr("parties.tasks.federated.audit.clip", lambda update, norm: (update, False))
+    monkeypatch.setattr("parties.tasks.federated.audit.population.clip", lambda update, norm: (update, False))
     (trial,) = AUDIT.trials(one)
     with pytest.raises(ValueError, match="a norm of"):
         trial.draw(2, Stream(bytes(32)))

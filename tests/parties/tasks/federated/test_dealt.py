@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mpc.errors import UsageError
-from parties.tasks.federated.plan import federated_plan, plan_blocks
-from parties.tasks.federated.record import split_record
+from parties.tasks.federated.reveals import split_record
 from parties.tasks.federated.settings import FederatedScenario
-from parties.tasks.federated.show import SHOW
+from parties.tasks.federated.show.plan import federated_plan, plan_blocks
+from parties.tasks.federated.show.summary import SHOW
 from parties.tasks.registry import load_any
 from parties.tasks.star.rows import ClientRows
 

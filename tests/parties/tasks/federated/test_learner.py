@@ -11,8 +11,8 @@ import pytest
 
 from mpc.errors import BeaverlodgeError, UsageError
 from parties.scenario.step import read_order, read_step, with_own, write_order
-from parties.tasks.federated.learner import learners_of
-from parties.tasks.federated.rounds import first_state
+from parties.tasks.federated.clients.learner import learners_of
+from parties.tasks.federated.server.rounds import first_state
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.registry import load_any
 from protocols.federated.local import update_of

@@ -13,14 +13,14 @@ import pytest
 
 from mpc.errors import BudgetError, TooFewError, UsageError
 from mpc.star.stage import Exchange
-from parties.tasks.federated.clients import FederatedPart, clients_of, round_name
-from parties.tasks.federated.data import own_rows, rows_of
-from parties.tasks.federated.plan import federated_plan, plan_blocks
+from parties.tasks.federated.clients.data import own_rows, rows_of
+from parties.tasks.federated.clients.hosted import FederatedPart, clients_of, round_name
+from parties.tasks.federated.clients.work import work_of
 from parties.tasks.federated.private import epsilon_spent, paid, planned_charge, rounds_of_a_client
-from parties.tasks.federated.rounds import first_state, given_up, message_of
+from parties.tasks.federated.server.rounds import first_state, given_up, message_of
 from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.federated.show.plan import federated_plan, plan_blocks
 from parties.tasks.federated.star import STAR
-from parties.tasks.federated.work import work_of
 from parties.tasks.registry import request_of
 from parties.tasks.star.base import Membership, charge_left, release_name
 from parties.trust.budget import Charge, Ledger

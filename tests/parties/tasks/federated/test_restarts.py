@@ -12,9 +12,9 @@ import pytest
 from numpy.testing import assert_equal
 
 from mpc.errors import DataError, TooFewError, UsageError
-from parties.tasks.federated import server as server_module
-from parties.tasks.federated.kept_state import keeper, kept_state, read_state, write_state
-from parties.tasks.federated.rounds import Best, ServerState, first_state
+from parties.tasks.federated.server import serve as server_module
+from parties.tasks.federated.server.rounds import Best, ServerState, first_state
+from parties.tasks.federated.server.state import keeper, kept_state, read_state, write_state
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.star.base import server_state
 from protocols.federated.newton.steps import Pooled, start

@@ -13,11 +13,11 @@ import pytest
 from mpc.errors import DataError, ProtocolError, TooFewError
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
-from parties.tasks.federated.clients import FederatedPart, round_name
-from parties.tasks.federated.data import own_rows, rows_of
-from parties.tasks.federated.rounds import as_sent, first_state, next_state
+from parties.tasks.federated.clients.data import own_rows, rows_of
+from parties.tasks.federated.clients.hosted import FederatedPart, round_name
+from parties.tasks.federated.clients.work import work_of
+from parties.tasks.federated.server.rounds import as_sent, first_state, next_state
 from parties.tasks.federated.settings import FederatedScenario
-from parties.tasks.federated.work import work_of
 from parties.tasks.star.base import Membership
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import new_session

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, UsageError
+from parties.tasks.federated.clients.data import own_rows
+from parties.tasks.federated.clients.faults import draw_of
 from parties.tasks.federated.costs import client_cost
-from parties.tasks.federated.data import own_rows
-from parties.tasks.federated.faults import draw_of
 from parties.tasks.federated.figures import withheld
 from parties.tasks.federated.leaks import intermediate
-from parties.tasks.federated.plan import federated_plan
+from parties.tasks.federated.show.plan import federated_plan
 from parties.tasks.registry import request_of
 from protocols.federated.programs import MODEL
 from tests.parties.tasks.federated.runs import rows, scenario

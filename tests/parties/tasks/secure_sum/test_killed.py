@@ -21,7 +21,7 @@ CLIENT = """
 import hashlib, logging, os, pathlib, random, signal, sys, time
 from mpc.errors import BudgetError, TooFewError
 from parties.tasks.registry import load_any
-from parties.tasks.secure_sum.clients import clients_of
+from parties.tasks.secure_sum.ends.clients import clients_of
 from parties.tasks.secure_sum.star import STAR
 from parties.tasks.star.base import Membership, release_name
 from parties.trust.budget import Ledger

@@ -18,9 +18,8 @@ from mpc.errors import BudgetError, DataError, TooFewError, UsageError
 from mpc.star.client import StarClient
 from parties.show.blocks import Grid, Line
 from parties.tasks.registry import request_of
-from parties.tasks.secure_sum.clients import clients_of
-from parties.tasks.secure_sum.data import numbers_of
-from parties.tasks.secure_sum.plan import plan_blocks, sum_plan
+from parties.tasks.secure_sum.ends.clients import clients_of
+from parties.tasks.secure_sum.ends.data import numbers_of
 from parties.tasks.secure_sum.private import (
     errors_of,
     noisy_columns,
@@ -31,7 +30,8 @@ from parties.tasks.secure_sum.private import (
     signs,
 )
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.secure_sum.show import sums_blocks
+from parties.tasks.secure_sum.show.plan import plan_blocks, sum_plan
+from parties.tasks.secure_sum.show.summary import sums_blocks
 from parties.tasks.star.base import Membership
 from parties.trust.budget import Charge
 from parties.trust.round_journal import RoundJournal

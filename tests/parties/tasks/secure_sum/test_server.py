@@ -17,11 +17,11 @@ from mpc.star.client import StarClient
 from mpc.star.wire import DOWN, UP
 from parties.base.reporter import Reporter
 from parties.tasks.registry import load_any
-from parties.tasks.secure_sum import server as sum_server
-from parties.tasks.secure_sum.clients import clients_of
-from parties.tasks.secure_sum.helper import helper_client
-from parties.tasks.secure_sum.record import revealed
-from parties.tasks.secure_sum.server import serve
+from parties.tasks.secure_sum.ends import server as sum_server
+from parties.tasks.secure_sum.ends.clients import clients_of
+from parties.tasks.secure_sum.ends.helper import helper_client
+from parties.tasks.secure_sum.ends.server import serve
+from parties.tasks.secure_sum.reveals import revealed
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.base import Membership, Seat
 from parties.tasks.star.clients import trust_of

@@ -12,9 +12,9 @@ from mpc.links.zmq.curve import HELD_BYTES
 from parties.base.descriptors import allow_connections
 from parties.report.star_consent import star_consent_blocks
 from parties.tasks.registry import load_any
-from parties.tasks.secure_sum.data import numbers_of
-from parties.tasks.secure_sum.plan import plan_blocks, sum_plan
+from parties.tasks.secure_sum.ends.data import numbers_of
 from parties.tasks.secure_sum.settings import SumScenario
+from parties.tasks.secure_sum.show.plan import plan_blocks, sum_plan
 from parties.tasks.secure_sum.small_cells import small_cells_blocks
 from parties.tasks.secure_sum.star import STAR
 from parties.tasks.star.rows import ClientRows

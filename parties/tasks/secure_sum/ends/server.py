@@ -14,7 +14,7 @@ from mpc.star.server import StarLimits, StarServer
 from parties.base.memory import peak_memory
 from parties.base.private_files import replace_file
 from parties.base.reporter import Reporter
-from parties.tasks.secure_sum.record import RoundDone, round_sums, server_result
+from parties.tasks.secure_sum.ends.result import RoundDone, round_sums, server_result
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.base import Seat
 from parties.trust.rounds import new_session

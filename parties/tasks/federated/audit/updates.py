@@ -12,11 +12,11 @@ from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
 from parties.tasks.audited import Random
 from parties.tasks.audited_updates import RoundUpdates, Updates
-from parties.tasks.federated.data import OwnRows, own_rows, rows_of
+from parties.tasks.federated.clients.data import OwnRows, own_rows, rows_of
+from parties.tasks.federated.clients.work import work_of
 from parties.tasks.federated.leaks import intermediate
-from parties.tasks.federated.rounds import first_state, message_of, next_state
+from parties.tasks.federated.server.rounds import first_state, message_of, next_state
 from parties.tasks.federated.settings import FederatedScenario
-from parties.tasks.federated.work import work_of
 from protocols.federated.coding import clip
 from protocols.federated.local import train
 from protocols.federated.models import Rows

@@ -9,7 +9,7 @@ from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_
 from parties.tasks.federated.costs import ClientCost, client_cost
 from parties.tasks.federated.leaks import intermediate_blocks, intermediate_facts
 from parties.tasks.federated.private import privacy_facts
-from parties.tasks.federated.record import revealed, split_record
+from parties.tasks.federated.reveals import revealed, split_record
 from parties.tasks.federated.settings import FederatedScenario, Round
 from parties.tasks.star.noise import LEDGER_TEXT
 from protocols.aggregation.cost import server_seconds

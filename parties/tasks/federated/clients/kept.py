@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from mpc.star.client import StarClient
 from parties.base.private_files import replace_file
-from parties.tasks.federated.clients import FederatedClient
-from parties.tasks.federated.record import own_units
+from parties.tasks.federated.clients.hosted import FederatedClient
+from parties.tasks.federated.clients.work import Done
+from parties.tasks.federated.figures import own_units
 from parties.tasks.federated.settings import FederatedScenario
-from parties.tasks.federated.work import Done
 
 FILE: Final = "models.json"
 

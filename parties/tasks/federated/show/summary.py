@@ -332,7 +332,7 @@ def _nothing_else(record: Mapping[str, Any]) -> str:
 
 
 def _sections(record: Mapping[str, Any]) -> list[str]:
-    from parties.tasks.federated.page import sections
+    from parties.tasks.federated.show.page import sections
 
     return sections(record)
 

@@ -18,12 +18,12 @@ from mpc.ring.array import Array
 from mpc.star.client import StarClient
 from mpc.star.stage import ClientProgram
 from parties.base.memory import measured
+from parties.tasks.federated.clients.data import OwnRows, own_rows, rows_of
+from parties.tasks.federated.clients.faults import Draw, draw_of
+from parties.tasks.federated.clients.learner import Learner, learners_of
+from parties.tasks.federated.clients.work import Done, check_cells, check_message, work_of
 from parties.tasks.federated.costs import MB
-from parties.tasks.federated.data import OwnRows, own_rows, rows_of
-from parties.tasks.federated.faults import Draw, draw_of
-from parties.tasks.federated.learner import Learner, learners_of
 from parties.tasks.federated.settings import FederatedScenario, Round
-from parties.tasks.federated.work import Done, check_cells, check_message, work_of
 from parties.tasks.star.base import NO_TRIALS, Membership, Trials
 from parties.tasks.star.clients import unfit, within
 from parties.tasks.star.noise import client_charge

@@ -17,7 +17,7 @@ import numpy as np
 from mpc.errors import UsageError
 from mpc.ring.array import Array
 from parties.base.version import VERSION
-from parties.tasks.federated.rounds import Best, ServerState
+from parties.tasks.federated.server.rounds import Best, ServerState
 from parties.tasks.federated.settings import FederatedScenario
 from parties.trust.sealed_state import SealedState
 from protocols.federated.newton.steps import Newton, Pooled

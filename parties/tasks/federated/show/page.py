@@ -8,7 +8,7 @@ from typing import Any, Final
 from parties.show.blocks import Grid, entries, is_number, table, to_digits
 from parties.show.html import bar_chart, blocks_section, escape, grid_table, paragraph, section
 from parties.show.plots import Point, Series, interval_plot
-from parties.tasks.federated.show import (
+from parties.tasks.federated.show.summary import (
     clients_blocks,
     cost_blocks,
     gain_bins,

@@ -258,7 +258,7 @@ def next_state(
         means, deviations = moments_of(scenario, sums)
         return replace(state, phase=scenario.phases[1], means=means, deviations=deviations)
     if agreed.phase == "newton":
-        from parties.tasks.federated.newton_rounds import after_newton
+        from parties.tasks.federated.server.newton import after_newton
 
         return after_newton(scenario, state, agreed, sums, survivors)
     if agreed.phase == "evaluate":

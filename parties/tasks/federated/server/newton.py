@@ -12,7 +12,7 @@ from protocols.federated.newton.fit import coefficients_table, glm_fit
 from protocols.federated.newton.steps import Newton, newton_step, pooled, start
 
 if TYPE_CHECKING:
-    from parties.tasks.federated.rounds import ServerState
+    from parties.tasks.federated.server.rounds import ServerState
     from parties.tasks.federated.settings import FederatedScenario, Round
 
 

@@ -13,7 +13,7 @@ from mpc.ring.array import Array
 from mpc.star.client import StarClient, always
 from mpc.star.stage import ClientProgram
 from parties.scenario.problems import quote
-from parties.tasks.secure_sum.data import numbers_of
+from parties.tasks.secure_sum.ends.data import numbers_of
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.base import NO_TRIALS, Membership, Trials
 from parties.tasks.star.clients import unfit, within

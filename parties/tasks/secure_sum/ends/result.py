@@ -1,4 +1,4 @@
-"""The record of a secure sum: the sums, the clients in them, who dropped out when, and the cost."""
+"""The server's result: the sums, the clients in them, who dropped out when, and what that cost."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mpc.errors import InternalError
 from mpc.star.admission import StarCounts
 from mpc.star.server import named
-from parties.base.record_files import SCHEMA
-from parties.show.blocks import join_words
 from parties.tasks.secure_sum.private import noisy_columns, privacy_facts
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.secure_sum.small_cells import helper_view, small_cells_facts
-from parties.tasks.star.clients import client_seconds
+from parties.tasks.secure_sum.small_cells import small_cells_facts
 from protocols.aggregation.cost import replayed
 from protocols.aggregation.parts.quantise import decode
 from protocols.aggregation.server import Aggregated
@@ -74,86 +70,6 @@ def server_result(
         "sums": sums[-1] | ({"rounds": sums} if len(sums) > 1 else {}),
         "privacy": privacy_facts(scenario, [len(found.done.survivors) for found in rounds]),
     }
-
-
-def sum_record(scenario: SumScenario, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The record of a run that succeeded, from what the server and the hosts of clients reported."""
-    server = results.get(scenario.server)
-    if server is None:
-        raise InternalError(f"{scenario.server} ended without a result")
-    hosts = {name: result for name, result in results.items() if name != scenario.server}
-    sums = {**server["sums"], "client_seconds": client_seconds(hosts.values())}
-    return {
-        "schema": SCHEMA,
-        "kind": "secure_sum",
-        "status": "ok",
-        "error": None,
-        "scenario": {"name": scenario.name, "digest": scenario.digest},
-        "session": server["session"],
-        "plan": server["plan"],
-        "parties": {scenario.server: server["party"], **{name: host["party"] for name, host in hosts.items()}},
-        "model": None,
-        "metrics": None,
-        **({} if scenario.privacy is None else {"privacy": server["privacy"]}),
-        "sums": sums,
-        "revealed": revealed(scenario),
-    }
-
-
-def client_record(scenario: SumScenario, me: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    """The record of a client, or the helper, on its own machine: its rounds are done, and what the server was told."""
-    return {
-        "schema": SCHEMA,
-        "kind": "secure_sum",
-        "status": "ok",
-        "error": None,
-        "scenario": {"name": scenario.name, "digest": scenario.digest},
-        "session": "",
-        "plan": {"rounds": 0, "bytes": {}, "correlations": {}},
-        "parties": {me: result["party"]},
-        "model": None,
-        "metrics": None,
-        "sums": {"rounds_done": result["party"]["rounds"], "rounds_due": scenario.task.rounds},
-        "revealed": revealed(scenario),
-    }
-
-
-def revealed(scenario: SumScenario) -> list[dict[str, Any]]:
-    """What the server, and the helper, learn of the clients' data, as a record lists it."""
-    columns = len(scenario.task.columns)
-    kinds = join_words([f"{kind}s" for kind in scenario.kinds])
-    small = "" if scenario.helper is None else ", but for small cells"
-    noisy = "" if scenario.privacy is None else "noisy "
-    with_noise = "" if scenario.privacy is None else f"; with noise: {scenario.privacy.text}"
-    return [
-        {
-            "what": f"{noisy}{kinds} of {columns} columns{small}{_in_rounds(scenario)}",
-            "to": [scenario.server],
-            "shape": [len(scenario.entries)],
-            "why": f"the agreed result: over {scenario.min_cohort} clients or more together, and of no one of them"
-            f"{with_noise}",
-        },
-        {
-            "what": "who took part, and who dropped out when",
-            "to": [scenario.server, *([scenario.helper] if scenario.helper is not None else [])],
-            "shape": [len(scenario.client_names)],
-            "why": "it relays their messages",
-        },
-        *_helper_reveals(scenario),
-    ]
-
-
-def _helper_reveals(scenario: SumScenario) -> list[dict[str, Any]]:
-    test = scenario.test
-    if test is None:
-        return []
-    what = f"of each of {len(test.cells)} cells{_in_rounds(scenario)}, {helper_view(scenario, test.m)}"
-    why = f"it compares; {scenario.server} learns which numbers are withheld for it"
-    return [{"what": what, "to": [scenario.helper], "shape": [len(test.cells)], "why": why}]
-
-
-def _in_rounds(scenario: SumScenario) -> str:
-    return f", in each of {scenario.task.rounds} rounds" if scenario.task.rounds > 1 else ""
 
 
 def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:

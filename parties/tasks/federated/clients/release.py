@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from parties.tasks.federated.data import OwnRows
-from parties.tasks.federated.record import revealed
+from parties.tasks.federated.clients.data import OwnRows
+from parties.tasks.federated.reveals import revealed
 from parties.tasks.federated.settings import FederatedScenario
 from parties.trust.releases import Release, now
 

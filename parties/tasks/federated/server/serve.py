@@ -14,10 +14,10 @@ from mpc.star.stage import Gather
 from parties.base.memory import peak_memory
 from parties.base.reporter import Reporter
 from parties.show.blocks import duration_text
-from parties.tasks.federated.clients import round_name
-from parties.tasks.federated.kept_state import keeper, kept_state
-from parties.tasks.federated.record import server_result
-from parties.tasks.federated.rounds import ServerState, first_state, play
+from parties.tasks.federated.clients.hosted import round_name
+from parties.tasks.federated.server.result import server_result
+from parties.tasks.federated.server.rounds import ServerState, first_state, play
+from parties.tasks.federated.server.state import keeper, kept_state
 from parties.tasks.federated.settings import FederatedScenario, Round
 from parties.tasks.star.base import Seat
 from parties.trust.rounds import new_session

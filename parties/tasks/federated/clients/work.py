@@ -14,10 +14,10 @@ from mpc.errors import DataError, ProtocolError
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
 from parties.scenario.problems import quote
+from parties.tasks.federated.clients.data import OwnRows
+from parties.tasks.federated.clients.learner import Learner
 from parties.tasks.federated.costs import alone_epochs
-from parties.tasks.federated.data import OwnRows
 from parties.tasks.federated.figures import comparison_of, evaluation_of
-from parties.tasks.federated.learner import Learner
 from parties.tasks.federated.settings import FederatedScenario, Round
 from protocols.federated.coding import clip
 from protocols.federated.evaluate import Judge, evaluation_sums

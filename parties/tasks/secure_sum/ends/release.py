@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from parties.tasks.secure_sum.record import revealed
+from parties.tasks.secure_sum.reveals import revealed
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.rows import Values
 from parties.trust.releases import Release, now
