@@ -67,7 +67,10 @@ def _apply_order(scenario: Scenario | StarScenario, order: Mapping[str, Any]) ->
 def part_of(scenario: Scenario | StarScenario) -> Part:
     """The part for this class of scenario. It is imported here, so that the other class is never loaded."""
     from parties.scenario.file import Scenario
+    from parties.tasks.own_code import admit_neighbours
 
+    if scenario.program is not None:
+        admit_neighbours(scenario.program)  # a thread of the part executes it
     if not isinstance(scenario, Scenario):
         from parties.processes.star_member import part_in_sum
 

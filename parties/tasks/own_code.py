@@ -19,6 +19,18 @@ LOOKS_HINT: Final = (
 )
 
 
+def admit_neighbours(program: ProgramFile) -> None:
+    """Let the file import what lies beside it, unless it is to be alone.
+
+    A party's process calls this before it has a thread that imports. coverage.py, which measures our tests, looks for
+    our packages anew once `sys.path` has changed, and then removes from `sys.modules` whatever was imported meanwhile,
+    also what another thread is still importing.
+    """
+    folder = str(program.path.absolute().parent)
+    if not program.alone and folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
 def executed(program: ProgramFile) -> ModuleType:
     """Execute the file; returns the module that it makes.
 
@@ -27,8 +39,7 @@ def executed(program: ProgramFile) -> ModuleType:
     """
     name, text = f"beaverlodge_program_{program.sha256[:16]}", program.text
     linecache.cache[str(program.path)] = (len(text), None, text.splitlines(keepends=True), str(program.path))
-    if not program.alone and (folder := str(program.path.absolute().parent)) not in sys.path:
-        sys.path.insert(0, folder)  # what it imports may lie beside it
+    admit_neighbours(program)
     module = ModuleType(name)
     module.__file__ = str(program.path)
     sys.modules[name] = module  # a dataclass looks for the names in its annotations there
