@@ -12,7 +12,8 @@ from pathlib import Path
 from mpc.errors import BeaverlodgeError
 from parties.base.events import Event, describe_error
 from parties.processes.child import Program
-from parties.processes.launcher import Orders, launch
+from parties.processes.children import Orders
+from parties.processes.launcher import launch
 from tests.parties import fake_member
 
 MODULE = "tests.parties.fake_member"

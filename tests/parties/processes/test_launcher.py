@@ -96,7 +96,7 @@ def all_causes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less time for what will not end by itself anyway."""
-    monkeypatch.setattr("parties.processes.launcher.RELEASE_PATIENCE", 0.1)
+    monkeypatch.setattr("parties.processes.children.RELEASE_PATIENCE", 0.1)
 
 
 def test_all_succeed(tmp_path: Path) -> None:

@@ -410,7 +410,7 @@ def test_a_relay_that_breaks_down_is_named(tmp_path: Path) -> None:
 
 
 def test_a_stopped_relay_can_be_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parties.processes.launcher.RELEASE_PATIENCE", 0.1)
+    monkeypatch.setattr("parties.processes.children.RELEASE_PATIENCE", 0.1)
 
     def stop(name: str, event: Event) -> None:
         if event["event"] == "stage" and name == "a":

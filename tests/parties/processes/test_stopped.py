@@ -25,7 +25,7 @@ SHORT = 0.4
 @pytest.fixture
 def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less time for what will not end by itself anyway."""
-    monkeypatch.setattr("parties.processes.launcher.RELEASE_PATIENCE", 0.1)
+    monkeypatch.setattr("parties.processes.children.RELEASE_PATIENCE", 0.1)
 
 
 @pytest.mark.parametrize("peers", [{"a": HANG, "b": HANG}, {"a": SUCCEED, "b": SUCCEED}, {}], ids=str)
