@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import partial
 from itertools import combinations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parties.tasks.statistics.layout import GroupFacts, group_names, statistics_of
 from parties.tasks.statistics.survival import survival_facts
 from protocols.evaluation import p_values
 from protocols.statistics.classical_tests import chi_square, pearson, pearson_test, welch
@@ -24,102 +25,38 @@ Counts = NDArray[np.int64]
 
 def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
     """All the statistics for the record: with `by`, one entry a group."""
+    sizes, found = _group_sizes(opened, settings), _grid_values(opened, settings)
+
+    def described(column: str, g: int) -> dict[str, Any]:
+        return _described(opened, settings, settings.described[column], g, int(sizes[g]), found.get((column, g), {}))
+
     return {
         "rows": sum(settings.rows),
         "small_cells": _small_cells(opened.disclosure),
-        "by": None if settings.by is None else _by(opened, settings, settings.by),
-        "columns": _columns(opened, settings),
-        "histograms": _histograms(opened, settings),
-        "tables": _tables(opened, settings),
-        "correlations": _correlations(opened, settings),
-        "t_tests": _comparisons(opened, settings),
-        "survival": _curves(opened, settings),
+        "by": None if settings.by is None else _by(opened, settings, sizes),
+        **statistics_of(
+            settings,
+            GroupFacts(
+                described,
+                partial(_histogram, opened, settings),
+                partial(_table, opened, settings),
+                partial(_correlation, opened, settings),
+                partial(_comparison, opened, settings),
+                partial(survival_facts, opened, settings),
+            ),
+        ),
     }
 
 
-def _groups(settings: StatisticsSettings) -> tuple[str | None, ...]:
-    """The groups' names; None of all rows together."""
-    return (None,) if settings.by is None else settings.levels_of(settings.by)
-
-
-def _each_group(settings: StatisticsSettings, facts: Callable[[int], dict[str, Any]]) -> list[dict[str, Any]]:
-    """The facts of each group, by its place."""
-    return [{"group": name, **facts(g)} for g, name in enumerate(_groups(settings))]
-
-
-def _by(opened: Opened, settings: StatisticsSettings, by: str) -> dict[str, Any]:
+def _by(opened: Opened, settings: StatisticsSettings, sizes: Counts) -> dict[str, Any]:
     """The groups and how many rows each has."""
-    sizes = _group_sizes(opened, settings)
     there = [opened.disclosure.is_disclosed("group", settings.group_sizes, g) for g in range(settings.groups)]
     return {
-        "column": by,
-        "levels": list(_groups(settings)),
+        "column": settings.by,
+        "levels": list(group_names(settings)),
         "rows": [int(n) if disclosed else None for n, disclosed in zip(sizes, there, strict=True)],
         "without": sum(settings.rows) - int(sizes.sum()) if all(there) else None,
     }
-
-
-def _columns(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
-    sizes, found = _group_sizes(opened, settings), _grid_values(opened, settings)
-    return {
-        column: [
-            {"group": name, **_described(opened, settings, sample, g, int(sizes[g]), found.get((column, g), {}))}
-            for g, name in enumerate(_groups(settings))
-        ]
-        for column, sample in settings.described.items()
-    }
-
-
-def _histograms(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
-    return {
-        column: {
-            "edges": list(cells.axes[-1].edges),
-            "groups": _each_group(settings, partial(_histogram, opened, settings, cells)),
-        }
-        for column, cells in settings.binned.items()
-    }
-
-
-def _tables(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    return [
-        {
-            "rows": {"column": a, "levels": list(settings.levels_of(a))},
-            "columns": {"column": b, "levels": list(settings.levels_of(b))},
-            "groups": _each_group(settings, partial(_table, opened, settings, cells)),
-        }
-        for (a, b), cells in settings.crossed.items()
-    ]
-
-
-def _correlations(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    return [
-        {"columns": list(pair), "groups": _each_group(settings, partial(_correlation, opened, settings, sample))}
-        for pair, sample in settings.correlated.items()
-    ]
-
-
-def _comparisons(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    return [
-        {
-            "column": column,
-            "between": between,
-            "groups": _each_group(settings, partial(_t_tests, opened, settings, sample, settings.levels_of(between))),
-        }
-        for (column, between), sample in settings.compared.items()
-    ]
-
-
-def _curves(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    return [
-        {
-            "time": one.time,
-            "event": one.event,
-            "between": one.between,
-            "times": [float(t) for t in settings.grid_of(one.time).points],
-            "groups": _each_group(settings, partial(survival_facts, opened, settings, one)),
-        }
-        for one in settings.curves
-    ]
 
 
 def _group_sizes(opened: Opened, settings: StatisticsSettings) -> Counts:
@@ -236,7 +173,8 @@ def _table(opened: Opened, settings: StatisticsSettings, cells: Cells, group: in
     return facts if disclosed.all() else {**facts, "withheld": ["counts", "chi_square", "df", "p"]}
 
 
-def _correlation(opened: Opened, settings: StatisticsSettings, sample: Sample, group: int) -> dict[str, Any]:
+def _correlation(opened: Opened, settings: StatisticsSettings, pair: tuple[str, str], group: int) -> dict[str, Any]:
+    sample = settings.correlated[pair]
     name = sample.cells.name
     count = int(_of_group(opened.counts[name], settings, group))
     xx, yy, xy = (float(_of_group(one, settings, group)) for one in opened.squares[name])
@@ -247,9 +185,8 @@ def _correlation(opened: Opened, settings: StatisticsSettings, sample: Sample, g
     return facts if opened.disclosure.is_disclosed("sums", sample.cells, group) else _null_withheld(facts, ["r", "p"])
 
 
-def _t_tests(
-    opened: Opened, settings: StatisticsSettings, sample: Sample, levels: tuple[str, ...], group: int
-) -> dict[str, Any]:
+def _comparison(opened: Opened, settings: StatisticsSettings, of: tuple[str, str], group: int) -> dict[str, Any]:
+    sample, levels = settings.compared[of], settings.levels_of(of[1])
     name = sample.cells.name
     counts = _of_group(opened.counts[name], settings, group)
     means = _of_group(opened.means[name][0], settings, group)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parties.tasks.statistics.private.inference import comparison_facts, correlation_facts, curve_facts
+from parties.tasks.statistics.layout import GroupFacts, statistics_of
+from parties.tasks.statistics.private.inference import Parts, comparison_facts, correlation_facts, curve_facts
 from protocols.evaluation import p_values
 from protocols.rows.results import Statistic
 from protocols.statistics.private.estimates import (
@@ -24,8 +25,7 @@ from protocols.statistics.private.estimates import (
 from protocols.statistics.private.inference import noisy_chi_square
 from protocols.statistics.private.job import PrivateSettings, level_cells, parts_of
 from protocols.statistics.private.quantile_tree import consistent_counts, quantile_of
-
-Parts = Mapping[tuple[Any, str], NDArray[np.float64]]
+from protocols.statistics.settings import Cells
 
 
 def private_statistics_facts(opened: NDArray[np.float64], settings: PrivateSettings) -> dict[str, Any]:
@@ -35,64 +35,21 @@ def private_statistics_facts(opened: NDArray[np.float64], settings: PrivateSetti
         opened: all releases, one after the other, in patients.
     """
     parts, s = parts_of(opened, settings), settings.statistics
-    groups: tuple[str | None, ...] = (None,) if s.by is None else s.levels_of(s.by)
     return {
         "rows": None,
         "small_cells": None,
         "by": None if s.by is None else _by(parts, settings, s.by),
-        "columns": {
-            column: [{"group": name, **_described(parts, settings, column, g)} for g, name in enumerate(groups)]
-            for column in s.described
-        },
-        "histograms": {
-            column: {
-                "edges": list(cells.axes[-1].edges),
-                "groups": [
-                    {"group": name, **_histogram(parts["histogram", cells.name], settings, g)}
-                    for g, name in enumerate(groups)
-                ],
-            }
-            for column, cells in s.binned.items()
-        },
-        "tables": [
-            {
-                "rows": {"column": a, "levels": list(s.levels_of(a))},
-                "columns": {"column": b, "levels": list(s.levels_of(b))},
-                "groups": [
-                    {"group": name, **_table(parts["table", cells.name], settings, g)} for g, name in enumerate(groups)
-                ],
-            }
-            for (a, b), cells in s.crossed.items()
-        ],
-        "correlations": [
-            {
-                "columns": list(pair),
-                "groups": [
-                    {"group": name, **correlation_facts(parts, settings, pair, g)} for g, name in enumerate(groups)
-                ],
-            }
-            for pair in s.correlated
-        ],
-        "t_tests": [
-            {
-                "column": test[0],
-                "between": test[1],
-                "groups": [
-                    {"group": name, **comparison_facts(parts, settings, test, g)} for g, name in enumerate(groups)
-                ],
-            }
-            for test in s.compared
-        ],
-        "survival": [
-            {
-                "time": one.time,
-                "event": one.event,
-                "between": one.between,
-                "times": [float(t) for t in s.grid_of(one.time).points],
-                "groups": [{"group": name, **curve_facts(parts, settings, one, g)} for g, name in enumerate(groups)],
-            }
-            for one in s.exact_curves
-        ],
+        **statistics_of(
+            s,
+            GroupFacts(
+                partial(_described, parts, settings),
+                partial(_histogram, parts, settings),
+                partial(_table, parts, settings),
+                partial(correlation_facts, parts, settings),
+                partial(comparison_facts, parts, settings),
+                partial(curve_facts, parts, settings),
+            ),
+        ),
     }
 
 
@@ -157,14 +114,16 @@ def _from_sums(parts: Parts, settings: PrivateSettings, column: str, g: int, cou
     return {key: one for key, one in found.items() if key in s.statistics}
 
 
-def _histogram(counts: NDArray[np.float64], settings: PrivateSettings, g: int) -> dict[str, Any]:
-    found = [_count(one, settings) for one in counts.reshape(settings.statistics.groups, -1)[g]]
+def _histogram(parts: Parts, settings: PrivateSettings, cells: Cells, g: int) -> dict[str, Any]:
+    counts = parts["histogram", cells.name].reshape(settings.statistics.groups, -1)[g]
+    found = [_count(one, settings) for one in counts]
     values, intervals = [one.value for one in found], [_interval(one) for one in found]
     return {"counts": values[1:-1], "below": values[0], "above": values[-1], "intervals": intervals}
 
 
-def _table(counts: NDArray[np.float64], settings: PrivateSettings, g: int) -> dict[str, Any]:
+def _table(parts: Parts, settings: PrivateSettings, cells: Cells, g: int) -> dict[str, Any]:
     """A table, with the chi-square that accounts for the noise."""
+    counts = parts["table", cells.name]
     grid = counts if settings.statistics.by is None else counts[g]
     chi = noisy_chi_square(grid, settings.deviation)
     test = None if chi is None else Statistic(*chi)
