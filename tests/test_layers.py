@@ -64,7 +64,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("data",),
         ("trust",),
         ("tasks.rows", "tasks.star"),
-        ("tasks.privacy",),
+        ("tasks.audited", "tasks.privacy"),
         ("tasks",),
         ("tasks.linear.settings",),
         ("tasks.linear.private",),

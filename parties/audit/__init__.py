@@ -2,6 +2,6 @@
 
 Read first: `attack.py` (what an attack is given and what it finds), `registry.py` (the attacks), `membership.py` as the
 model of one, `conduct.py` (the whole audit); `counts/` has the attacks on counts and sums. What depends on the kind of
-task comes from the kind, as `parties/tasks/audited.py` describes; how a finding looks is in `parties/report/audit.py`.
+task comes from the kind, as `parties/tasks/audited` describes; how a finding looks is in `parties/report/audit.py`.
 May import `report` and the rooms below.
 """

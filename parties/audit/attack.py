@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from parties.scenario.file import Scenario
     from parties.scenario.star import StarScenario
-    from parties.tasks.audited import Alone, Audit, Population, Trial
-    from parties.tasks.audited_counts import Counted
-    from parties.tasks.audited_updates import Updates
+    from parties.tasks.audited.audit import Alone, Audit, Population, Trial
+    from parties.tasks.audited.counts import Counted
+    from parties.tasks.audited.updates import Updates
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mpc.ring.array import Array
 from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
-from parties.tasks.audited import Losses, Population
+from parties.tasks.audited.audit import Losses, Population
 
 _FEW: Final = 5
 """A column of so many different values or fewer is guessed by its values; another one by the third they are in."""

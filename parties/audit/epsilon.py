@@ -35,7 +35,7 @@ import numpy as np
 from mpc.ring.array import Array
 from parties.audit.attack import Attack, Audited, Figure, Found
 from parties.audit.rates import clopper_pearson
-from parties.tasks.audited import Trial, Worlds
+from parties.tasks.audited.audit import Trial, Worlds
 from parties.tasks.registry import request_of
 from protocols.privacy.accounting import gaussian_delta
 

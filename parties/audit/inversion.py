@@ -24,7 +24,7 @@ from numpy.random import Generator
 
 from mpc.ring.array import Array
 from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
-from parties.tasks.audited_updates import Updates
+from parties.tasks.audited.updates import Updates
 from protocols.federated.models import Network, Rows
 
 _LEAST: Final = 1e-3

@@ -23,8 +23,8 @@ from mpc.ring.array import Array
 from parties.audit.attack import Attack, Audited, Figure, Found
 from parties.audit.likelihood_ratio import Masks, laws, laws_of_the_others
 from parties.audit.rates import auc, auc_interval, clopper_pearson, threshold
-from parties.tasks.audited import Alone, Population, Random
-from parties.tasks.audited_counts import Places
+from parties.tasks.audited.audit import Alone, Population, Random
+from parties.tasks.audited.counts import Places
 
 RATES: Final = (0.01, 0.001)
 """Of false positives at which true ones are told."""

@@ -15,7 +15,7 @@ from parties.tasks.registry import KINDS, load_any
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
     from parties.scenario.star import StarScenario
-    from parties.tasks.audited import Audit
+    from parties.tasks.audited.audit import Audit
 
 _PLACES = (".", "scenarios")
 """The folders in which the scenario of a run is looked for, beside the run's own."""

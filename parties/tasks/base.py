@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from parties.scenario.file import Scenario
     from parties.scenario.star import StarScenario
     from parties.show.blocks import Block, Line
-    from parties.tasks.audited import Audit
+    from parties.tasks.audited.audit import Audit
     from parties.tasks.rows.extent import Extent
     from parties.tasks.star.base import Star
     from parties.trust.budget import Charge

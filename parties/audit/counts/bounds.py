@@ -11,7 +11,7 @@ from numpy.random import Generator
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array, vstack
 
-from parties.tasks.audited_counts import Values
+from parties.tasks.audited.counts import Values
 
 _LOOKS: Final = 8
 """Solutions in random directions, by which forms are told that have many values."""

@@ -22,7 +22,7 @@ from parties.audit.counts.reconstruction import Deduced, deduce
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import plural
-from parties.tasks.audited_counts import Asked, Counted, Fact, Places
+from parties.tasks.audited.counts import Asked, Counted, Fact, Places
 
 RUN: Final = "\0run"
 """The column that says in which runs a patient is: cell 0 in all, cell k in the k-th alone."""

@@ -19,8 +19,8 @@ from parties.audit.attack import Audited, Figure, Found
 from parties.audit.counts.bounds import InconsistentFacts
 from parties.audit.counts.reconstruction import deduce
 from parties.audit.counts.unknowns import clusters_of
-from parties.tasks.audited import Mask
-from parties.tasks.audited_counts import Asked, Counted, Fact, Places
+from parties.tasks.audited.audit import Mask
+from parties.tasks.audited.counts import Asked, Counted, Fact, Places
 
 _MOST: Final = 1000
 """Kinds of patients whose column is asked for."""

@@ -23,7 +23,7 @@ from parties.audit.attack import Attack, Audited, Figure, Found
 from parties.audit.counts.bounds import InconsistentFacts, Programme, bounds_of, whole_bounds
 from parties.audit.counts.unknowns import MOST_KINDS, Unknowns, clusters_of
 from parties.show.blocks import plural
-from parties.tasks.audited_counts import Asked, Counted, Fact, Moments, Values
+from parties.tasks.audited.counts import Asked, Counted, Fact, Moments, Values
 
 NEAR: Final = 2.0
 """A count is nearly known if no two of its possible values are further apart; a sum, by this part of a hundred of its

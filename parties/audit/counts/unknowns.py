@@ -22,7 +22,7 @@ from math import prod
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from parties.tasks.audited_counts import Places, Values, Weights
+from parties.tasks.audited.counts import Places, Values, Weights
 
 MOST_KINDS = 4096
 

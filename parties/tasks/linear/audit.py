@@ -9,9 +9,9 @@ import numpy as np
 
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
-from parties.tasks.audited import Alone, Audit, Population, Random
+from parties.tasks.audited.audit import Alone, Audit, Population, Random
+from parties.tasks.audited.models import model_population, own_rows_alone, together
 from parties.tasks.linear.private.audit import linear_trials, noisy_fit
-from parties.tasks.model_audit import model_population, own_rows_alone, together
 from protocols.plain.linear import fit_plain
 
 

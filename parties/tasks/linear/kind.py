@@ -15,7 +15,7 @@ from parties.tasks.linear.settings import LinearTask, settle_linear
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
-    from parties.tasks.audited import Audit
+    from parties.tasks.audited.audit import Audit
 
 
 def _job() -> Job[Any, Any, Any]:

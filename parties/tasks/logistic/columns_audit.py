@@ -11,11 +11,11 @@ from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
-from parties.tasks.audited import Random, Trial
+from parties.tasks.audited.audit import Random, Trial
+from parties.tasks.audited.models import Fit, Together
+from parties.tasks.audited.noise import Whole, noisy_sum_trial, opened_by_runs
 from parties.tasks.logistic.columns_run import columns_settings
 from parties.tasks.logistic.output_settings import features_of
-from parties.tasks.model_audit import Fit, Together
-from parties.tasks.noise_audit import Whole, noisy_sum_trial, opened_by_runs
 from protocols.plain.perturbed import rising_sigmoid
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.training.filled_columns import in_range, parts_of_norm, scaled_rows

@@ -10,7 +10,7 @@ from parties.tasks.logistic.settings import READER
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
-    from parties.tasks.audited import Audit
+    from parties.tasks.audited.audit import Audit
 
 
 def _job() -> Job[Any, Any, Any]:

@@ -25,10 +25,10 @@ import numpy as np
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
-from parties.tasks.audited import Trial, Worlds
+from parties.tasks.audited.audit import Trial, Worlds
+from parties.tasks.audited.noise import READER, noise_left, noisy_sum_trial, promised_shift
 from parties.tasks.logistic.output_audit import scaled
 from parties.tasks.logistic.output_settings import perturbed_settings
-from parties.tasks.noise_audit import READER, noise_left, noisy_sum_trial, promised_shift
 from protocols.plain.perturbed import rising_sigmoid
 from protocols.privacy.accounting import VectorMechanism, epsilon_of
 from protocols.training.perturbed_bounds import Linear, Perturbed

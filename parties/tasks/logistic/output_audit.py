@@ -9,10 +9,10 @@ import numpy as np
 
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
-from parties.tasks.audited import Random, Trial
+from parties.tasks.audited.audit import Random, Trial
+from parties.tasks.audited.models import Fit, Together
+from parties.tasks.audited.noise import Whole, noisy_sum_trial
 from parties.tasks.logistic.output_settings import features_of, perturbed_settings
-from parties.tasks.model_audit import Fit, Together
-from parties.tasks.noise_audit import Whole, noisy_sum_trial
 from protocols.plain.maximum_likelihood import sigmoid
 from protocols.training.filled_columns import parts_of_norm, scaled_rows
 from protocols.training.noisy_gradients import FINE, Ranges

@@ -13,14 +13,14 @@ from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
-from parties.tasks.audited import Random, Trial
+from parties.tasks.audited.audit import Random, Trial
+from parties.tasks.audited.models import Fit, Together
+from parties.tasks.audited.noise import Whole, noisy_sum_trial, opened_by_runs
 from parties.tasks.logistic.columns_audit import columns_fit, columns_trial
 from parties.tasks.logistic.objective_audit import objective_trials
 from parties.tasks.logistic.output_audit import output_fit, output_trial
 from parties.tasks.logistic.private_run import noisy_settings
 from parties.tasks.logistic.private_settings import private_method
-from parties.tasks.model_audit import Fit, Together
-from parties.tasks.noise_audit import Whole, noisy_sum_trial, opened_by_runs
 from protocols.privacy.accounting import VectorMechanism, epsilon_of
 from protocols.training.noisy_gradients import WholeRows, own_sum, whole_weights
 from protocols.training.noisy_training import GRADIENTS, Descent, NoisySettings, noisy_training_job

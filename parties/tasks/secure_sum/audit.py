@@ -9,13 +9,13 @@ import numpy as np
 
 from mpc.ring.array import Array
 from parties.show.blocks import count_text
-from parties.tasks.audited import Audit, Population, Trial
-from parties.tasks.noise_audit import distributed_trial
+from parties.tasks.audited.audit import Audit, Population, Trial
+from parties.tasks.audited.noise import distributed_trial
+from parties.tasks.audited.sums import sums_population
 from parties.tasks.secure_sum.ends.data import numbers_of
 from parties.tasks.secure_sum.private import own_vector, signs
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.rows import ClientRows
-from parties.tasks.sums_audit import sums_population
 
 _BEYOND: Final = 10.0  # widths of its range, by which a worst client's values are outside
 _FEWEST: Final = 4  # clients of whom half are in a sum

@@ -13,7 +13,7 @@ from parties.trust.request import Request
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from parties.tasks.audited import Audit
+    from parties.tasks.audited.audit import Audit
     from parties.tasks.secure_sum.settings import SumScenario
     from parties.tasks.star.base import Star
 

@@ -12,14 +12,14 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
 from parties.show.blocks import join_words
-from parties.tasks.audited import Audit, Population, Trial
-from parties.tasks.noise_audit import noisy_sum_trial, opened_by_runs
+from parties.tasks.audited.audit import Audit, Population, Trial
+from parties.tasks.audited.noise import noisy_sum_trial, opened_by_runs
+from parties.tasks.audited.sums import sums_population
 from parties.tasks.statistics.audit_counts import counted
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.private.settings import with_noise
 from parties.tasks.statistics.run import statistics_settings
 from parties.tasks.statistics.settings import StatisticsTask
-from parties.tasks.sums_audit import sums_population
 from protocols.statistics.own_cells import OwnColumns, places
 from protocols.statistics.private.job import (
     LABEL,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mpc.errors import UsageError
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
-from parties.tasks.audited_counts import Asked, Counted, Fact, Moments, Places, Values, Weights
+from parties.tasks.audited.counts import Asked, Counted, Fact, Moments, Places, Values, Weights
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
 

@@ -9,7 +9,7 @@ from parties.tasks.base import Job, Kind, Show, has_part
 from parties.tasks.statistics.settings import READER
 
 if TYPE_CHECKING:
-    from parties.tasks.audited import Audit
+    from parties.tasks.audited.audit import Audit
 
 
 def _job() -> Job[Any, Any, Any]:

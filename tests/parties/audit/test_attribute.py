@@ -13,8 +13,8 @@ from mpc.ring.array import Array
 from parties.audit.attack import Audited, Found
 from parties.audit.attribute import ATTRIBUTE, advantage, beliefs, guessed_column
 from parties.audit.counts.linkage import linked
-from parties.tasks.audited import Audit, Losses, Mask, Population, Random
-from parties.tasks.audited_counts import Counted, Fact, Weights
+from parties.tasks.audited.audit import Audit, Losses, Mask, Population, Random
+from parties.tasks.audited.counts import Counted, Fact, Weights
 from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.audit import AUDIT
 from tests.parties.audit.test_membership import rows

@@ -17,8 +17,8 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Public
 from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import EPSILON, Bound, any_epsilon, bound_of, contradicts, gaussian_epsilon, noise_found
-from parties.tasks.audited import Audit, Trial, Worlds
-from parties.tasks.noise_audit import HELPER, noisy_sum_trial
+from parties.tasks.audited.audit import Audit, Trial, Worlds
+from parties.tasks.audited.noise import HELPER, noisy_sum_trial
 from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.audit import AUDIT
 from protocols.privacy.accounting import calibrated, gaussian_delta, mean_shift

@@ -21,7 +21,7 @@ from parties.audit.inversion import (
     share_interval,
     unit_means,
 )
-from parties.tasks.audited_updates import RoundUpdates, Updates
+from parties.tasks.audited.updates import RoundUpdates, Updates
 from parties.tasks.federated.audit.population import AUDIT
 from parties.tasks.federated.audit.updates import updates_of
 from protocols.federated.local import Local, train

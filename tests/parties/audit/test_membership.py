@@ -15,7 +15,7 @@ from parties.audit.likelihood_ratio import laws, laws_of_the_others
 from parties.audit.membership import MEMBERSHIP, Shadows, gains_of, reach_of
 from parties.report.record import record_of
 from parties.session.lockstep import run_in_one_thread
-from parties.tasks.audited import Audit, Mask, Population, Random
+from parties.tasks.audited.audit import Audit, Mask, Population, Random
 from parties.tasks.registry import KINDS, load_scenario
 from tests.scenario_texts import two_owners
 

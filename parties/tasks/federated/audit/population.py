@@ -16,13 +16,13 @@ import numpy as np
 from mpc.errors import DataError
 from mpc.ring.array import Array
 from parties.show.blocks import count_text
-from parties.tasks.audited import Audit, Mask, Population, Random, Trial
+from parties.tasks.audited.audit import Audit, Mask, Population, Random, Trial
+from parties.tasks.audited.noise import distributed_trial
 from parties.tasks.federated.audit.updates import updates_of
 from parties.tasks.federated.clients.data import OwnRows, own_rows, rows_of
 from parties.tasks.federated.clients.work import check_cells, work_of
 from parties.tasks.federated.server.rounds import ServerState, first_state, message_of, next_state
 from parties.tasks.federated.settings import FederatedScenario, Round
-from parties.tasks.noise_audit import distributed_trial
 from protocols.federated.coding import clip
 from protocols.federated.models import Rows
 from protocols.federated.noisy import NoisyLayout

@@ -10,8 +10,8 @@ import numpy as np
 from mpc.errors import DataError
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
-from parties.tasks.audited import Random
-from parties.tasks.audited_updates import RoundUpdates, Updates
+from parties.tasks.audited.audit import Random
+from parties.tasks.audited.updates import RoundUpdates, Updates
 from parties.tasks.federated.clients.data import OwnRows, own_rows, rows_of
 from parties.tasks.federated.clients.work import work_of
 from parties.tasks.federated.leaks import intermediate

@@ -11,10 +11,10 @@ from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
-from parties.tasks.audited import Random, Trial
+from parties.tasks.audited.audit import Random, Trial
+from parties.tasks.audited.models import Fit, Together
+from parties.tasks.audited.noise import Whole, noisy_sum_trial, opened_by_runs
 from parties.tasks.linear.private.settings import with_noise
-from parties.tasks.model_audit import Fit, Together
-from parties.tasks.noise_audit import Whole, noisy_sum_trial, opened_by_runs
 from protocols.linear.noisy_fit import fit_moments
 from protocols.linear.noisy_moments import (
     LABEL,

@@ -18,7 +18,7 @@ from parties.audit.counts.unknowns import Unknowns, clusters_of
 from parties.report.record import record_of
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.tasks.audited_counts import Asked, Counted, Fact, Moments, Weights
+from parties.tasks.audited.counts import Asked, Counted, Fact, Moments, Weights
 from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.audit import AUDIT
 from tests.scenario_texts import two_owners

@@ -15,9 +15,9 @@ from mpc.randomness.streams import Stream
 from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import bound_of, contradicts
 from parties.audit.membership import MEMBERSHIP
+from parties.tasks.audited.noise import WORK_TOGETHER
 from parties.tasks.federated.audit.population import AUDIT
 from parties.tasks.federated.settings import FederatedScenario
-from parties.tasks.noise_audit import WORK_TOGETHER
 from protocols.privacy.discrete_gaussian import samples
 from tests.parties.tasks.federated.runs import rows, scenario, study
 

@@ -10,11 +10,11 @@ import pytest
 
 from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import EPSILON
+from parties.tasks.audited.models import together
 from parties.tasks.logistic import columns_audit
 from parties.tasks.logistic.audit import AUDIT
 from parties.tasks.logistic.columns_audit import columns_trial, worst_sums
 from parties.tasks.logistic.columns_run import columns_settings
-from parties.tasks.model_audit import together
 from protocols.privacy.noisy_sum import Noise
 from tests.parties.tasks.logistic.test_columns import GRADIENTS, scenario
 from tests.parties.tasks.logistic.test_output import SPLIT

@@ -15,10 +15,10 @@ from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Line
+from parties.tasks.audited.models import together
 from parties.tasks.logistic.output_compare import compare_output
 from parties.tasks.logistic.output_run import OUTPUT
 from parties.tasks.logistic.private_audit import private_fit
-from parties.tasks.model_audit import together
 from parties.tasks.registry import job_of, planned
 from parties.trust.budget import Ledger
 from protocols.privacy.accounting import epsilon_of

@@ -15,11 +15,11 @@ from mpc.ring.array import Array
 from parties.audit.attack import Audited, Effort, Found
 from parties.audit.epsilon import EPSILON, bound_of, contradicts
 from parties.scenario.file import Scenario
+from parties.tasks.audited.noise import HELPER
 from parties.tasks.logistic import output_audit
 from parties.tasks.logistic.audit import AUDIT
 from parties.tasks.logistic.objective_audit import Alike, objective_trials
 from parties.tasks.logistic.output_settings import perturbed_settings
-from parties.tasks.noise_audit import HELPER
 from protocols.plain.perturbed import minimum
 from protocols.privacy.noisy_sum import Noise
 from tests.parties.tasks.logistic.test_private_run import TASK, scenario

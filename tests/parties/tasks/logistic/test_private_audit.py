@@ -15,11 +15,11 @@ from parties.audit.epsilon import EPSILON, Bound, bound_of, contradicts, noise_f
 from parties.report.record import record_of
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.tasks.audited import Trial
+from parties.tasks.audited.audit import Trial
+from parties.tasks.audited.noise import HELPER
 from parties.tasks.logistic.audit import AUDIT
 from parties.tasks.logistic.private_audit import fewest_used, gradients_trials, worst_sums
 from parties.tasks.logistic.private_run import noisy_settings
-from parties.tasks.noise_audit import HELPER
 from protocols.training import noisy_gradients
 from protocols.training.noisy_gradients import Clipping, Whole, WholeRows
 from tests.parties.tasks.logistic.test_private_run import SEED, TASK, scenario

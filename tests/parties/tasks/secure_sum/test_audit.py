@@ -13,7 +13,7 @@ from mpc.ring.array import Array
 from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import EPSILON, bound_of, contradicts
 from parties.audit.membership import MEMBERSHIP
-from parties.tasks.noise_audit import WORK_TOGETHER
+from parties.tasks.audited.noise import WORK_TOGETHER
 from parties.tasks.secure_sum import audit
 from parties.tasks.secure_sum.audit import AUDIT
 from parties.tasks.secure_sum.settings import SumScenario

@@ -13,7 +13,7 @@ from parties.data.own_table import shared_columns
 from parties.data.table import load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import join_words
-from parties.tasks.audited import Alone, Losses, Mask, Population, Random
+from parties.tasks.audited.audit import Alone, Losses, Mask, Population, Random
 from parties.tasks.rows.regression import row_counts, split_of
 from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.own_rows import SAME_ROWS, joint_names

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
-from parties.tasks.audited_counts import Counted
-from parties.tasks.audited_updates import Updates
+from parties.tasks.audited.counts import Counted
+from parties.tasks.audited.updates import Updates
 
 Mask = NDArray[np.bool_]
 """Which candidates are members."""

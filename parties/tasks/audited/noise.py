@@ -17,7 +17,7 @@ from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
 from mpc.runtime.lockstep import Message, run_lockstep
 from mpc.runtime.party import Party
-from parties.tasks.audited import Opened, Trial, Worlds
+from parties.tasks.audited.audit import Opened, Trial, Worlds
 from protocols.privacy.accounting import Mechanism, NoiseMechanism
 from protocols.privacy.concentrated import epsilon_at
 from protocols.privacy.distributed import Distributed, encoded, rotated

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from mpc.ring.array import Array
-from parties.tasks.audited import Mask, Population, Random
+from parties.tasks.audited.audit import Mask, Population, Random
 
 _RATIO: Final = 1e-8  # of variances: below it a direction is taken for a constant
 
