@@ -30,9 +30,9 @@ from parties.tasks.registry import load_scenario
 from protocols.plain.logistic import ReferenceModel, reference_metrics
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.rows.results import Trained
-from protocols.training.noisy_gradients import Ranges, WholeRows
-from protocols.training.noisy_training import NoisySettings, NoisyTrained, noisy_training_job
-from protocols.training.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
+from protocols.training.private.clipped_gradients import Ranges, WholeRows
+from protocols.training.private.noisy_descent import NoisySettings, NoisyTrained, noisy_training_job
+from protocols.training.private.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
 
 SCENARIO: Final = ROOT / "scenarios" / "two_hospitals_private.toml"
 INSURANCE: Final[Mapping[str, tuple[float, float]]] = {

@@ -52,6 +52,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("scaling", "disclosure", "survival"),
         ("evaluation",),
         ("training", "inference", "linear", "prediction", "statistics"),
+        ("training.private",),
         ("federated.draws",),
         ("federated",),
         ("federated.newton",),

@@ -16,7 +16,7 @@ def rising_sigmoid(z: Array, fit: SigmoidFit) -> tuple[Array, Array]:
 
 
 def minimum(x: Array, y: Array, strength: float, fit: SigmoidFit, linear: Array | float = 0.0) -> Array:
-    """The w (d,) that minimises the objective of perturbed_bounds.py, on rows x (m, d) and labels y (m,).
+    """The w (d,) that minimises the objective of bounds.py, on rows x (m, d) and labels y (m,).
 
     Args:
         linear: c (d,), if the objective has such a term.

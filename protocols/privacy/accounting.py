@@ -15,7 +15,7 @@ longer along one number, and the PLD above is no bound. As soon as one of the re
 Renyi's divergence (sampled.py, which has the proof): a one-number release is a vector of the same D, so this is a
 bound for all of them together, by 5 to 15 % above the PLD's. So are one-number releases whose PLD would take gigabytes.
 
-A mechanism may cost more than its noise (`Excess`): noise in an objective (training/perturbed_objective.py).
+A mechanism may cost more than its noise (`Excess`): noise in an objective (training/private/objective.py).
 
 Beside it stands the closed form for a Gaussian of mean shift mu (Balle, Wang 2018, "Improving the Gaussian Mechanism
 for Differential Privacy", theorem 8), with which the search for v begins:

@@ -1,4 +1,5 @@
-"""Logistic regression by gradient descent: settings' consequences, the solvers, the job for rows and for columns.
+"""Logistic regression by gradient descent: settings' consequences, the solvers, the job for rows and for columns. In
+`private`: the same with [privacy].
 
 Read first: `rows_job.py` (the whole job), `train.py` (which solver), `descent.py` (mini-batches).
 

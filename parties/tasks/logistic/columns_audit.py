@@ -18,9 +18,9 @@ from parties.tasks.logistic.columns_run import columns_settings
 from parties.tasks.logistic.output_settings import features_of
 from protocols.plain.perturbed import rising_sigmoid
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
-from protocols.training.filled_columns import in_range, parts_of_norm, scaled_rows
-from protocols.training.noisy_gradients import Ranges
-from protocols.training.shared_gradients import (
+from protocols.training.private.clipped_gradients import Ranges
+from protocols.training.private.filled_columns import in_range, parts_of_norm, scaled_rows
+from protocols.training.private.shared_gradients import (
     E_BITS,
     GRADIENTS,
     X_BITS,

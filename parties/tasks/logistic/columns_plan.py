@@ -17,7 +17,7 @@ from parties.tasks.privacy.guarantee import (
     privacy_facts,
     releases_grid,
 )
-from protocols.training.shared_gradients import E_BITS, GRADIENTS, X_BITS, SharedGradients
+from protocols.training.private.shared_gradients import E_BITS, GRADIENTS, X_BITS, SharedGradients
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario

@@ -17,8 +17,8 @@ from parties.tasks.privacy.rows import own_stream
 from parties.tasks.rows.extent import Rows
 from parties.trust.budget import Charge
 from protocols.rows.results import Trained
-from protocols.training.noisy_gradients import Ranges
-from protocols.training.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
+from protocols.training.private.clipped_gradients import Ranges
+from protocols.training.private.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
 
 MOMENTUM: Final = 0.9
 

@@ -1,7 +1,7 @@
 """What `mpc audit` is given of objective perturbation: minima with noise drawn, and the row that is told best.
 
 An onlooker that knows the other rows and a part k of the objective's noise knows, of a model w, what noise the rest
-would have been if there were no further row (protocols/training/perturbed_objective.py):
+would have been if there were no further row (protocols/training/private/objective.py):
 
     b(w) = -grad L(w) - Lambda w - k,      b with nobody more, b + a x with a row x, a = s(x . w) - y, |a| <= B
 
@@ -31,8 +31,8 @@ from parties.tasks.logistic.output_audit import scaled
 from parties.tasks.logistic.output_settings import perturbed_settings
 from protocols.plain.perturbed import rising_sigmoid
 from protocols.privacy.accounting import VectorMechanism, epsilon_of
-from protocols.training.perturbed_bounds import Linear, Perturbed
-from protocols.training.perturbed_job import PerturbedSettings
+from protocols.training.private.bounds import Linear, Perturbed
+from protocols.training.private.perturbed_job import PerturbedSettings
 
 _BEYOND: Final = 20.0  # halves of its range, by which a worst row's value is outside
 _NEARLY: Final = 0.99

@@ -14,9 +14,9 @@ from parties.tasks.audited.models import Fit, Together
 from parties.tasks.audited.noise import Whole, noisy_sum_trial
 from parties.tasks.logistic.output_settings import features_of, perturbed_settings
 from protocols.plain.maximum_likelihood import sigmoid
-from protocols.training.filled_columns import parts_of_norm, scaled_rows
-from protocols.training.noisy_gradients import FINE, Ranges
-from protocols.training.perturbed_job import PerturbedSettings
+from protocols.training.private.clipped_gradients import FINE, Ranges
+from protocols.training.private.filled_columns import parts_of_norm, scaled_rows
+from protocols.training.private.perturbed_job import PerturbedSettings
 
 _BEYOND: Final = 20.0  # halves of its range, by which a worst row's value is outside
 _OTHERS: Final = (0, 1, 4, 16, 64, 256)  # rows beside the worst one, and as many as may be

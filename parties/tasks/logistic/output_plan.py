@@ -22,7 +22,7 @@ from parties.tasks.privacy.guarantee import (
     releases_grid,
 )
 from protocols.statistics.private.estimates import margin
-from protocols.training.perturbed_job import PerturbedSettings
+from protocols.training.private.perturbed_job import PerturbedSettings
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario

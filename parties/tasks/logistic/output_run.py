@@ -32,8 +32,8 @@ from parties.tasks.rows.extent import Extent, Rows
 from parties.tasks.rows.regression import has_target, table_notice
 from parties.trust.budget import Charge
 from protocols.rows.results import Trained
-from protocols.training.noisy_gradients import Ranges
-from protocols.training.perturbed_job import (
+from protocols.training.private.clipped_gradients import Ranges
+from protocols.training.private.perturbed_job import (
     LabelledRows,
     PerturbedSettings,
     perturbed_columns_job,

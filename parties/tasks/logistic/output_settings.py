@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from parties.data.table import Table
     from parties.scenario.file import Scenario
     from protocols.rows.own_rows import OwnColumns
-    from protocols.training.perturbed_job import PerturbedSettings
+    from protocols.training.private.perturbed_job import PerturbedSettings
 
 ROW_NORM: Final = 2.5
 """The default of the largest length of a row, of columns in [-1, 1]; the 1 for the intercept included."""
@@ -80,10 +80,10 @@ def perturbed_settings(scenario: Scenario) -> PerturbedSettings:
     Raises:
         UsageError: columns are not listed or lack a range; or the penalty is too small.
     """
-    from protocols.training.noisy_gradients import Ranges
-    from protocols.training.perturbed_bounds import automatic_strength, perturbed
-    from protocols.training.perturbed_job import PerturbedSettings
-    from protocols.training.perturbed_objective import automatic_penalty, perturbed_objective
+    from protocols.training.private.bounds import automatic_strength, perturbed
+    from protocols.training.private.clipped_gradients import Ranges
+    from protocols.training.private.objective import automatic_penalty, perturbed_objective
+    from protocols.training.private.perturbed_job import PerturbedSettings
 
     task, privacy, most = scenario.task_as(LogisticTask), scenario.privacy, most_rows(scenario)
     assert privacy is not None

@@ -22,8 +22,8 @@ from parties.tasks.logistic.output_audit import output_fit, output_trial
 from parties.tasks.logistic.private_run import noisy_settings
 from parties.tasks.logistic.private_settings import private_method
 from protocols.privacy.accounting import VectorMechanism, epsilon_of
-from protocols.training.noisy_gradients import WholeRows, own_sum, whole_weights
-from protocols.training.noisy_training import GRADIENTS, Descent, NoisySettings, noisy_training_job
+from protocols.training.private.clipped_gradients import WholeRows, own_sum, whole_weights
+from protocols.training.private.noisy_descent import GRADIENTS, Descent, NoisySettings, noisy_training_job
 
 _BEYOND: Final = 10.0  # widths of its range, by which a worst row's value is outside
 _FAR: Final = 64.0  # of a score: the sigmoid is 1 there, and the gradient as long as it gets

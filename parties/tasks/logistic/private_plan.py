@@ -9,7 +9,7 @@ from parties.tasks.logistic.private_record import WORDS, noisy_training_facts, p
 from parties.tasks.logistic.private_show import step_text
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.privacy.guarantee import NEIGHBOURS_TEXT, USES, noise_text, outside, outside_grid, releases_grid
-from protocols.training.noisy_training import NoisySettings
+from protocols.training.private.noisy_descent import NoisySettings
 
 
 def noisy_plan_text(how: NoisySettings, scenario: Scenario) -> PlanText:

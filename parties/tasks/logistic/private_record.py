@@ -12,8 +12,8 @@ from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.privacy.guarantee import NoisyRelease, noise_facts, outside, privacy_facts
 from protocols.evaluation.noisy_metrics import BINS, PROBABILITIES, auc_of, right_and_wrong
 from protocols.statistics.private.estimates import Sums, margin, mean_of
-from protocols.training.noisy_gradients import FINE
-from protocols.training.noisy_training import COUNTS, GRADIENTS, NoisySettings, NoisyTrained
+from protocols.training.private.clipped_gradients import FINE
+from protocols.training.private.noisy_descent import COUNTS, GRADIENTS, NoisySettings, NoisyTrained
 
 SOLVER: Final = "noisy-gradients"
 

@@ -23,8 +23,8 @@ from parties.tasks.privacy.rows import load_private_table, own_stream, private_c
 from parties.tasks.rows.extent import Extent, Rows
 from parties.tasks.rows.regression import table_notice
 from parties.trust.budget import Charge
-from protocols.training.noisy_gradients import MOST_FEATURES, Clipping, Ranges, WholeRows
-from protocols.training.noisy_training import (
+from protocols.training.private.clipped_gradients import MOST_FEATURES, Clipping, Ranges, WholeRows
+from protocols.training.private.noisy_descent import (
     NoisySettings,
     NoisyTrained,
     calibrated_gradients,

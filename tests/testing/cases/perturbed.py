@@ -23,18 +23,18 @@ from protocols.functions.rising_fits import RISING_FITS
 from protocols.plain.perturbed import minimum
 from protocols.rows.own_rows import DIGEST_BITS
 from protocols.rows.results import Trained
-from protocols.training.filled_columns import parts_of_norm, scaled_rows
-from protocols.training.noisy_gradients import Ranges
-from protocols.training.perturbed import perturbed_weights
-from protocols.training.perturbed_bounds import Perturbed, perturbed
-from protocols.training.perturbed_job import (
+from protocols.training.private.bounds import Perturbed, perturbed
+from protocols.training.private.clipped_gradients import Ranges
+from protocols.training.private.filled_columns import parts_of_norm, scaled_rows
+from protocols.training.private.objective import perturbed_objective
+from protocols.training.private.perturbed import perturbed_weights
+from protocols.training.private.perturbed_job import (
     LabelledRows,
     PerturbedSettings,
     perturbed_columns_job,
     perturbed_rows_job,
 )
-from protocols.training.perturbed_objective import perturbed_objective
-from protocols.training.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
+from protocols.training.private.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
 from tests.testing.cases.case import Case, Cost, View, each_in_turn
 from tests.testing.cases.costs import WORD
 from tests.testing.cases.training import columns_of

@@ -17,8 +17,8 @@ from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.private.job import Clip, PrivateSettings, private_settings, private_statistics_job
 from protocols.statistics.settings import Grid, StatisticsSettings
-from protocols.training.noisy_gradients import Clipping, Ranges, WholeRows
-from protocols.training.noisy_training import NoisySettings, calibrated_gradients, noisy_training_job
+from protocols.training.private.clipped_gradients import Clipping, Ranges, WholeRows
+from protocols.training.private.noisy_descent import NoisySettings, calibrated_gradients, noisy_training_job
 from tests.testing.cases.case import Case, Cost, View, each_in_turn, two_others_trade
 from tests.testing.cases.costs import WORD
 

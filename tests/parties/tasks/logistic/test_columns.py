@@ -19,7 +19,7 @@ from parties.tasks.logistic.columns_run import COLUMNS
 from parties.tasks.logistic.output_settings import held_out, load_output_table
 from parties.tasks.logistic.private_settings import columns_iterations
 from parties.tasks.registry import job_of, planned
-from protocols.training.shared_gradients import SharedGradients
+from protocols.training.private.shared_gradients import SharedGradients
 from tests.parties.asked import asked_and_read
 from tests.parties.tasks.logistic.test_output import PRIVACY, SEED, SPLIT, split_columns
 from tests.run.command import mpc

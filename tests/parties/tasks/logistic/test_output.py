@@ -23,7 +23,7 @@ from parties.tasks.logistic.output_run import OUTPUT
 from parties.tasks.logistic.output_settings import held_out, load_output_table
 from parties.tasks.privacy.rows import own_stream
 from parties.tasks.registry import job_of, load_scenario, planned
-from protocols.training.perturbed_job import PerturbedSettings
+from protocols.training.private.perturbed_job import PerturbedSettings
 from tests.parties.asked import asked_and_read
 from tests.parties.tasks.exact_numbers import check_not_told
 from tests.run.command import mpc

@@ -20,8 +20,8 @@ from parties.tasks.audited.noise import HELPER
 from parties.tasks.logistic.audit import AUDIT
 from parties.tasks.logistic.private_audit import fewest_used, gradients_trials, worst_sums
 from parties.tasks.logistic.private_run import noisy_settings
-from protocols.training import noisy_gradients
-from protocols.training.noisy_gradients import Clipping, Whole, WholeRows
+from protocols.training.private import clipped_gradients
+from protocols.training.private.clipped_gradients import Clipping, Whole, WholeRows
 from tests.parties.tasks.logistic.test_private_run import SEED, TASK, scenario
 
 FEW = TASK.replace("iterations = 20", "iterations = 4")
@@ -58,12 +58,12 @@ def test_steps_keep_their_claim_unless_gradients_are_not_clipped(
     assert not contradicts(trial, found) and found.shift > 0.6 * (trial.shift or 0)
     assert trial.opened is not None and trial.reach is not None and 0.97 < trial.reach <= 1
     assert not noise_found(trial.opened.noise(60, Stream(bytes(32))), trial.opened.variance).lacks
-    right = noisy_gradients.clipped
+    right = clipped_gradients.clipped
 
     def unclipped(rows: WholeRows, w: Whole, how: Clipping) -> Whole:
         return right(rows, w, replace(how, norm=8.0))
 
-    monkeypatch.setattr(noisy_gradients, "clipped", unclipped)
+    monkeypatch.setattr(clipped_gradients, "clipped", unclipped)
     (trial,) = gradients_trials(one)
     assert trial.reach is not None and trial.reach > 1.5
     assert EPSILON.run(Audited(one, AUDIT, effort=Effort(draws=500)))[0].contradicts

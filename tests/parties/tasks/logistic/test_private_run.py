@@ -22,7 +22,7 @@ from parties.tasks.logistic.private_compare import compare_noisy
 from parties.tasks.logistic.private_run import GRADIENTS
 from parties.tasks.privacy.rows import load_private_table
 from parties.tasks.registry import job_of, load_scenario, planned
-from protocols.training.noisy_training import NoisySettings
+from protocols.training.private.noisy_descent import NoisySettings
 from tests.parties.asked import asked_and_read
 from tests.parties.tasks.exact_numbers import check_not_told
 from tests.scenario_texts import two_owners

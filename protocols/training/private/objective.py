@@ -5,7 +5,7 @@
 Chaudhuri, Monteleoni, Sarwate 2011, algorithm 2; with Gaussian noise c Kifer, Smith, Thakurta, "Private convex
 empirical risk minimization and high-dimensional regression", COLT 2012. Where data curve the loss, noise of the
 objective moves the minimum less than noise that is added to it would. l, s, S, B, N, Lambda are those of
-perturbed_bounds.py; neighbours differ by one row x. c = k + b, where k is what an onlooker knows and b is what is left
+bounds.py; neighbours differ by one row x. c = k + b, where k is what an onlooker knows and b is what is left
 to it (noisy_sum.py): first let b be N(0, sigma^2) in each place, in real numbers.
 
 **The exact minimum** w*. Given k, w* is a one-to-one function of b: b(w) = -grad L(w) - Lambda w - k, and the chance
@@ -25,7 +25,7 @@ Private Linear Learners", bound the same loss.) The first term and the last are 
 
 **What is computed.** The training ends within e of w*, whatever the masks are. Releasing w* and then, on a grid, what
 was computed with noise of its own, is a composition: given w*, neighbours' computed vectors are at most 2 e apart
-(perturbed_bounds.py), and more noise than is left needs not be counted. What is really told is the second of the two
+(bounds.py), and more noise than is left needs not be counted. What is really told is the second of the two
 alone. (Approximate minima perturbation: Iyengar et al. 2019, "Towards Practical Differentially Private Convex
 Optimization".)
 
@@ -61,13 +61,13 @@ from protocols.functions.rising_fits import RISING_FITS
 from protocols.privacy.accounting import Excess, mean_shift, rounded_up
 from protocols.privacy.concentrated import rho_at
 from protocols.privacy.noisy_sum import LEAST, Noise
-from protocols.training.perturbed_bounds import Linear, Perturbed, course_of, least_strength, on_grid
+from protocols.training.private.bounds import Linear, Perturbed, course_of, least_strength, on_grid
 
 _SLOPE: Final = max(one.slope for one in RISING_FITS)  # S
 _STEEPEST: Final = 0.5 + max(one.fit.bound for one in RISING_FITS)  # B
 _ROUNDED: Final = 1e-9  # r at most
 _TAIL: Final = 2.0**-7  # p, as a part of delta
-_SLACK: Final = 1.001  # as in perturbed_bounds.py
+_SLACK: Final = 1.001  # as in bounds.py
 _WIDE: Final = 26  # bits of the deviation of b, in units
 _TOLD: Final = 2.0**-5  # of all rho, which the noise takes that is added to the result
 _REST: Final = 2.0**-14  # of a patient's reach, which the steps leave of the way to the minimum

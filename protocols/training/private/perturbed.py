@@ -4,11 +4,11 @@
 
 Chaudhuri, Monteleoni, Sarwate, "Differentially private empirical risk minimization", JMLR 2011, algorithm 1, with the
 discrete Gaussian in place of their noise. How far a row moves w, and how far what is computed is from w, is in
-perturbed_bounds.py, with proof. The noise is made as in privacy/noisy_sum.py, where an owner's addend is its share of
+bounds.py, with proof. The noise is made as in privacy/noisy_sum.py, where an owner's addend is its share of
 the weights: the helper deals shares of N(v), each of n owners adds N(v / n), and nobody knows the sum. So this needs no
 owner that could add noise to a gradient by itself: it works where columns are split, too.
 
-With noise in the objective, too (perturbed_objective.py), w is the argmin of that sum + c . w, c likewise N(2 v') that
+With noise in the objective, too (objective.py), w is the argmin of that sum + c . w, c likewise N(2 v') that
 nobody knows, which is added to the gradient of each step on shares; v is then far smaller.
 
 **Rows.** The bound needs |x| <= N for each row, with the 1 of its intercept. Where rows are split, an owner scales
@@ -28,7 +28,7 @@ from protocols.core.truncation import truncate
 from protocols.linalg.held import Rows, hold, take_rows
 from protocols.privacy.noisy_sum import DiscreteGaussian, noisy_sum
 from protocols.training.accelerated import Prepared, accelerate
-from protocols.training.perturbed_bounds import Linear, Perturbed
+from protocols.training.private.bounds import Linear, Perturbed
 
 NOISY = "noisy model"
 

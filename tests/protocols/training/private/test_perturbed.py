@@ -25,11 +25,11 @@ from protocols.privacy.noisy_sum import DiscreteGaussian
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.training.accelerated import momentum_words
 from protocols.training.accelerated_budget import MOMENTUM_BITS
-from protocols.training.filled_columns import parts_of_norm, scaled_rows
-from protocols.training.noisy_gradients import FINE, Ranges
-from protocols.training.perturbed import perturbed_weights
-from protocols.training.perturbed_bounds import Course, Perturbed, automatic_strength, course_of, perturbed
-from protocols.training.perturbed_job import (
+from protocols.training.private.bounds import Course, Perturbed, automatic_strength, course_of, perturbed
+from protocols.training.private.clipped_gradients import FINE, Ranges
+from protocols.training.private.filled_columns import parts_of_norm, scaled_rows
+from protocols.training.private.perturbed import perturbed_weights
+from protocols.training.private.perturbed_job import (
     LabelledRows,
     PerturbedSettings,
     perturbed_columns_job,

@@ -1,6 +1,6 @@
 """Noisy gradients where columns are split: each is made under sharing, and opened with noise that nobody knows.
 
-As noisy_training.py has it for owners of rows (DP-SGD: Abadi et al. 2016), at public weights w, the same at everybody:
+As noisy_descent.py has it for owners of rows (DP-SGD: Abadi et al. 2016), at public weights w, the same at everybody:
 
     z = X w           0 rounds: w is public, so each owner multiplies its share of the rows
     e = s(z) - y      1 round: one sigmoid (sigmoid.py), right for |z| <= Z
@@ -46,8 +46,8 @@ from protocols.privacy.accounting import VectorMechanism, least_variance
 from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
-from protocols.training.filled_columns import filled_columns
-from protocols.training.noisy_gradients import Ranges
+from protocols.training.private.clipped_gradients import Ranges
+from protocols.training.private.filled_columns import filled_columns
 
 GRADIENTS: Final = "noisy gradients"
 X_BITS: Final = 10

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.randomness.streams import Stream, derive
-from protocols.training.noisy_gradients import (
+from protocols.training.private.clipped_gradients import (
     FINE,
     Clipping,
     Ranges,

@@ -23,7 +23,9 @@ from protocols.core.stacked import Stacked
 from protocols.privacy.noisy_sum import Noise
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
-from protocols.training.filled_columns import (
+from protocols.training.private.bounds import Perturbed
+from protocols.training.private.clipped_gradients import Ranges
+from protocols.training.private.filled_columns import (
     as_labels,
     filled_columns,
     filled_up,
@@ -32,9 +34,7 @@ from protocols.training.filled_columns import (
     parts_of_norm,
     scaled_rows,
 )
-from protocols.training.noisy_gradients import Ranges
-from protocols.training.perturbed import perturbed_weights
-from protocols.training.perturbed_bounds import Perturbed
+from protocols.training.private.perturbed import perturbed_weights
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from protocols.plain.perturbed import rising_sigmoid
 from protocols.privacy.accounting import epsilon_of
 from protocols.privacy.noisy_sum import DiscreteGaussian
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
-from protocols.training import shared_gradients
-from protocols.training.filled_columns import filled_columns, in_range, parts_of_norm, scaled_rows
-from protocols.training.noisy_gradients import Ranges
-from protocols.training.shared_gradients import (
+from protocols.training.private import shared_gradients
+from protocols.training.private.clipped_gradients import Ranges
+from protocols.training.private.filled_columns import filled_columns, in_range, parts_of_norm, scaled_rows
+from protocols.training.private.shared_gradients import (
     E_BITS,
     X_BITS,
     SharedGradients,

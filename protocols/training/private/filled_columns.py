@@ -16,7 +16,7 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from protocols.rows.own_rows import OwnColumns
 from protocols.scaling.own_columns import side_by_side
-from protocols.training.noisy_gradients import FINE, Ranges
+from protocols.training.private.clipped_gradients import FINE, Ranges
 
 _ROUNDING: Final = 1 - 2.0**-40
 

@@ -1,7 +1,7 @@
 """Differentially private logistic regression by noisy gradients, for owners with rows of their own.
 
 DP-SGD (Abadi et al. 2016), with the noise of `noisy_sum` in the place of a trusted party's. At step t, with w_t public
-and the same at everybody, owner i adds up the clipped gradients of its rows (noisy_gradients.py), each of which takes
+and the same at everybody, owner i adds up the clipped gradients of its rows (clipped_gradients.py), each of which takes
 part with chance q, and the owners open
 
     G_t = sum_i own_sum_i(w_t) + noise of N(v) from the helper + noise of N(v/n) from each owner          1 round
@@ -46,7 +46,7 @@ from protocols.evaluation.noisy_metrics import BINS, cells
 from protocols.privacy.accounting import VectorMechanism, least_variance, rounded_up
 from protocols.privacy.noisy_sum import LEAST, Noise, noisy_sum
 from protocols.privacy.sampled import unsampled_rho
-from protocols.training.noisy_gradients import (
+from protocols.training.private.clipped_gradients import (
     FINE,
     Clipping,
     Ranges,

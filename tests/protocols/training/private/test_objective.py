@@ -25,12 +25,12 @@ from protocols.functions.rising_fits import RISING_FITS
 from protocols.plain.perturbed import minimum
 from protocols.privacy.accounting import Excess, VectorMechanism, epsilon_of
 from protocols.privacy.discrete_gaussian import law
-from protocols.training.perturbed import perturbed_weights
-from protocols.training.perturbed_bounds import Perturbed
-from protocols.training.perturbed_objective import _pull, _rho, automatic_penalty, perturbed_objective
+from protocols.training.private.bounds import Perturbed
+from protocols.training.private.objective import _pull, _rho, automatic_penalty, perturbed_objective
+from protocols.training.private.perturbed import perturbed_weights
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names, signed
-from tests.protocols.training.test_perturbed import DEALT, DELTA, dealt, example, real, stream
+from tests.protocols.training.private.test_perturbed import DEALT, DELTA, dealt, example, real, stream
 
 __all__ = ["dealt"]
 

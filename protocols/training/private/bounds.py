@@ -5,7 +5,7 @@ public s that rises for |z| <= Z (rising_fits.py),
 
     F(w) = sum_i l(x_i . w, y_i) + (Lambda / 2) |w|^2 + c . w,      l(0, y) = log 2,   dl/dz = s(z) - y
 
-where c is 0 in output perturbation, and noise in perturbed_objective.py, with |c| <= C. This is the definition: s is
+where c is 0 in output perturbation, and noise in objective.py, with |c| <= C. This is the definition: s is
 near the sigmoid, but nothing below depends on it. Beyond Z think of s as rising on, no steeper than before, until it
 is at least 1 and at most -> 0 on the other side: so l is convex and F strongly convex on the whole space, with
 curvature between Lambda and beta = S N^2 m + Lambda (S = max ds/dz, m rows). No point that the training reaches has a
@@ -104,7 +104,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Linear:
-    """The noise c of an objective (perturbed_objective.py), whole numbers of `unit` in each of its d places.
+    """The noise c of an objective (objective.py), whole numbers of `unit` in each of its d places.
 
     Args:
         squared: D^2, rounded up: a patient changes c by at most D units.

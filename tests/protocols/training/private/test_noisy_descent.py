@@ -14,8 +14,16 @@ from mpc.runtime.party import Party
 from protocols.evaluation.noisy_metrics import BINS, cells
 from protocols.privacy.accounting import VectorMechanism, epsilon_of
 from protocols.privacy.sampled import divergences
-from protocols.training.noisy_gradients import Clipping, Ranges, WholeRows, coins, own_sum, whole_scores, whole_weights
-from protocols.training.noisy_training import (
+from protocols.training.private.clipped_gradients import (
+    Clipping,
+    Ranges,
+    WholeRows,
+    coins,
+    own_sum,
+    whole_scores,
+    whole_weights,
+)
+from protocols.training.private.noisy_descent import (
     COUNT_UNIT,
     COUNTS,
     GRADIENTS,
