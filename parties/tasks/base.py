@@ -18,7 +18,6 @@ from parties.data.own_table import OwnTable
 from parties.scenario.models import Task
 from parties.scenario.task import TaskReader
 from parties.show.blocks import table
-from parties.tasks.rows.extent import Rows
 from parties.trust.request import Request
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from parties.scenario.star import StarScenario
     from parties.show.blocks import Block, Line
     from parties.tasks.audited.audit import Audit
-    from parties.tasks.rows.extent import Extent
+    from parties.tasks.rows.extent import Extent, Rows
     from parties.tasks.star.base import Star
     from parties.trust.budget import Charge
     from parties.trust.share_file import Vault
