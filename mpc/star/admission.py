@@ -59,6 +59,11 @@ class StarCounts:
     discarded: int = 0
     refused: dict[int, str] = field(default_factory=dict)
 
+    @property
+    def total(self) -> int:
+        """All bytes that were sent and received."""
+        return sum(self.sent.values()) + sum(self.received.values())
+
 
 class Admission:
     """The clients of a server and their processes, by number.

@@ -13,8 +13,13 @@ from parties.tasks.federated.clients.release import release_of
 from parties.tasks.federated.private import planned_charge
 from parties.tasks.federated.server.serve import serve
 from parties.tasks.federated.settings import FederatedScenario
-from parties.tasks.federated.show.consent import data_notice
-from parties.tasks.federated.show.plan import federated_plan, knowledge_blocks, plan_blocks, protection_blocks
+from parties.tasks.federated.show.plan import (
+    data_notice,
+    federated_plan,
+    knowledge_blocks,
+    plan_blocks,
+    protection_blocks,
+)
 from parties.tasks.federated.show.record import client_record, federated_record, merged_work
 from parties.tasks.star.base import Star
 from parties.tasks.star.clients import hosts_result, trust_of

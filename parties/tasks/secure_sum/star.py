@@ -11,8 +11,7 @@ from parties.tasks.secure_sum.ends.release import release_of
 from parties.tasks.secure_sum.ends.server import serve
 from parties.tasks.secure_sum.private import planned_charge
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.secure_sum.show.consent import data_notice
-from parties.tasks.secure_sum.show.plan import knowledge_blocks, plan_blocks, protection_blocks, sum_plan
+from parties.tasks.secure_sum.show.plan import data_notice, knowledge_blocks, plan_blocks, protection_blocks, sum_plan
 from parties.tasks.secure_sum.show.record import client_record, sum_record
 from parties.tasks.star.base import Star
 from parties.tasks.star.clients import client_faults, hosts_result, trust_of

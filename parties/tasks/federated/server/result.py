@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Mapping
 from typing import Any
 
 from parties.tasks.federated.figures import own_units
@@ -13,16 +11,10 @@ from parties.tasks.federated.private import privacy_facts
 from parties.tasks.federated.reveals import learner_record, split_record
 from parties.tasks.federated.server.rounds import ServerState
 from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.star.server import Costs
 
 
-def server_result(
-    scenario: FederatedScenario,
-    state: ServerState,
-    session: str,
-    seconds: Mapping[str, float],
-    computation: float,
-    peak: int,
-) -> dict[str, Any]:
+def server_result(scenario: FederatedScenario, state: ServerState, session: str, costs: Costs) -> dict[str, Any]:
     """The server's result, as it reports it to its launcher."""
     played = [one for one in state.history if "bytes" in one]
 
@@ -30,17 +22,9 @@ def server_result(
         return sum(one["bytes"][key] for one in played)
 
     return {
-        "party": {
-            "role": "server",
-            "pid": os.getpid(),
-            "clients": scenario.count,
-            "bytes_sent": total("sent"),
-            "bytes_received": total("received"),
-            "bytes_of_failed_attempts": total("failed_attempts"),
-            "computation": computation,
-            "peak_memory": peak,
-            "seconds": dict(seconds),
-        },
+        "party": costs.party(
+            scenario.count, total("sent"), total("received"), bytes_of_failed_attempts=total("failed_attempts")
+        ),
         "session": session,
         "plan": {
             "rounds": len(scenario.stages) * len(played),

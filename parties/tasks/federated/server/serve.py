@@ -9,9 +9,7 @@ from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError
 from mpc.randomness.streams import os_entropy
-from mpc.star.server import StarLimits, StarServer, named
 from mpc.star.stage import Gather
-from parties.base.memory import peak_memory
 from parties.base.reporter import Reporter
 from parties.show.blocks import duration_text
 from parties.tasks.federated.clients.hosted import round_name
@@ -20,6 +18,8 @@ from parties.tasks.federated.server.rounds import ServerState, first_state, play
 from parties.tasks.federated.server.state import keeper, kept_state
 from parties.tasks.federated.settings import FederatedScenario, Round
 from parties.tasks.star.base import Seat
+from parties.tasks.star.record import losses
+from parties.tasks.star.server import Costs, links_of, meet_and_play, warner
 from parties.trust.rounds import new_session
 from protocols.aggregation.server import Aggregated, BeforeRelease
 from protocols.aggregation.settings import Occasion
@@ -42,34 +42,23 @@ def serve(
         ProtocolError: a client's sums cannot be used.
         DataError: there is no model to be found.
     """
-    started = time.perf_counter()
-
-    def say(text: str) -> None:
-        log.warning(text)
-        reporter.log("warning", text)
-
+    say = warner(reporter, log)
     state, keep = kept_state(scenario, seat.state) or first_state(scenario), keeper(seat.state)
     if state.history:
         log.info("started again after round %d", state.t - 1)
     links = _Links(scenario, seat, reporter, say, FAREWELL if state.phase == "done" else None)
-    code: str | None = BeaverlodgeError.code
-    try:
-        meet()
-        log.info("%d of %d joined", len(links.server.join()), scenario.count)
-        met, computed = time.perf_counter(), seat.computed()
-        while state.phase != "done":
-            links.begins(state)
-            state = play(scenario, state, links, keep, say)
-        computed = seat.computed() - computed
-        code = None
-        finished = time.perf_counter()
-        seconds = {"connect": met - started, "online": finished - met, "total": finished - started}
-        return server_result(scenario, state, links.session.hex(), seconds, computed, peak_memory())
-    except BeaverlodgeError as error:
-        code = error.code
-        raise
-    finally:
-        links.server.part(code)
+
+    def play_all() -> ServerState:
+        now = state
+        while now.phase != "done":
+            links.begins(now)
+            now = play(scenario, now, links, keep, say)
+        return now
+
+    def result(last: ServerState, costs: Costs) -> dict[str, Any]:
+        return server_result(scenario, last, links.session.hex(), costs)
+
+    return meet_and_play(scenario, links.server, seat, log, meet, play_all, result)
 
 
 class _Links:
@@ -100,19 +89,7 @@ class _Links:
         self._asked = 0  # clients, in the rounds that it played
         self._shown: str | None = None
         self.session = new_session(seat.first)
-        session = scenario.session
-        limits = StarLimits(session.connect_timeout if join is None else join, session.deadline, seat.patience)
-        self.server = StarServer(
-            seat.network,
-            scenario.star_names,
-            scenario.meeting,
-            limits,
-            self._stage,
-            say,
-            seat.gone,
-            seat.about,
-            seat.tracer,
-        )
+        self.server = links_of(scenario, seat, self._stage, say, join)
 
     def begins(self, state: ServerState) -> None:
         """A round begins: it has a number of its own."""
@@ -158,8 +135,7 @@ class _Links:
         try:
             done: Aggregated = self.server.run(among(program, members), name, self._number, attempt, members)
         except BeaverlodgeError:
-            counts = self.server.counts
-            self._wasted += sum(counts.sent.values()) + sum(counts.received.values())
+            self._wasted += self.server.counts.total
             raise
         return done
 
@@ -169,15 +145,9 @@ class _Links:
         names = [everyone[i] for i in agreed.members]
         planned = replayed(agreed.settings, done, len(message)).values()
         counts = self.server.counts
-        dropped, before = {}, set(range(len(names)))
-        for stage, answered in done.answered.items():
-            gone, before = sorted(before - set(answered)), set(answered)
-            if gone:
-                dropped[stage] = named(names, gone)
         return {
             "number": self._number,
-            "dropped": dropped,
-            "wrong_shares": {names[holder]: named(names, owners) for holder, owners in done.wrong.items()},
+            **losses(names, done),
             "bytes": {
                 "sent": sum(counts.sent.values()),
                 "received": sum(counts.received.values()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isinf
 from typing import Any
 
 from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_words, plural, short_bytes
@@ -12,6 +11,7 @@ from parties.tasks.federated.private import privacy_facts
 from parties.tasks.federated.reveals import revealed, split_record
 from parties.tasks.federated.settings import FederatedScenario, Round
 from parties.tasks.star.noise import LEDGER_TEXT
+from parties.tasks.star.plan import read_rows, server_line, time_text, withstands
 from protocols.aggregation.cost import server_seconds
 from protocols.federated.coding import Layout
 from protocols.federated.messages import Phase
@@ -42,15 +42,7 @@ def federated_plan(scenario: FederatedScenario) -> dict[str, Any]:
         "neighbours": b.neighbours,
         "threshold": b.threshold,
         "min_cohort": s.min_cohort,
-        "withstands": {
-            "corrupt": b.corrupt,
-            "dropped": b.dropped,
-            "largest_coalition": b.largest_coalition,
-            "corrupt_of_one_clients_holders": b.tolerated,
-            "security_bits": None if isinf(b.security) else b.security,
-            "failure_bits": None if isinf(b.failure) else b.failure,
-            "smallest_group": b.smallest_group if b.malicious else s.min_cohort - b.corrupt,
-        },
+        "withstands": withstands(b, s),
         "bits": s.bits,
         "stages": list(scenario.stages),
         "rounds": {phase: _round_facts(scenario, one, costs[phase]) for phase, one in rounds.items()},
@@ -141,7 +133,7 @@ def plan_blocks(scenario: FederatedScenario) -> list[Block]:
             count_text(one["bits"]),
             bytes_text(one["client_sends"]),
             bytes_text(one["client_receives"]),
-            _time(one["client_seconds"]),
+            time_text(one["client_seconds"]),
             short_bytes(one["client_memory"]),
         )
         for phase, one in facts["rounds"].items()
@@ -160,7 +152,7 @@ def plan_blocks(scenario: FederatedScenario) -> list[Block]:
             f"In all rounds together an average client sends {short_bytes(whole['client_sends'])} and receives "
             f"{short_bytes(whole['client_receives'])}, and {scenario.server} sends "
             f"{short_bytes(whole['server_sends'])} and receives {short_bytes(whole['server_receives'])}. In a round of "
-            f"training the server computes {_time(facts['seconds']['server'])}."
+            f"training the server computes {time_text(facts['seconds']['server'])}."
         ),
         *_limits(scenario),
         *knowledge_blocks(scenario),
@@ -200,12 +192,8 @@ def protection_blocks(scenario: FederatedScenario) -> list[Block]:
         blocks.append(Line(f"A simulation: {scenario.split_text}, by the public seed {scenario.seed}."))
     if scenario.plain:
         return [*blocks, Line(f"PLAIN: nothing is hidden from {scenario.server}. For comparison only.", "bold red")]
-    who = "may lie" if task.server == "malicious" else "follows the protocol, but may look (semi-honest)"
     blocks += [
-        Line(
-            f"The server {who}. Each client has {facts['neighbours']} holders of its shares; {facts['threshold']} of "
-            "them open what it hid."
-        ),
+        server_line(scenario, scenario.bounds(scenario.cohort)),
         Line(
             f"A round withstands {count_text(holds['corrupt'])} clients that work with the server, and "
             f"{count_text(holds['dropped'])} that drop out. The largest coalition tolerated: "
@@ -272,5 +260,20 @@ def knowledge_blocks(scenario: FederatedScenario) -> list[Block]:
     ]
 
 
-def _time(seconds: float) -> str:
-    return f"{1000 * seconds:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
+def data_notice(scenario: FederatedScenario, me: str) -> list[Block]:
+    """What is asked of a party's data."""
+    if me == scenario.server:
+        return [Line(""), Line(f"{me} has no data: it relays the clients' messages, and learns sums and the model.")]
+    task, spec = scenario.task, scenario.clients if me not in scenario.parties else None
+    whose = "all of that file"
+    if spec is not None and "{client}" not in str(spec.data):
+        whose = "those that the split deals it" if spec.by is None else f"those with {me} in column '{spec.by}'"
+    what = [
+        *read_rows(scenario, me),
+        ("target", task.target),
+        ("features", ", ".join(task.features)),
+        ("rows", f"{whose}, {count_text(task.most_rows)} at most"),
+    ]
+    if task.validation_fraction and not scenario.newton:
+        what.append(("held out", f"{task.validation_fraction:g} of them, to judge models by"))
+    return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(what), frozenset({0, 1}))]

@@ -25,11 +25,11 @@ from parties.show.blocks import (
 from parties.tasks.base import Show
 from parties.tasks.coefficients import coefficients_grid
 from parties.tasks.star.noise import spent_blocks
+from parties.tasks.star.record import names_text, server_of, traffic_line
 
 MOST_ROUNDS: Final = 30
 """The most rounds in the summary's table: of more, the first ones, and the last."""
 _FIRST_ROUNDS: Final = 5
-_MOST_NAMED: Final = 8
 WITHHELD: Final = "*"
 PLAIN: Final = "PLAIN: the server saw every client's own update and figures. For comparison only."
 
@@ -219,8 +219,7 @@ def clients_blocks(part: Mapping[str, Any]) -> list[Block]:
         )
     wrong = sorted({str(name) for one in rounds for name in table(one.get("wrong_shares"))})
     if wrong:
-        names = ", ".join(wrong) if len(wrong) <= _MOST_NAMED else f"{len(wrong)} clients"
-        found.append(Line(f"WRONG SHARES came from {names}; none was used.", "bold red"))
+        found.append(Line(f"WRONG SHARES came from {names_text(wrong)}; none was used.", "bold red"))
     work = table(part.get("client_work"))
     if work.get("clipped_updates"):
         text = (
@@ -233,16 +232,13 @@ def clients_blocks(part: Mapping[str, Any]) -> list[Block]:
 def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
     """Traffic and computation."""
     server, work = server_of(record), table(table(record.get("federated")).get("client_work"))
-    planned = table(table(record.get("plan")).get("bytes"))
-    both = (server.get("bytes_sent"), server.get("bytes_received"))
-    same = "as planned, to the byte" if both == (planned.get("server"), planned.get("clients")) else "NOT as planned"
     seconds: Any = work.get("seconds")
     memory = f", {short_bytes(work['memory'])} of memory" if work.get("memory") else ""
     client = (
         f" A client's work on a round took {1000 * seconds:.1f} ms{memory} at the most." if is_number(seconds) else ""
     )
     return [
-        Line(f"Traffic of the server, given who answered: {same}."),
+        traffic_line(record),
         Line(
             f"It sent {short_bytes(server.get('bytes_sent') or 0)} and received "
             f"{short_bytes(server.get('bytes_received') or 0)}, computed {seconds_text(server.get('computation'))} s, "
@@ -306,12 +302,6 @@ def count_or_withheld(count: object) -> str:
 def share_text(count: Any, total: int) -> str:
     """A share of the clients, or that it is withheld."""
     return f"{100 * count / total:.0f} %" if is_number(count) and total else WITHHELD
-
-
-def server_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The server's part of a record."""
-    parties = table(record.get("parties")).values()
-    return next((table(one) for one in parties if table(one).get("role") == "server"), {})
 
 
 def _figures(record: Mapping[str, Any]) -> dict[str, Any]:

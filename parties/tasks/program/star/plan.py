@@ -9,6 +9,7 @@ from parties.tasks.program.star.data import shapes_of
 from parties.tasks.program.star.play import pair_of, planned_run
 from parties.tasks.program.star.record import revealed
 from parties.tasks.program.star.settings import StarProgramScenario
+from parties.tasks.star.plan import read_rows
 
 SCHEMA = 1
 SIZES_TOLD = (
@@ -107,8 +108,7 @@ def data_notice(scenario: StarProgramScenario, me: str) -> list[Block]:
     rows = [("what a client gives", "; ".join(scenario.task.inputs))]
     if scenario.task.has_table:
         rows += [
-            ("read", scenario.data_of(me)),
-            *([("as this party itself says", scenario.data_from)] if scenario.data_from is not None else []),
+            *read_rows(scenario, me),
             ("columns", ", ".join(scenario.task.columns or ())),
             ("rows", f"all of that file, {count_text(scenario.least_rows)} at least"),
         ]

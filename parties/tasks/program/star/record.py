@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mpc.errors import BeaverlodgeError, InternalError
+from mpc.errors import BeaverlodgeError
 from mpc.star.members import Learnt
 from mpc.star.play import Played
 from mpc.star.server import named
-from parties.base.record_files import SCHEMA
 from parties.tasks.program.function import Pair
 from parties.tasks.program.results import described
 from parties.tasks.program.star.data import shapes_of
 from parties.tasks.program.star.play import gone_in, pair_of, replayed
 from parties.tasks.program.star.settings import StarProgramScenario
 from parties.tasks.star.clients import client_seconds
+from parties.tasks.star.record import hosts_of, own_record, run_record
 
 MOST_CLIENTS_TOLD: Final = 100
 """A record has what the functions of so many clients returned, where they differ."""
@@ -84,27 +84,11 @@ def revealed(scenario: StarProgramScenario, declared: Sequence[Learnt]) -> list[
 
 def star_record(scenario: StarProgramScenario, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The record of a run that succeeded, from what the server and the processes of clients reported."""
-    server = results.get(scenario.server)
-    if server is None:
-        raise InternalError(f"{scenario.server} ended without a result")
-    hosts = {name: result for name, result in results.items() if name != scenario.server}
+    server, hosts = hosts_of(scenario, results)
     gave = {name: given for host in hosts.values() for name, given in host["gave"].items()}
-    program = {
-        **server["program"],
-        "given_to_clients": _given(gave),
-        "client_seconds": client_seconds(hosts.values()),
-    }
-    return {
-        **_head(scenario),
-        "session": server["session"],
-        "plan": server["plan"],
-        "parties": {scenario.server: server["party"], **{name: host["party"] for name, host in hosts.items()}},
-        "model": None,
-        "metrics": None,
-        "program": program,
-        "revealed": server["revealed"],
-        **_testing(scenario),
-    }
+    seconds = client_seconds(hosts.values())
+    program = {**server["program"], "given_to_clients": _given(gave), "client_seconds": seconds}
+    return run_record(scenario, results, {"program": program}, server["revealed"]) | _testing(scenario)
 
 
 def client_record(scenario: StarProgramScenario, me: str, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,27 +96,8 @@ def client_record(scenario: StarProgramScenario, me: str, result: Mapping[str, A
     pair = pair_of(scenario)
     declared = Learnt("what the program reveals", "as its author declared: the server's record lists it", (), ())
     told = {"file": pair.file.path.name, **pair.file.facts, "given_to_clients": _given(result["gave"])}
-    return {
-        **_head(scenario),
-        "session": "",
-        "plan": {"rounds": 0, "bytes": {}, "correlations": {}},
-        "parties": {me: result["party"]},
-        "model": None,
-        "metrics": None,
-        "program": {**told, "rounds_done": result["party"]["rounds"], "rounds_due": 1},
-        "revealed": revealed(scenario, [declared]),
-        **_testing(scenario),
-    }
-
-
-def _head(scenario: StarProgramScenario) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "kind": "star_program",
-        "status": "ok",
-        "error": None,
-        "scenario": {"name": scenario.name, "digest": scenario.digest},
-    }
+    program = {**told, "rounds_done": result["party"]["rounds"], "rounds_due": 1}
+    return own_record(scenario, me, result, {"program": program}, revealed(scenario, [declared])) | _testing(scenario)
 
 
 def _testing(scenario: StarProgramScenario) -> dict[str, Any]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
 from logging import Logger
 from typing import Any
 
-from mpc.errors import BeaverlodgeError, TooFewError
+from mpc.errors import TooFewError
 from mpc.star.members import Server, served
 from mpc.star.play import SESSION, Played, too_few
-from mpc.star.server import StarLimits, StarServer
-from parties.base.memory import peak_memory
 from parties.base.reporter import Reporter
 from parties.tasks.program.star.data import shapes_of
 from parties.tasks.program.star.play import entropy_of, pair_of, server_program
 from parties.tasks.program.star.record import server_part
 from parties.tasks.program.star.settings import StarProgramScenario
 from parties.tasks.star.base import Seat
+from parties.tasks.star.server import Costs, links_of, meet_and_play, warner
 from parties.trust.rounds import new_session
 
 _FIRST_BYTES = 4
@@ -42,46 +39,23 @@ def serve(
     Raises:
         BeaverlodgeError: the author's function failed, or too few clients came or stayed.
     """
-    pair = pair_of(scenario)
-    started = time.perf_counter()
-    limits = StarLimits(scenario.session.connect_timeout, scenario.session.deadline, seat.patience)
-    names = scenario.star_names
+    pair, name = pair_of(scenario), scenario.server
+    server = links_of(scenario, seat, reporter.stage, warner(reporter, log))
+    session = session_of(scenario, seat.first)
+    s = Server(scenario.count, session, entropy_of(scenario)(name), shapes_of(scenario))
 
-    def say(text: str) -> None:
-        log.warning(text)
-        reporter.log("warning", text)
-
-    server = StarServer(
-        seat.network, names, scenario.meeting, limits, reporter.stage, say, seat.gone, seat.about, seat.tracer
-    )
-    code: str | None = BeaverlodgeError.code
-    try:
-        meet()
-        log.info("%d of %d joined", len(server.join()), len(names))
-        met, computed = time.perf_counter(), seat.computed()
+    def play() -> Any:
         seat.use(seat.first)
-        session = session_of(scenario, seat.first)
-        s = Server(scenario.count, session, entropy_of(scenario)(scenario.server), shapes_of(scenario))
-        result = server.run(served(s, server_program(pair, s, scenario.server)), session, seat.first, 1)
-        code = None
-        finished, counts = time.perf_counter(), server.counts
-        party = {
-            "role": "server",
-            "pid": os.getpid(),
-            "clients": len(s.stages[-1].answered),
-            "bytes_sent": sum(counts.sent.values()),
-            "bytes_received": sum(counts.received.values()),
-            "computation": seat.computed() - computed,
-            "peak_memory": peak_memory(),
-            "seconds": {"connect": met - started, "online": finished - met, "total": finished - started},
-        }
-    except TooFewError as error:
-        code = error.code
-        raise too_few(error, next(iter(server.counts.refused.values()), "")) from None
-    except BeaverlodgeError as error:
-        code = error.code
-        raise
-    finally:
-        server.part(code)
+        try:
+            return server.run(served(s, server_program(pair, s, name)), session, seat.first, 1)
+        except TooFewError as error:
+            raise too_few(error, next(iter(server.counts.refused.values()), "")) from None
+
+    def result(returned: Any, costs: Costs) -> tuple[Any, dict[str, Any]]:
+        counts = server.counts
+        sent, received = sum(counts.sent.values()), sum(counts.received.values())
+        return returned, costs.party(len(s.stages[-1].answered), sent, received)
+
+    returned, party = meet_and_play(scenario, server, seat, log, meet, play, result)
     # The plan is made once more in there: the clients do not wait for it.
-    return server_part(scenario, pair, Played(tuple(s.stages), tuple(s.learnt), result=result), session, party)
+    return server_part(scenario, pair, Played(tuple(s.stages), tuple(s.learnt), result=returned), session, party)

@@ -19,8 +19,8 @@ from parties.show.blocks import (
 )
 from parties.tasks.base import Show
 from parties.tasks.program.show import comparison_lines, drawn_lines, figures, result_rows
+from parties.tasks.star.record import as_planned, names_text, processes_grid, server_of, traffic_line
 
-_MOST_NAMED: Final = 8
 _MOST_ROWS: Final = 12
 
 
@@ -30,7 +30,7 @@ def status(record: Mapping[str, Any]) -> Line:
     if "rounds_due" in part:
         done = "its part is done" if part.get("rounds_done") == part["rounds_due"] else "it was left out"
         return Line(f"{name}: done; {done}. The result is the server's to tell.", "bold")
-    seconds = table(_server(record).get("seconds"))
+    seconds = table(server_of(record).get("seconds"))
     return Line(
         f"{name}: done. A server and {part.get('of')} clients, {seconds_text(seconds.get('total'))} s in all, "
         f"{seconds_text(seconds.get('online'))} s online.",
@@ -94,7 +94,7 @@ def _seen(part: Mapping[str, Any]) -> list[Block]:
         for one in stages
     )
     columns = ("stage", "messages", "bytes", "answers' bytes", "a message showed it")
-    gone = [f"{_names(one['dropped'])} in '{one.get('label')}'" for one in stages if entries(one.get("dropped"))]
+    gone = [f"{names_text(one['dropped'])} in '{one.get('label')}'" for one in stages if entries(one.get("dropped"))]
     return [
         Grid("What the server saw", columns, rows, frozenset({0, 4})),
         Line(""),
@@ -104,36 +104,29 @@ def _seen(part: Mapping[str, Any]) -> list[Block]:
 
 def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
     """Traffic and computation, beside the plan."""
-    rows = []
-    for name, party in table(record.get("parties")).items():
-        one = table(party)
-        who = "server" if one.get("role") == "server" else f"{one.get('clients')} clients"
-        if one.get("clients") == 1 and one.get("role") == "client":
-            who = "client"
-        rows.append((str(name), who, bytes_text(one.get("bytes_sent", 0)), bytes_text(one.get("bytes_received", 0))))
-    grid = Grid("Bytes, before encryption", ("process", "is", "sent", "received"), tuple(rows), frozenset({0, 1}))
-    part, server, plan = _part(record), _server(record), table(record.get("plan"))
+    grid = processes_grid(record)
+    part, server = _part(record), server_of(record)
     if "rounds_due" in part:
         return [grid]
-    both = (server.get("bytes_sent"), server.get("bytes_received"))
     median: Any = table(part.get("client_seconds")).get("median")
     each = f", a client {1000 * median:.1f} ms (median)" if is_number(median) else ""
     return [
         grid,
         Line(""),
-        _plan_line(both, plan),
+        _plan_line(record),
         Line(f"Computation: the server {seconds_text(server.get('computation'))} s{each}."),
     ]
 
 
-def _plan_line(both: tuple[Any, Any], plan: Mapping[str, Any]) -> Line:
+def _plan_line(record: Mapping[str, Any]) -> Line:
+    server, plan = server_of(record), table(record.get("plan"))
     if plan.get("failed"):
         return Line(f"Traffic of the server: there is no plan to compare it with. {plan['failed']}", "bold red")
+    if as_planned(record):
+        return traffic_line(record)
     planned = table(plan.get("bytes"))
-    if both == (planned.get("server"), planned.get("clients")):
-        return Line("Traffic of the server, given who answered: as planned, to the byte.")
-    text = f"sent {bytes_text(both[0])}, planned {bytes_text(planned.get('server'))}; "
-    text += f"received {bytes_text(both[1])}, planned {bytes_text(planned.get('clients'))}"
+    text = f"sent {bytes_text(server.get('bytes_sent'))}, planned {bytes_text(planned.get('server'))}; "
+    text += f"received {bytes_text(server.get('bytes_received'))}, planned {bytes_text(planned.get('clients'))}"
     return Line(f"NOT AS PLANNED: the server {text}. The sizes of messages depend on data.", "bold red")
 
 
@@ -154,16 +147,6 @@ def _rows(results: object) -> list[tuple[str, str, str, str]]:
 
 def _part(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return table(record.get("program"))
-
-
-def _server(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    parties = map(table, table(record.get("parties")).values())
-    return next((one for one in parties if one.get("role") == "server"), {})
-
-
-def _names(found: object) -> str:
-    names = [str(name) for name in entries(found)]
-    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} clients"
 
 
 def _sections(record: Mapping[str, Any]) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,8 @@ from mpc.star.server import named
 from parties.tasks.secure_sum.private import noisy_columns, privacy_facts
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import small_cells_facts
+from parties.tasks.star.record import losses
+from parties.tasks.star.server import Costs
 from protocols.aggregation.cost import replayed
 from protocols.aggregation.parts.quantise import decode
 from protocols.aggregation.server import Aggregated
@@ -26,7 +27,7 @@ class RoundDone:
         number, attempt: which attempt at which round did.
         counts: what went over the links in it.
         failed: why each earlier attempt failed.
-        wasted_sent, wasted_received: bytes of those attempts, at the server.
+        wasted: bytes of those attempts, at the server.
     """
 
     number: int
@@ -34,33 +35,20 @@ class RoundDone:
     done: Aggregated
     counts: StarCounts
     failed: tuple[str, ...] = ()
-    wasted_sent: int = 0
-    wasted_received: int = 0
+    wasted: int = 0
 
 
-def server_result(
-    scenario: SumScenario,
-    rounds: Sequence[RoundDone],
-    session: str,
-    seconds: Mapping[str, float],
-    computation: float,
-    peak: int,
-) -> dict[str, Any]:
+def server_result(scenario: SumScenario, rounds: Sequence[RoundDone], session: str, costs: Costs) -> dict[str, Any]:
     """The server's result, as it reports it to its launcher. The sums of the last round come first of all."""
     planned = [one for found in rounds for one in replayed(scenario.settings, found.done).values()]
     sums = [round_sums(scenario, found) for found in rounds]
     return {
-        "party": {
-            "role": "server",
-            "pid": os.getpid(),
-            "clients": len(rounds[-1].done.survivors),
-            "bytes_sent": sum(sum(found.counts.sent.values()) for found in rounds),
-            "bytes_received": sum(sum(found.counts.received.values()) for found in rounds),
-            "bytes_of_failed_attempts": sum(found.wasted_sent + found.wasted_received for found in rounds),
-            "computation": computation,
-            "peak_memory": peak,
-            "seconds": dict(seconds),
-        },
+        "party": costs.party(
+            len(rounds[-1].done.survivors),
+            sum(sum(found.counts.sent.values()) for found in rounds),
+            sum(sum(found.counts.received.values()) for found in rounds),
+            bytes_of_failed_attempts=sum(found.wasted for found in rounds),
+        ),
         "session": session,
         "plan": {
             "rounds": len(stages_of(scenario.settings)) * len(rounds),
@@ -80,13 +68,6 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
         columns, small = noisy_columns(scenario, done.total, len(done.survivors), found.number), None
     else:
         columns, small = _exact_columns(scenario, done)
-    dropped = {}
-    before = set(range(len(names)))
-    for stage, answered in done.answered.items():
-        gone = sorted(before - set(answered))
-        before = set(answered)
-        if gone:
-            dropped[stage] = named(names, gone)
     settings = scenario.settings
     return {
         "round": found.number,
@@ -96,8 +77,7 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
         "clients": len(done.survivors),
         "of": len(names),
         "left_out": named(names, sorted(set(range(len(names))) - set(done.survivors))),
-        "dropped": dropped,
-        "wrong_shares": {names[holder]: named(names, owners) for holder, owners in done.wrong.items()},
+        **losses(names, done),
         "neighbours": settings.neighbours,
         "threshold": settings.threshold,
         "bits": settings.bits,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from logging import Logger
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, ProtocolError, TooFewError, UsageError
 from mpc.randomness.streams import os_entropy
-from mpc.star.server import StarLimits, StarServer
-from parties.base.memory import peak_memory
+from mpc.star.server import StarServer
 from parties.base.private_files import replace_file
 from parties.base.reporter import Reporter
 from parties.tasks.secure_sum.ends.result import RoundDone, round_sums, server_result
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.base import Seat
+from parties.tasks.star.server import links_of, meet_and_play, warner
 from parties.trust.rounds import new_session
 from protocols.aggregation.messages import CONSISTENCY, DISCLOSED, HIDDEN, UNMASK
 from protocols.aggregation.server import aggregation_server
@@ -35,35 +34,17 @@ def serve(
         TooFewError: too few clients came, or stayed.
         ProtocolError: too many gave wrong shares.
     """
-    started = time.perf_counter()
-    session = scenario.session
-
-    def say(text: str) -> None:
-        log.warning(text)
-        reporter.log("warning", text)
-
-    limits = StarLimits(session.connect_timeout, session.deadline, seat.patience)
-    names = scenario.star_names
-    server = StarServer(
-        seat.network, names, scenario.meeting, limits, reporter.stage, say, seat.gone, seat.about, seat.tracer
+    say, session = warner(reporter, log), new_session(seat.first)
+    server = links_of(scenario, seat, reporter.stage, say)
+    return meet_and_play(
+        scenario,
+        server,
+        seat,
+        log,
+        meet,
+        lambda: [_round(scenario, server, seat, session, place, say) for place in range(scenario.task.rounds)],
+        lambda rounds, costs: server_result(scenario, rounds, session.hex(), costs),
     )
-    code: str | None = BeaverlodgeError.code
-    try:
-        meet()
-        log.info("%d of %d joined", len(server.join()), len(names))
-        met, computed = time.perf_counter(), seat.computed()
-        name = new_session(seat.first)
-        rounds = [_round(scenario, server, seat, name, place, say) for place in range(scenario.task.rounds)]
-        computed = seat.computed() - computed
-        code = None
-        finished = time.perf_counter()
-        seconds = {"connect": met - started, "online": finished - met, "total": finished - started}
-        return server_result(scenario, rounds, name.hex(), seconds, computed, peak_memory())
-    except BeaverlodgeError as error:
-        code = error.code
-        raise
-    finally:
-        server.part(code)
 
 
 def _round(
@@ -76,8 +57,7 @@ def _round(
     """
     number = seat.first + place
     seat.use(number)
-    wasted_sent = wasted_received = 0
-    failed: list[str] = []
+    wasted, failed = 0, list[str]()
     for attempt in range(1, scenario.task.attempts + 1):
         occasion = Occasion(session, number, attempt)
         program = aggregation_server(scenario.settings, occasion, os_entropy)
@@ -88,12 +68,10 @@ def _round(
                 raise _with_earlier_rounds(error, place, scenario.task.rounds) from None
             say(f"attempt {attempt} at round {number} failed: {error.message}; nothing was opened, and it is repeated")
             failed.append(error.message)
-            wasted_sent += sum(server.counts.sent.values())
-            wasted_received += sum(server.counts.received.values())
+            wasted += server.counts.total
             server.join()  # missing clients may connect (again)
             continue
-        counts = server.counts
-        found = RoundDone(number, attempt, done, counts, tuple(failed), wasted_sent, wasted_received)
+        found = RoundDone(number, attempt, done, server.counts, tuple(failed), wasted)
         if scenario.task.rounds > 1:  # a failure of a later round does not lose this one's sum
             content = json.dumps(round_sums(scenario, found), indent=2, allow_nan=False) + "\n"
             try:

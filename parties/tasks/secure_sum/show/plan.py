@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from math import isinf
 from typing import Any
 
 from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, join_words, short_bytes
 from parties.tasks.secure_sum.private import privacy_blocks, privacy_facts
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import helper_view, small_cells_blocks, small_cells_facts
+from parties.tasks.star.plan import read_rows, server_line, time_text, withstands
 from protocols.aggregation.cost import (
     Traffic,
     client_seconds,
@@ -36,15 +36,7 @@ def sum_plan(scenario: SumScenario) -> dict[str, Any]:
         "neighbours": b.neighbours,
         "threshold": b.threshold,
         "min_cohort": s.min_cohort,
-        "withstands": {
-            "corrupt": b.corrupt,
-            "dropped": b.dropped,
-            "largest_coalition": b.largest_coalition,
-            "corrupt_of_one_clients_holders": b.tolerated,
-            "security_bits": None if isinf(b.security) else b.security,
-            "failure_bits": None if isinf(b.failure) else b.failure,
-            "smallest_group": b.smallest_group if b.malicious else s.min_cohort - b.corrupt,
-        },
+        "withstands": withstands(b, s),
         "bits": s.bits,
         "stages": list(stages_of(s)),
         "bytes": {
@@ -84,7 +76,7 @@ def plan_blocks(scenario: SumScenario) -> list[Block]:
             else []
         ),
     )
-    helper = f", the helper {_time(seconds['helper'])}" if scenario.helper is not None else ""
+    helper = f", the helper {time_text(seconds['helper'])}" if scenario.helper is not None else ""
     nothing = " and nothing is withheld" if scenario.helper is not None else ""
     about = "" if sizes["exact"] else " as many neighbours as are to be expected, and"
     return [
@@ -96,8 +88,8 @@ def plan_blocks(scenario: SumScenario) -> list[Block]:
             "run took is compared with the plan of who answered, to the byte."
         ),
         Line(
-            f"Computation: a client {_time(seconds['client'])}, the server {_time(seconds['server'])}{helper}, on one "
-            "core."
+            f"Computation: a client {time_text(seconds['client'])}, the server {time_text(seconds['server'])}{helper}, "
+            "on one core."
         ),
         Line(
             "Whatever a client sends, or does not fetch, the server keeps at most "
@@ -131,16 +123,12 @@ def protection_blocks(scenario: SumScenario) -> list[Block]:
     facts = sum_plan(scenario)
     holds = facts["withstands"]
     rounds = f", in each of {scenario.task.rounds} rounds" if scenario.task.rounds > 1 else ""
-    who = "may lie" if scenario.task.server == "malicious" else "follows the protocol, but may look (semi-honest)"
     return [
         Line(
             f"{count_text(scenario.settings.clients)} clients add up {count_text(scenario.settings.length)} numbers of "
             f"{facts['bits']} bits{rounds}, in {len(facts['stages'])} stages: {', '.join(facts['stages'])}."
         ),
-        Line(
-            f"The server {who}. Each client has {facts['neighbours']} holders of its shares; {facts['threshold']} of "
-            "them open what it hid."
-        ),
+        server_line(scenario, scenario.bounds),
         Line(
             f"That withstands {count_text(holds['corrupt'])} clients that work with the server"
             f"{_odds(holds, 'security')}, and {count_text(holds['dropped'])} that drop out{_odds(holds, 'failure')}. "
@@ -203,5 +191,20 @@ def _odds(holds: dict[str, Any], key: str) -> str:
     return "" if bits is None else f" (but for a chance of 2^-{bits:.0f})"
 
 
-def _time(seconds: float) -> str:
-    return f"{1000 * seconds:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
+def data_notice(scenario: SumScenario, me: str) -> list[Block]:
+    """What is asked of a party's data."""
+    if me == scenario.server:
+        return [Line(""), Line(f"{me} has no data: it relays the clients' messages, and learns the sums.")]
+    if me == scenario.helper:
+        text = (
+            f"{me} has no data: it takes the masks off, number by number, without seeing what they hide, and compares "
+            f"with {scenario.server} which cells are small. It must not work together with {scenario.server}."
+        )
+        return [Line(""), Line(text)]
+    what = [
+        *read_rows(scenario, me),
+        ("columns", ", ".join(scenario.task.columns)),
+        *([("weight of each row", scenario.task.weight)] if scenario.task.weight is not None else []),
+        ("rows", f"all of that file, {count_text(scenario.task.most_rows)} at most"),
+    ]
+    return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(what), frozenset({0, 1}))]

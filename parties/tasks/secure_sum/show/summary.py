@@ -10,7 +10,6 @@ from parties.show.blocks import (
     Block,
     Grid,
     Line,
-    bytes_text,
     count_text,
     entries,
     is_number,
@@ -21,8 +20,8 @@ from parties.show.blocks import (
 from parties.tasks.base import Show
 from parties.tasks.secure_sum.small_cells import bias_blocks, zero_text
 from parties.tasks.star.noise import spent_blocks
+from parties.tasks.star.record import names_text, processes_grid, server_of, traffic_line
 
-_MOST_NAMED = 8
 WITHHELD = "*"
 _STAGES = {
     "keys": "before it sent keys",
@@ -42,7 +41,7 @@ def sum_status(record: Mapping[str, Any]) -> Line:
         me = next((str(table(one).get("role")) for one in table(record.get("parties")).values()), "client")
         part = f"this {me}'s part" if done == due else f"{done} of {due} rounds with this {me} in them"
         return Line(f"{name}: done, {part}. The sums are the server's to tell.", "bold")
-    seconds = table(table(_server(record)).get("seconds"))
+    seconds = table(server_of(record).get("seconds"))
     return Line(
         f"{name}: done. Sums over {sums.get('clients')} of {sums.get('of')} clients, "
         f"{seconds_text(seconds.get('total'))} s in all, {seconds_text(seconds.get('online'))} s online.",
@@ -102,7 +101,7 @@ def _round_blocks(sums: Mapping[str, Any]) -> list[Block]:
         blocks += [Line(text), *bias_blocks(small)]
     dropped = table(sums.get("dropped"))
     if dropped:
-        lines = [f"{_names(gone)} {_STAGES.get(str(stage), str(stage))}" for stage, gone in dropped.items()]
+        lines = [f"{names_text(gone)} {_STAGES.get(str(stage), str(stage))}" for stage, gone in dropped.items()]
         blocks.append(Line(f"Dropped out: {'; '.join(lines)}."))
     else:
         blocks.append(Line("No client dropped out."))
@@ -111,7 +110,7 @@ def _round_blocks(sums: Mapping[str, Any]) -> list[Block]:
         blocks.append(Line(f"It took {len(failed) + 1} attempts; nothing was opened in the others: {failed[-1]}."))
     wrong = table(sums.get("wrong_shares"))
     if wrong:
-        blocks.append(Line(f"WRONG SHARES came from {_names(list(wrong))}; none was used.", "bold red"))
+        blocks.append(Line(f"WRONG SHARES came from {names_text(list(wrong))}; none was used.", "bold red"))
     return blocks
 
 
@@ -131,22 +130,10 @@ def _noisy_grid(sums: Mapping[str, Any], names: Sequence[str], kinds: Sequence[s
 
 def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
     """Traffic and computation."""
-    rows = []
-    for name, party in table(record.get("parties")).items():
-        one = table(party)
-        role = one.get("role")
-        who = str(role) if role in ("server", "helper") else f"{one.get('clients')} clients"
-        if one.get("clients") == 1 and one.get("role") == "client":
-            who = "client"
-        rows.append((str(name), who, bytes_text(one.get("bytes_sent", 0)), bytes_text(one.get("bytes_received", 0))))
-    sums, server = table(record.get("sums")), table(_server(record))
-    grid = Grid("Bytes, before encryption", ("process", "is", "sent", "received"), tuple(rows), frozenset({0, 1}))
+    sums, server, grid = table(record.get("sums")), server_of(record), processes_grid(record)
     if "rounds_due" in sums:
         return [grid]
     client = table(sums.get("client_seconds"))
-    planned = table(table(record.get("plan")).get("bytes"))
-    both = (server.get("bytes_sent"), server.get("bytes_received"))
-    same = "as planned, to the byte" if both == (planned.get("server"), planned.get("clients")) else "NOT as planned"
     median: Any = client.get("median")
     each = f", a client {1000 * median:.1f} ms (median)" if is_number(median) else ""
     processes = [table(one).get("pid") for one in table(record.get("parties")).values()]
@@ -154,7 +141,7 @@ def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
     return [
         grid,
         Line(""),
-        Line(f"Traffic of the server, given who answered: {same}."),
+        traffic_line(record),
         Line(
             f"Computation: the server {seconds_text(server.get('computation'))} s{each}; "
             f"the server{among} took {short_bytes(server.get('peak_memory') or 0)} of memory."
@@ -166,19 +153,10 @@ def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
     ]
 
 
-def _server(record: Mapping[str, Any]) -> object:
-    return next((one for one in table(record.get("parties")).values() if table(one).get("role") == "server"), None)
-
-
 def _number(value: object) -> str:
     if isinstance(value, int):
         return count_text(value)
     return f"{value:,.6g}" if isinstance(value, float) else MISSING
-
-
-def _names(found: object) -> str:
-    names = [str(name) for name in entries(found)]
-    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} clients"
 
 
 def _sections(record: Mapping[str, Any]) -> list[str]:

@@ -32,6 +32,7 @@ from parties.tasks.federated.clients.hosted import FederatedClient, FederatedPar
 from parties.tasks.federated.scenario_file import read_federated
 from parties.tasks.federated.server import serve as server_side
 from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.star import server as star_server
 from parties.tasks.star.base import Membership, Seat, server_state
 from parties.trust import rounds
 from parties.trust.round_journal import RoundJournal
@@ -229,7 +230,7 @@ class Study:
 
         with (
             patch.object(SealedState, "write", writes),
-            patch.object(server_side, "StarServer", _Star),
+            patch.object(star_server, "StarServer", _Star),
             patch.object(client_side, "federated_client", client),
             patch.object(rounds, "os_entropy", lambda label: b"0" * 32),
             patch.object(aggregation, "add_mask", masks),
