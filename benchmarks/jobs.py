@@ -12,7 +12,7 @@ from benchmarks.results import FOLDER, ROOT
 from benchmarks.running import LATENCY
 from mpc.ring.array import Array
 from parties.data.table import load_owner_table
-from parties.tasks.logistic.shape import settings_for
+from parties.tasks.logistic.settings.shape import settings_for
 from parties.tasks.registry import load_scenario
 from parties.tasks.rows.regression import own_rows, row_counts
 from protocols.linalg.held import Rows

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from benchmarks.private import DELTA, EPSILONS, arguments, diffprivlib, held_out, run
 from benchmarks.results import ROOT
 from parties.scenario.privacy import PrivacySpec
-from parties.tasks.logistic.columns_run import step_of
-from parties.tasks.logistic.output_settings import ROW_NORM
-from parties.tasks.logistic.private_run import noisy_settings
-from parties.tasks.logistic.private_settings import columns_iterations
+from parties.tasks.logistic.private.agreed import ROW_NORM
+from parties.tasks.logistic.private.columns.run import step_of
+from parties.tasks.logistic.private.gradients.run import noisy_settings
+from parties.tasks.logistic.private.settings import columns_iterations
 from parties.tasks.registry import load_scenario
 from protocols.plain.logistic import ReferenceModel, reference_metrics
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns

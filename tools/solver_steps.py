@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mpc.ring.array import Array
-from parties.tasks.logistic.solver_choice import STEPS, candidates
+from parties.tasks.logistic.settings.solver_choice import STEPS, candidates
 from protocols.plain.logistic import pooled
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.settings import TrainingSettings

@@ -15,14 +15,14 @@ from parties.data.table import load_owner_table
 from parties.processes.launcher import launch
 from parties.report.record import start_record
 from parties.scenario.file import Scenario
-from parties.tasks.logistic.shape import settings_for
+from parties.tasks.logistic.settings.shape import settings_for
 from parties.tasks.registry import load_scenario, plan_for
 from parties.tasks.rows.regression import own_rows, row_counts
 from protocols.rows.results import Trained
 from protocols.training.rows_job import training_job
 from tests.examples import sample
 from tests.helpers import cpu_features
-from tests.parties.tasks.logistic.test_private_run import scenario as noisy
+from tests.parties.tasks.logistic.private.test_gradients import scenario as noisy
 from tests.run.scenarios import write_scenario
 
 SEED = "[testing]\ninsecure_seed = 11\n"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mpc.errors import BeaverlodgeError, DataError, ProtocolError, UsageError
-from parties.tasks.logistic.solver import MOMENTUM
+from parties.tasks.logistic.settings.solver import MOMENTUM
 from protocols.plain.logistic import ReferenceModel, pooled, weight_difference
 from protocols.rows.results import Trained
 from protocols.training.accelerated_budget import dyadic

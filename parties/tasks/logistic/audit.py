@@ -11,9 +11,9 @@ from mpc.ring.array import Array
 from parties.scenario.file import Scenario
 from parties.tasks.audited.audit import Alone, Audit, Population, Random
 from parties.tasks.audited.models import Fit, Together, model_population, own_rows_alone, together, trained_counts
-from parties.tasks.logistic.private_audit import private_fit, private_trials
-from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.logistic.shape import settings_for
+from parties.tasks.logistic.private.gradients.audit import private_fit, private_trials
+from parties.tasks.logistic.settings.shape import settings_for
+from parties.tasks.logistic.settings.task import LogisticTask
 from protocols.plain.logistic import ended_after, pooled
 from protocols.rows.own_rows import OwnRows
 

@@ -27,7 +27,7 @@ def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequenc
         InternalError: the record holds no model, or not as many weights as `standardised`.
     """
     from parties.data.table import load_owner_table
-    from parties.tasks.logistic.shape import settings_for
+    from parties.tasks.logistic.settings.shape import settings_for
     from parties.tasks.rows.regression import own_columns, own_rows, split_of
     from protocols.plain.logistic import comparison
     from protocols.plain.logistic_columns import vertical_comparison

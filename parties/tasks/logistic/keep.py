@@ -10,7 +10,7 @@ from parties.data.table import Table
 from parties.scenario.categories import indicators
 from parties.scenario.file import ModelTask, Scenario
 from parties.scenario.terms import columns_of
-from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.settings.task import LogisticTask
 from parties.trust.share_file import Bound, Vault, check_room, share_path, write_share
 from protocols.rows.results import Trained
 

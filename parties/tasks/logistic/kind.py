@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from parties.tasks.base import Job, Kind, Show
 from parties.tasks.logistic.new import propose
-from parties.tasks.logistic.settings import READER
+from parties.tasks.logistic.settings.task import READER
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
@@ -26,7 +26,7 @@ def _audit() -> Audit:
 
 
 def _noisy(scenario: Scenario) -> Job[Any, Any, Any]:
-    from parties.tasks.logistic.private_run import noisy_job
+    from parties.tasks.logistic.private.gradients.run import noisy_job
 
     return noisy_job(scenario)
 

@@ -10,7 +10,7 @@ from parties.show.blocks import MISSING, Grid, count_text, is_number, table, to_
 from parties.show.html import bar_chart, blocks_section, escape, grid_table, paragraph, section
 from parties.tasks.coefficients import calibration_grid, calibration_texts, fit_texts, inference_grid
 from parties.tasks.data_summary import data_blocks
-from parties.tasks.logistic.private_show import noisy_blocks, noisy_notes
+from parties.tasks.logistic.private.show import noisy_blocks, noisy_notes
 from parties.tasks.logistic.show import (
     UNRANKED,
     RowSet,

@@ -10,7 +10,7 @@ from parties.show.blocks import Block, Grid, Line, count_text, plural
 from parties.tasks.base import PlanText
 from parties.tasks.logistic.plan_bits import bits_facts, bits_rows, form_text
 from parties.tasks.logistic.plan_solver import solver_text, steps_text, training_facts
-from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.settings.task import LogisticTask
 from protocols.rows.settings import TrainingSettings
 
 USES: Final[Mapping[str, str]] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from parties.show.blocks import count_text, is_number, plural, table, to_digits
-from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.settings.task import LogisticTask
 from protocols.training.stop_test import EVERY, steps_taken
 
 if TYPE_CHECKING:

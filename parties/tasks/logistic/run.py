@@ -13,9 +13,9 @@ from parties.show.blocks import plural
 from parties.tasks.base import Data, Job, Notice, PlanText, Run, all_cells, outcome_for_all
 from parties.tasks.logistic.keep import keep_model, model_id, ready_to_keep
 from parties.tasks.logistic.plan_solver import training_facts
-from parties.tasks.logistic.programs import program_of
-from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.logistic.shape import settings_for, warnings_after, warnings_before
+from parties.tasks.logistic.settings.programs import program_of
+from parties.tasks.logistic.settings.shape import settings_for, warnings_after, warnings_before
+from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.rows.extent import extent_from_here, training_shapes
 from parties.tasks.rows.regression import (
     MISSING_COUNTS,

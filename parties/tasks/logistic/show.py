@@ -26,7 +26,7 @@ from parties.tasks.base import Show
 from parties.tasks.coefficients import inference_blocks
 from parties.tasks.data_summary import data_blocks
 from parties.tasks.logistic.plan_solver import optimum_text, solver_text
-from parties.tasks.logistic.private_show import noisy_blocks, noisy_notes
+from parties.tasks.logistic.private.show import noisy_blocks, noisy_notes
 from parties.tasks.privacy.figures import figures_beside, own_figures
 
 TOP_WEIGHTS: Final = 5

@@ -19,7 +19,7 @@ from mpc.errors import DataError
 from parties.data.recode import open_as_utf8
 from parties.data.table import Table, TextForm, load_table
 from parties.scenario.file import SqlSource
-from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.settings.task import LogisticTask
 from tests.examples import steady
 
 STAGES = {"stage": ("I", "II", "III")}

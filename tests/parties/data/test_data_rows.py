@@ -10,8 +10,8 @@ import pytest
 
 from mpc.errors import DataError
 from parties.data.table import Table, load_owner_table, load_table
-from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.logistic.shape import warnings_after, warnings_before
+from parties.tasks.logistic.settings.shape import warnings_after, warnings_before
+from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.registry import load_scenario
 
 Missing = Literal["refuse", "drop", "mean"]

@@ -9,8 +9,8 @@ import pytest
 
 from mpc.errors import DataError, UsageError
 from parties.data.table import Table, load_owner_table, load_table
-from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.logistic.shape import settings_for
+from parties.tasks.logistic.settings.shape import settings_for
+from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.registry import load_scenario
 from parties.tasks.rows.regression import own_columns, own_rows, split_of
 

@@ -23,7 +23,7 @@ from mpc.errors import DataError, plain_text
 from parties.data.read import RawTable
 from parties.data.table import MAX_MAGNITUDE, Table, load_table
 from parties.scenario.file import SqlSource
-from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.settings.task import LogisticTask
 from tests.examples import steady
 
 

@@ -18,7 +18,7 @@ from parties.report.plan import plan_json, print_plan
 from parties.scenario.file import Scenario
 from parties.show.blocks import short_bytes
 from parties.tasks.logistic.plan import USES
-from parties.tasks.logistic.shape import settings_for
+from parties.tasks.logistic.settings.shape import settings_for
 from parties.tasks.registry import load_scenario
 from parties.tasks.registry import planned as plan_of_scenario
 from protocols.rows.settings import TrainingSettings

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from mpc.errors import UsageError
 from parties.scenario.file import Scenario, SqlSource, differences, split_address
-from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.logistic.shape import settings_for
-from parties.tasks.logistic.solver import MOST_UNEQUAL
+from parties.tasks.logistic.settings.shape import settings_for
+from parties.tasks.logistic.settings.solver import MOST_UNEQUAL
+from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.registry import load_scenario
 from protocols.training import class_weights
 from protocols.training.accelerated_budget import dyadic

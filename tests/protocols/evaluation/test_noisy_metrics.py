@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parties.tasks.logistic.private_record import metrics_facts
+from parties.tasks.logistic.private.gradients.record import metrics_facts
 from protocols.evaluation.noisy_metrics import BINS, EDGES, auc_of, cells, right_and_wrong
 
 

@@ -19,7 +19,7 @@ from parties.tasks.linear.record import fit_facts, inference_rows
 from parties.tasks.linear.run import linear_settings
 from parties.tasks.linear.settings import LinearTask
 from parties.tasks.linear.show import linear_blocks
-from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.registry import load_scenario, planned
 from protocols.plain.linear import fit_plain
 from tests.helpers import FEW

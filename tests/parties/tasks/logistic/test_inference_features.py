@@ -11,8 +11,8 @@ import pytest
 
 from parties.data.table import load_owner_table
 from parties.scenario.file import Scenario
-from parties.tasks.logistic.settings import LogisticTask
-from parties.tasks.logistic.shape import settings_for
+from parties.tasks.logistic.settings.shape import settings_for
+from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.registry import load_scenario
 from parties.tasks.rows.regression import own_rows
 from protocols.inference.rows_job import inference_job

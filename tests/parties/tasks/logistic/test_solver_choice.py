@@ -11,8 +11,8 @@ from mpc.errors import UsageError
 from mpc.runtime.plan import make_plan
 from parties.scenario.network import NetworkSpec
 from parties.tasks.logistic.plan_solver import solver_text, training_facts
-from parties.tasks.logistic.shape import settings_for
-from parties.tasks.logistic.solver_choice import STEPS, candidates, choose, prices
+from parties.tasks.logistic.settings.shape import settings_for
+from parties.tasks.logistic.settings.solver_choice import STEPS, candidates, choose, prices
 from parties.tasks.registry import load_scenario, planned
 from protocols.rows.settings import TrainingSettings
 from protocols.training.form import constants_digest
@@ -79,7 +79,7 @@ def test_very_many_mini_batches_are_priced_by_fewer() -> None:
 
 def test_what_the_last_mini_batch_refuses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[TrainingSettings] = []
-    monkeypatch.setattr("parties.tasks.logistic.solver_choice.descent_for", seen.append)
+    monkeypatch.setattr("parties.tasks.logistic.settings.solver_choice.descent_for", seen.append)
     how = settings(rows=40_000)
     prices(how, WAN)
     assert seen == [candidates(how)["sgd"]]
@@ -131,7 +131,7 @@ def test_a_process_prices_the_solvers_once(tmp_path: Path, monkeypatch: pytest.M
     def again(*_: object) -> float:
         raise AssertionError("priced again")
 
-    monkeypatch.setattr("parties.tasks.logistic.solver_choice._seconds", again)
+    monkeypatch.setattr("parties.tasks.logistic.settings.solver_choice._seconds", again)
     assert training_facts(found, scenario)["choice"]["seconds"] == dict(found.choice)
     assert replace(found, choice=()) == settings_for(scenario, rows, 3, found.solver)
 

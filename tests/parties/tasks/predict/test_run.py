@@ -18,7 +18,7 @@ from parties.doctor.findings import Finding
 from parties.report.consent import consent_blocks
 from parties.report.plan import plan_tables
 from parties.scenario.file import Scenario
-from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.logistic.show import shared_model_blocks
 from parties.tasks.predict.data import PredictTable, load_predict_table, most_rows, opened, too_many
 from parties.tasks.predict.show import predict_blocks

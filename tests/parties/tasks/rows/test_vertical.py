@@ -11,7 +11,7 @@ from mpc.errors import DataError, UsageError
 from parties.data.table import Table, load_owner_table
 from parties.data.vertical import digest_bits
 from parties.scenario.file import Scenario
-from parties.tasks.logistic.shape import settings_for
+from parties.tasks.logistic.settings.shape import settings_for
 from parties.tasks.registry import load_scenario, planned
 from parties.tasks.rows.extent import extent_from_here
 from parties.tasks.rows.regression import own_columns, split_of

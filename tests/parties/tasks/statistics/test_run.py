@@ -13,7 +13,7 @@ from mpc.errors import DataError
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import Grid, Line
-from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.plan import cell_rules

@@ -1,0 +1,92 @@
+"""What `mpc audit` is given of noisy gradients of split columns: the training in the clear with its noise, and its
+openings drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mpc.randomness.streams import Stream
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from parties.scenario.file import Scenario
+from parties.tasks.audited.audit import Random, Trial
+from parties.tasks.audited.models import Fit, Together
+from parties.tasks.audited.noise import Whole, noisy_sum_trial, opened_by_runs
+from parties.tasks.logistic.private.agreed import features_of
+from parties.tasks.logistic.private.columns.run import columns_settings
+from protocols.plain.perturbed import rising_sigmoid
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
+from protocols.training.private.clipped_gradients import Ranges
+from protocols.training.private.filled_columns import in_range, parts_of_norm, scaled_rows
+from protocols.training.private.shared_gradients import (
+    E_BITS,
+    GRADIENTS,
+    X_BITS,
+    SharedGradients,
+    shared_gradients_job,
+    squared_norm,
+)
+
+
+def columns_fit(scenario: Scenario, rows: Together) -> Fit:
+    """The training, with noise of the same variance that is not secret."""
+    how = columns_settings(scenario)
+    x = scaled_columns(rows.x, how)
+
+    def fit(chosen: Mapping[str, Array], rng: Random) -> Array:
+        mine = np.concatenate(list(chosen.values()))
+        w = velocity = late = np.zeros(how.features + 1)
+        for t in range(how.steps):
+            ahead = w + how.momentum * velocity
+            s, _ = rising_sigmoid(x[mine] @ ahead, how.fit)
+            slope = (x[mine].T @ (s - rows.y[mine]) + rng.normal(0.0, how.deviation, w.shape)) / how.rows
+            velocity = how.momentum * velocity - how.step_size * (slope + how.l2 * np.append(ahead[:-1], 0.0))
+            w = w + velocity
+            late = late + w if t >= how.steps // 2 else late
+        scaled = late / (how.steps - how.steps // 2)
+        return np.append(*how.ranges.in_own_units(scaled))
+
+    return fit
+
+
+def columns_trial(scenario: Scenario) -> Trial:
+    """All steps' noisy sums together, with a row as long as any, and quite wrong in every step or every other."""
+    how = columns_settings(scenario)
+    names = dict(zip(how.owners, features_of(scenario), strict=True))
+
+    async def job(p: Party, stream: Stream | None) -> None:
+        await shared_gradients_job(p, None if p.dry else _nobody(p.name, names), stream, how)
+
+    nothing = np.zeros(how.features + 1, dtype=np.int64)
+    opened = opened_by_runs(how.owners, how.helper, job, GRADIENTS, nothing, how.noise)
+    with_row = worst_sums(how)
+    what, claim = f"the noisy gradients of {how.steps} steps", (how.epsilon, how.delta)
+    return noisy_sum_trial(what, claim, how.noise, [how.mechanism], np.zeros_like(with_row[0]), with_row, opened)
+
+
+def worst_sums(how: SharedGradients) -> Whole:
+    """What such a row adds to all steps' sums (2, numbers)."""
+    values = how.ranges.centres + how.ranges.halves
+    row = np.rint(scaled_columns(values[np.newaxis], how)[0] * 2.0**X_BITS).astype(np.int64)
+    error = int((0.5 + how.fit.bound) * 2.0**E_BITS)
+    every = [row * error] * how.steps
+    other = [row * error * (t % 2) for t in range(how.steps)]
+    return np.array([np.concatenate(every), np.concatenate(other)])
+
+
+def scaled_columns(x: Array, how: SharedGradients) -> Array:
+    """Rows (m, d) as the training has them, each owner's part scaled by itself, the 1 of the intercept last."""
+    lengths, ends, parts = parts_of_norm(squared_norm(how.norm), X_BITS, how.widths), np.cumsum([0, *how.widths]), []
+    for k, squared in enumerate(lengths):
+        here = slice(int(ends[k]), int(ends[k + 1]))
+        words = scaled_rows(in_range(x[:, here], Ranges(how.ranges.each[here])), squared, X_BITS)
+        parts.append(words.view(np.int64) / 2.0**X_BITS)
+    return np.column_stack([*parts, np.ones(len(x))])
+
+
+def _nobody(owner: str, names: dict[str, tuple[str, ...]]) -> OwnColumns:
+    """An owner's columns of no rows; the first has the target."""
+    empty, labels = np.zeros((0, len(names[owner]))), np.zeros(0)
+    return OwnColumns(names, next(iter(names)), empty, labels, empty, labels, np.zeros(DIGEST_BITS, dtype=np.uint8))

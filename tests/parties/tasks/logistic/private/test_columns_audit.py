@@ -1,0 +1,66 @@
+"""What an audit is given of noisy gradients of split columns: the training in the clear, and its noise measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parties.audit.attack import Audited, Effort
+from parties.audit.epsilon import EPSILON
+from parties.tasks.audited.models import together
+from parties.tasks.logistic.audit import AUDIT
+from parties.tasks.logistic.private.columns import audit as columns_audit
+from parties.tasks.logistic.private.columns.audit import columns_trial, worst_sums
+from parties.tasks.logistic.private.columns.run import columns_settings
+from protocols.privacy.noisy_sum import Noise
+from tests.parties.tasks.logistic.private.test_columns import GRADIENTS, scenario
+from tests.parties.tasks.logistic.private.test_output import SPLIT
+
+FEW = Effort(draws=500)
+SHORT = SPLIT.replace("id =", "iterations = 3\nid =")
+
+
+def test_the_worst_row_is_as_long_as_promised(tmp_path: Path) -> None:
+    one = scenario(tmp_path, SHORT)
+    trial, how = columns_trial(one), columns_settings(one)
+    assert trial.reach is not None and 0.97 < trial.reach <= 1
+    long, other = worst_sums(how).astype(float)
+    assert (long**2).sum() == pytest.approx(3 * (other**2).sum())
+
+
+def test_the_noise_meets_the_claim(tmp_path: Path) -> None:
+    (found,) = EPSILON.run(Audited(scenario(tmp_path, SHORT), AUDIT, effort=FEW))
+    assert not found.contradicts
+
+
+def test_half_the_noise_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Noise.own
+
+    def half(noise: Noise, stream: object, count: int) -> np.ndarray:
+        return right(replace(noise, variance=noise.variance // 4 * 2), stream, count)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Noise, "own", half)
+    (found,) = EPSILON.run(Audited(scenario(tmp_path, SHORT), AUDIT, effort=FEW))
+    assert found.contradicts
+
+
+def test_rows_that_are_too_long_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def long(u: np.ndarray, squared: int, scale: int) -> np.ndarray:
+        return np.rint(u * 2.0**scale).astype(np.int64).view(np.uint64)
+
+    task = GRADIENTS.replace("epsilon", "norm = 1.05\nepsilon", 1)
+    monkeypatch.setattr(columns_audit, "scaled_rows", long)
+    (found,) = EPSILON.run(Audited(scenario(tmp_path, SHORT, task), AUDIT, effort=FEW))
+    assert found.contradicts
+
+
+def test_the_twin_is_near_the_model_without_noise(tmp_path: Path) -> None:
+    one = scenario(tmp_path)
+    rows = together(one, None)
+    every = {name: np.arange(len(rows.y)) for name in ("all",)}
+    w = columns_audit.columns_fit(one, rows)(every, np.random.default_rng(1))
+    right = ((rows.x @ w[:-1] + w[-1] > 0) == (rows.y > 0.5)).mean()
+    assert right > 0.7

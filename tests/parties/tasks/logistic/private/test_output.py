@@ -1,0 +1,256 @@
+"""[privacy] method = "output": columns split and rows split; what is told beside the noise; what the record says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.errors import DataError, UsageError
+from mpc.randomness.streams import Stream
+from parties.report.page import report_html
+from parties.report.plan import plan_json
+from parties.report.record import record_of
+from parties.report.summary import summary_blocks
+from parties.scenario.file import Scenario
+from parties.session.lockstep import run_in_one_thread
+from parties.show.blocks import Grid, Line
+from parties.tasks.logistic.private.agreed import held_out, load_output_table
+from parties.tasks.logistic.private.output.run import OUTPUT
+from parties.tasks.logistic.private.output_compare import compare_output
+from parties.tasks.privacy.rows import own_stream
+from parties.tasks.registry import job_of, load_scenario, planned
+from protocols.training.private.perturbed_job import PerturbedSettings
+from tests.parties.asked import asked_and_read
+from tests.parties.tasks.exact_numbers import check_not_told
+from tests.run.command import mpc
+from tests.run.command import record as result
+from tests.scenario_texts import two_owners
+
+PRIVACY = """[privacy]
+method = "output"
+epsilon = 20
+most_rows = 700
+[privacy.clip]
+age = [20, 100]
+bmi = [15, 45]
+dose = [0, 10]
+"""
+SPLIT = """target = "ill"
+partition = "vertical"
+id = "p"
+test_fraction = 0.2
+[task.categories]
+sex = ["f", "m"]
+"""
+ROWS_SPLIT = 'target = "ill"\nfeatures = ["age", "bmi", "dose", "sex"]\n[task.categories]\nsex = ["f", "m"]\n'
+SEED = "[testing]\ninsecure_seed = 5\n"
+ROWS = 600
+
+
+def table(seed: int, rows: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    age, bmi, dose, sex = rng.normal(60, 15, rows), rng.normal(28, 5, rows), rng.uniform(0, 10, rows), rng.random(rows)
+    z = (age - 60) / 8 - (bmi - 28) / 8 + (dose - 5) / 2
+    names = np.array([f"p{k:04d}" for k in range(rows)])
+    sexes = np.where(sex < 0.5, "f", "m")
+    labels = (rng.random(rows) < 1 / (1 + np.exp(-z))).astype(int)
+    return {"p": names, "age": age.round(1), "bmi": bmi.round(2), "dose": dose.round(2), "sex": sexes, "ill": labels}
+
+
+def write(path: Path, columns: dict[str, np.ndarray]) -> None:
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def split_columns(folder: Path, rows: int = ROWS, privacy: str = PRIVACY + SEED, task: str = SPLIT) -> Scenario:
+    """Owner a has age and bmi, b the rest; in another order."""
+    everything = table(3, rows)
+    write(folder / "a.csv", {key: everything[key] for key in ("p", "age", "bmi")})
+    write(folder / "b.csv", {key: everything[key][::-1] for key in ("p", "dose", "sex", "ill")})
+    text = two_owners("logistic_regression")
+    text = text.replace('data = "a.csv"', 'data = "a.csv"\nfeatures = ["age", "bmi"]')
+    text = text.replace('data = "b.csv"', 'data = "b.csv"\nfeatures = ["dose", "sex"]')
+    return loaded(folder, text + task + privacy)
+
+
+def split_rows(folder: Path, rows: int = ROWS, privacy: str = PRIVACY, task: str = ROWS_SPLIT) -> Scenario:
+    for k, name in enumerate("ab"):
+        write(folder / f"{name}.csv", table(k, rows))
+    return loaded(folder, two_owners("logistic_regression") + task + privacy + SEED)
+
+
+def loaded(folder: Path, text: str) -> Scenario:
+    path = folder / "output.toml"
+    path.write_text(text)
+    return load_scenario(path)
+
+
+BOTH = pytest.mark.parametrize("make", [split_columns, split_rows], ids=["columns", "rows"])
+
+
+@pytest.fixture(scope="module", params=[split_columns, split_rows], ids=["columns", "rows"])
+def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, dict[str, Any]]:
+    """Each party a process of its own, where columns are split."""
+    folder = tmp_path_factory.mktemp("output")
+    one = request.param(folder)
+    if not one.vertical:
+        return one, record_of(one, run_in_one_thread(one))
+    assert mpc("run", folder / "output.toml", "--out", folder / "out").code == 0
+    found = result(folder / "out")
+    found.pop("comparison")
+    return one, found
+
+
+def test_the_model_is_near_the_one_without_noise(ran: tuple[Scenario, dict[str, Any]]) -> None:
+    one, record = ran
+    assert record["model"]["features"] == ["age", "bmi", "dose", "sex=m"]
+    age, bmi, dose, _ = record["model"]["weights"]
+    assert age > 0 > bmi and dose > 0
+    exact, which = compare_output(one, record), "test" if one.vertical else "train"
+    assert exact["run"][which]["auc"] == pytest.approx(exact["pooled"][which]["auc"], abs=0.04)
+    assert exact["run"][which]["rows"] == (held_out(load_output_table(one, "a"), one).sum() if one.vertical else 1200)
+
+
+def test_record_says_what_was_spent_and_tells_no_rows(ran: tuple[Scenario, dict[str, Any]]) -> None:
+    one, record = ran
+    told = record["privacy"]
+    assert (told["epsilon"], told["delta"], told["noise"]["method"]) == (20.0, 1e-6, "output")
+    assert [(item["what"], item["numbers"], item["share"]) for item in told["releases"]] == [("weights", 5, 1.0)]
+    assert record["metrics"] is None and "rows" not in record
+    aligned = {"row alignment"} if one.vertical else set()
+    assert {item["what"] for item in record["revealed"]} == {"noisy model", *aligned}
+    facts = record["training"]
+    assert told["noise"]["sensitivity"] * told["noise"]["unit"] > facts["sensitivity"] + 2 * facts["distance"]
+
+
+def test_no_exact_number_is_in_the_record(ran: tuple[Scenario, dict[str, Any]]) -> None:
+    one, record = ran
+    exact = [float(ROWS), 2.0 * ROWS]
+    for owner in one.owners:
+        mine = load_output_table(one, owner)
+        exact += [*map(float, mine.values.mean(axis=0)), *([float(mine.target.sum())] if mine.has_target else [])]
+    check_not_told(record, exact, 1e-5, 40)
+
+
+@BOTH
+def test_no_message_depends_on_the_numbers_of_rows(make: Any, tmp_path: Path) -> None:
+    few, many = make(tmp_path, rows=30), make(tmp_path, rows=300)
+    for one in (few, many):
+        assert job_of(one) is OUTPUT
+        assert OUTPUT.data.counts(one, 300) == (700, 0)
+        assert OUTPUT.data.extent(one, None).rows == {"a": 700, "b": 700}
+    assert planned(few)[1].digest == planned(many)[1].digest
+
+
+@BOTH
+def test_the_plan_is_made_without_data(make: Any, tmp_path: Path) -> None:
+    one = make(tmp_path)
+    for name in "ab":
+        (tmp_path / f"{name}.csv").unlink()
+    settings, plan = planned(one)
+    assert isinstance(settings, PerturbedSettings)
+    facts = plan_json(plan, settings, one)
+    assert facts["rounds"] == 3 * facts["training"]["steps"] + 3 + 2 * one.vertical
+    assert facts["training"]["rows"] == 700 * (1 if one.vertical else 2)
+    charge = OUTPUT.notice.charge(one)
+    assert charge is not None and charge.mechanisms == settings.how.mechanisms
+
+
+def test_summary_and_report_show_epsilon_and_what_is_outside(ran: tuple[Scenario, dict[str, Any]]) -> None:
+    one, record = ran
+    compared = {**record, "comparison": compare_output(one, record)}
+    for shown, lines in ((record, 0), (compared, 3 if one.vertical else 4)):
+        blocks = summary_blocks(shown, Path("out"))
+        text = " ".join(block.text for block in blocks if isinstance(block, Line))
+        assert "epsilon = 20 and delta = 1e-06 were spent, for each patient, on 1 release" in text
+        assert "One patient moves the minimum by at most" in text
+        assert "Not covered by epsilon: that each owner has 20 (min_rows) to 700 (most_rows) rows" in text
+        quality = [one for one in blocks if isinstance(one, Grid) and one.title.startswith("How good")]
+        assert sum(len(grid.rows) for grid in quality) == lines
+        assert ("No metrics are told" in text) == (lines == 0)
+        assert "epsilon = 20" in report_html(shown)
+
+
+@BOTH
+def test_an_approval_shows_the_guarantee(make: Any, tmp_path: Path) -> None:
+    one = make(tmp_path)
+    blocks = asked_and_read(one, "a", load_output_table(one, "a"), {name: f"bl1-{name}" for name in one.parties})
+    text = json.dumps([block.rows if isinstance(block, Grid) else block.text for block in blocks])
+    assert "epsilon = 20, delta = 1e-06, for each patient" in text
+    assert "most_rows = 700 at most" in text
+    assert "are held out, by their ids" in text or not one.vertical
+    assert "noisy model" in text
+
+
+def test_a_row_is_held_out_whatever_the_others_are(tmp_path: Path) -> None:
+    one = split_columns(tmp_path)
+    whole = load_output_table(one, "a")
+    few = load_output_table(split_columns(tmp_path, rows=40), "a")
+    assert few.ids == whole.ids[:40]
+    assert (held_out(few, one) == held_out(whole, one)[:40]).all()
+    assert 80 < held_out(whole, one).sum() < 160
+
+
+def test_noise_of_two_sessions_differs(tmp_path: Path) -> None:
+    one = split_rows(tmp_path)
+    first, second = (own_stream(one, "a", session).take(64) for session in (b"1" * 16, b"2" * 16))
+    assert isinstance(own_stream(one, "a", b"1" * 16), Stream) and (first != second).any()
+
+
+# -- what is refused
+
+
+def test_more_rows_than_were_agreed_are_refused(tmp_path: Path) -> None:
+    one = split_rows(tmp_path, rows=701)
+    with pytest.raises(DataError, match="701 rows of data, and 700 are the most that were agreed") as caught:
+        load_output_table(one, "a")
+    assert "raise most_rows" in caught.value.hint
+
+
+REFUSED = {
+    "steps": ("iterations = 5\n", "", "'iterations' has no part in"),
+    "metrics": ('reveal = ["model", "metrics"]\n', "", '["metrics"] is not there with'),
+    "held out": ("test_fraction = 0.5\n", "", "test_fraction has no part in"),
+    "norm": ("", "norm = 0.5\n", "norm = 0.5 leaves no room"),
+    "rate": ("", "rate = 0.5\n", 'rate is for method = "gradients"'),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_go_with_it_is_refused(name: str, tmp_path: Path) -> None:
+    task, privacy, message = REFUSED[name]
+    with pytest.raises(UsageError) as caught:
+        split_rows(tmp_path, task=task + ROWS_SPLIT, privacy=PRIVACY.replace("epsilon", privacy + "epsilon", 1))
+    assert message in str(caught.value)
+
+
+def test_most_rows_are_for_this_method_alone(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match='most_rows is for method = "output"'):
+        loaded(tmp_path, two_owners("logistic_regression") + ROWS_SPLIT + PRIVACY.replace("output", "gradients"))
+
+
+LACKING = {
+    "no range": (PRIVACY.replace("dose = [0, 10]\n", ""), SPLIT, "does not list 'dose', which are features"),
+    "not used": (PRIVACY + "size = [0, 1]\n", SPLIT, "lists 'size', which are not features"),
+    "weak": (PRIVACY, SPLIT.replace("id", "l2 = 1e-6\nid", 1), "needs more of a penalty than l2 = 1e-06"),
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_columns_and_penalty_are_checked_by_the_plan(name: str, tmp_path: Path) -> None:
+    privacy, task, message = LACKING[name]
+    with pytest.raises(UsageError) as caught:
+        planned(split_columns(tmp_path, privacy=privacy, task=task))
+    assert message in str(caught.value)
+
+
+def test_columns_of_an_owner_have_to_be_listed(tmp_path: Path) -> None:
+    one = split_columns(tmp_path)
+    text = (tmp_path / "output.toml").read_text().replace('features = ["dose", "sex"]\n', "")
+    with pytest.raises(UsageError, match="needs the names of b's columns before the run"):
+        planned(loaded(tmp_path, text))
+    assert one.vertical

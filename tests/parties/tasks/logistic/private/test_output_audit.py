@@ -1,0 +1,70 @@
+"""What an audit is given of output perturbation: the minimum as the training finds it, and how far one row moves it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mpc.ring.array import Array
+from parties.audit.attack import Audited, Effort
+from parties.audit.epsilon import EPSILON
+from parties.scenario.file import Scenario
+from parties.tasks.logistic.audit import AUDIT
+from parties.tasks.logistic.private.agreed import perturbed_settings
+from parties.tasks.logistic.private.output import audit as output_audit
+from parties.tasks.logistic.private.output.audit import output_trial, released, scaled
+from protocols.privacy.noisy_sum import Noise
+from tests.parties.tasks.logistic.private.test_gradients import TASK, scenario
+
+OUTPUT = TASK.replace("iterations = 20\n", "").replace("epsilon = 8\n", 'epsilon = 8\nmethod = "output"\n')
+FEW = Effort(draws=500)
+
+
+def output(folder: Path) -> Scenario:
+    return scenario(folder, task=OUTPUT)
+
+
+def test_the_minimum_is_one(tmp_path: Path) -> None:
+    settings = perturbed_settings(output(tmp_path))
+    rng = np.random.default_rng(1)
+    x = scaled(rng.normal(60, 20, (40, 3)), settings)
+    y = (rng.random(40) < 0.5).astype(float)
+    w = released(x, y, settings) / 2.0**settings.how.grid
+    slope = x.T @ (1 / (1 + np.exp(-x @ w)) - y) + settings.how.course.strength * w
+    assert np.abs(slope).max() < settings.how.course.strength * 2.0 ** -(settings.how.grid - 2)
+    assert ((x * x).sum(axis=1) <= settings.how.norm**2).all()
+
+
+def test_no_row_moves_it_further_than_is_promised(tmp_path: Path) -> None:
+    one = output(tmp_path)
+    trial = output_trial(one)
+    assert trial.reach is not None and 0.3 < trial.reach < 1
+    (found,) = EPSILON.run(Audited(one, AUDIT, effort=FEW))
+    assert not found.contradicts
+
+
+def test_rows_that_are_too_long_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def long(u: NDArray[np.float64], squared: int, scale: int) -> Array:
+        return np.rint(u * 2.0**scale).astype(np.int64).view(np.uint64)
+
+    task = OUTPUT.replace("epsilon = 8\n", "epsilon = 8\nnorm = 1.02\n")
+    assert 0.4 < (output_trial(scenario(tmp_path, task=task)).reach or 0) < 1
+    monkeypatch.setattr(output_audit, "scaled_rows", long)
+    (found,) = EPSILON.run(Audited(scenario(tmp_path, task=task), AUDIT, effort=FEW))
+    assert found.contradicts
+
+
+def test_half_the_noise_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although no row moves the model far enough for guesses to tell."""
+    right = Noise.own
+
+    def half(noise: Noise, stream: object, count: int) -> Array:
+        return right(replace(noise, variance=noise.variance // 4 * 2), stream, count)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Noise, "own", half)
+    (found,) = EPSILON.run(Audited(output(tmp_path), AUDIT, effort=FEW))
+    assert found.contradicts and "the helper" in found.sentence
