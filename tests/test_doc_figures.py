@@ -21,6 +21,7 @@ TABLE = (
 )
 OPEN_FISHER = ('id = "patient"', 'id = "patient"\ninference = "open-fisher"')
 OPEN_GRAM = ('missing = "drop"', 'missing = "drop"\ninference = "open-gram"')
+MONTHS = ('missing = "drop"', 'missing = "drop"\nweights = "months"')
 NO_CELLS = ('kind = "statistics"', 'kind = "statistics"\nmin_cell = 0')
 PRIVATE = ("standardise = true", 'standardise = "private"')
 MODEL = ('reveal = ["model", "metrics"]', 'reveal = ["model"]')
@@ -30,8 +31,9 @@ FIGURES = [
     ("inference.md", "two_hospitals", (*TABLE, OPEN_FISHER), "| `open-fisher` | {rounds} | {owner:,} | {helper:,} |"),
     ("linear_regression.md", "hips_linear", (), "| `shared` | {rounds} | {owner:,} | {helper:,} |"),
     ("linear_regression.md", "hips_linear", (OPEN_GRAM,), "| `open-gram` | {rounds} | {owner:,} | {helper:,} |"),
+    ("linear_regression.md", "hips_linear", (MONTHS,), 'with `weights = "months"` {rounds} rounds and {owner:,} bytes'),
     ("scenario.md", "two_hospitals", (), "with `true` {rounds} and {owner:,}"),
-    ("scenario.md", "two_hospitals", (PRIVATE,), "tells {rounds} rounds and {owner:,} bytes an owner"),
+    ("scenario.md", "two_hospitals", (PRIVATE,), "prints {rounds} rounds and {owner:,} bytes an owner"),
     ("results.md", "vertical", (), "{rounds} rounds and {owner:,} bytes an owner"),
     ("results.md", "vertical", (MODEL,), "{rounds} and {owner:,}"),
     ("shared_model.md", "shared_model", (), "{rounds} rounds and\n{megabytes} MB an owner"),
