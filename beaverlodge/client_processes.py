@@ -22,9 +22,9 @@ def in_processes(asked: Asked, clients: int) -> SimulatedClients:
     names = client_names(clients)
     given = given_to(asked.inputs, clients, asked.seed)
     said = StarSimulation(
-        _file_of(asked.program),
-        clients,
-        tuple(_text(given, k) for k in range(len(given[0]))),
+        program=_file_of(asked.program),
+        inputs=tuple(_text(given, k) for k in range(len(given[0]))),
+        clients=clients,
         seed=asked.seed,
         network=asked.network,
         insecure_seed=asked.insecure_seed,

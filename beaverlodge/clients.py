@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
+from beaverlodge.finished import Finished, recording, reference_beside
 from beaverlodge.shown import framed, results_html, table_html
-from beaverlodge.traces import Trace
 from mpc.errors import InternalError, UsageError
-from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy
+from mpc.randomness.streams import party_entropy
 from mpc.ring.array import Array
 from mpc.runtime.inputs import Input
-from mpc.runtime.round_tracer import RoundTracer
 from mpc.star.client import StarClient
 from mpc.star.members import Client, Gathered, Learnt, Server, served
 from mpc.star.memory import LocalClients, MemoryNetwork
@@ -28,7 +25,7 @@ from mpc.star.stage import ClientProgram
 from parties.tasks.program.function import loaded_pair
 from parties.tasks.program.reference import beside
 from parties.tasks.program.results import described
-from parties.trace.lanes import Lane, lanes_in
+from parties.trace.lanes import Lane
 
 if TYPE_CHECKING:
     from beaverlodge.simulation import Asked
@@ -44,7 +41,7 @@ Given = Sequence[Sequence[Array]]
 
 
 @dataclass(frozen=True)
-class SimulatedClients:
+class SimulatedClients(Finished):
     """A finished simulation of a server and clients.
 
     Attributes:
@@ -68,29 +65,7 @@ class SimulatedClients:
     insecure_seed: int | None = None
     folder: Path | None = None
     _lanes: Sequence[Lane] = ()
-
-    @property
-    def result(self) -> Any:
-        """What the server's function returned, as arrays: one, or a dict by their names."""
-        found = {str(one["name"]): np.asarray(one["values"]) for one in self.results}
-        return found["result"] if list(found) == ["result"] else found
-
-    @property
-    def difference(self) -> float | None:
-        """The largest difference from the reference; None where nothing was compared."""
-        known = [one["difference"] for one in self.comparison.get("results", ()) if "difference" in one]
-        return max(known, default=None)
-
-    @cached_property
-    def trace(self) -> Trace:
-        """What the server and every client did in each stage.
-
-        Raises:
-            UsageError: the stages were not recorded.
-        """
-        if not self._lanes:
-            raise UsageError("the stages were not recorded", "simulate(..., trace=True) records them")
-        return Trace(self._lanes, {"scenario": {"name": self.name}, "comparison": dict(self.comparison)})
+    _recorded: ClassVar[str] = "stages"
 
     def __repr__(self) -> str:
         return f"<{self.name} by a server and {len(self.clients)} clients: {len(self.stages)} stages>"
@@ -120,9 +95,7 @@ def simulated_clients(asked: Asked, clients: int, *, processes: bool) -> Simulat
     names = client_names(clients)
     given = given_to(asked.inputs, clients, asked.seed)
     seed = asked.insecure_seed
-    entropy: dict[str, Entropy] = {
-        n: os_entropy if seed is None else insecure_entropy(seed, n) for n in (*names, SERVER, SESSION)
-    }
+    entropy = {name: party_entropy(seed, name) for name in (*names, SERVER, SESSION)}
     session = entropy[SESSION]("session") + _FIRST
     s = Server(
         clients,
@@ -198,9 +171,7 @@ def _functions(program: Any) -> tuple[Function, Function, Callable[..., Any] | N
             "with clients= the program is a pair of async functions", "simulate((total_client, total_server), ...)"
         )
     client, server = program
-    name = server.__name__.removesuffix("_server")
-    beside_it = server.__globals__.get(f"{name}_reference")
-    return client, server, beside_it if inspect.isfunction(beside_it) else None
+    return client, server, reference_beside(server, server.__name__.removesuffix("_server"))
 
 
 async def noted(program: Coroutine[Any, Any, Any], who: str) -> Any:
@@ -218,23 +189,18 @@ def _run(
     ends: Mapping[str, StarClient], program: Coroutine[Any, Any, Any], session: bytes, *, trace: bool
 ) -> tuple[Sequence[Lane], Any]:
     """Drive both ends over a network in memory; returns what was recorded, and the server's result."""
-    written: dict[str, bytearray] = {name: bytearray() for name in (SERVER, *ends)} if trace else {}
-    tracers = {name: RoundTracer(name, lines.extend, values=False) for name, lines in written.items()}
     names = tuple(ends)
-    with ExitStack() as stack:
-        for name, tracer in tracers.items():
-            stack.enter_context(closing(tracer))
-            if name in ends:
-                ends[name].trace.tracer = tracer
+    with recording((SERVER, *ends) if trace else (), values=False) as recorded:
+        for name in ends if trace else ():
+            ends[name].trace.tracer = recorded.tracers[name]
         network = MemoryNetwork(LocalClients(ends, {name: i for i, name in enumerate(names)}), names)
-        links = StarServer(
-            network, names, b"", _PATIENCE, lambda *of: None, lambda text: None, tracer=tracers.get(SERVER)
-        )
+        tracer = recorded.tracers.get(SERVER)
+        links = StarServer(network, names, b"", _PATIENCE, lambda *of: None, lambda text: None, tracer=tracer)
         links.join()
         result = links.run(program, session, 1, 1)
         links.part()
         network.close()
-    return lanes_in((name, bytes(lines)) for name, lines in written.items()), result
+    return recorded.lanes, result
 
 
 def _stage(one: Gathered) -> dict[str, Any]:

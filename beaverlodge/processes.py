@@ -37,10 +37,8 @@ def in_processes(asked: Asked) -> Simulated:
     """Run it; its record is in a new folder of `runs`."""
     given = given_by(asked)
     said = Simulation(
-        _file_of(asked.program),
-        len(given.owners),
-        tuple(map(_text, given.inputs)),
-        (),
+        program=_file_of(asked.program),
+        inputs=tuple(map(_text, given.inputs)),
         seed=asked.seed,
         network=asked.network,
         insecure_seed=asked.insecure_seed,

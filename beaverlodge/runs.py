@@ -107,20 +107,14 @@ def run_scenario(
     """See `beaverlodge.run`."""
     from beaverlodge.processes import as_interrupt
     from parties.cli.output import Output
+    from parties.cli.run import run_all
     from parties.report.record import check_out
 
     folder = None if out is None else Path(out)
     check_out(folder)
     loaded, output = _loaded(scenario, program, network), Output(quiet=True)
     with as_interrupt():
-        if isinstance(loaded, Scenario):
-            from parties.cli.run_locally import run_locally
-
-            done = run_locally(loaded, folder, output, compare=compare, trace=trace)
-        else:
-            from parties.cli.run_sum import run_sum
-
-            done = run_sum(loaded, folder, output, trace=trace)
+        done = run_all(loaded, folder, output, compare=compare, trace=trace)
     if done.unwritten is not None:
         raise done.unwritten
     return read_run(done.folder)

@@ -7,27 +7,25 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-
+from beaverlodge.finished import Finished, recording, reference_beside
 from beaverlodge.given import HELPER, given_by
 from beaverlodge.shown import framed, plan_html, results_html
-from beaverlodge.traces import Trace, Views, views_of
+from beaverlodge.traces import Views, views_of
 from mpc.errors import InternalError, UsageError
-from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy
+from mpc.randomness.streams import party_entropy
 from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan, make_plan
 from mpc.runtime.round import Round
-from mpc.runtime.round_tracer import RoundTracer
 from mpc.runtime.watched import Watched
 from parties.session.traced import plan_facts
 from parties.tasks.own_code import LOOKS_HINT
 from parties.tasks.program.function import loaded
 from parties.tasks.program.reference import beside
 from parties.tasks.program.results import described, merged
-from parties.trace.lanes import Lane, lanes_in
+from parties.trace.lanes import Lane
 
 Protocol = Callable[..., Awaitable[Any]]
 
@@ -47,16 +45,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class StaysShared:
-    """A result that no party knows: the owners have shares of it."""
-
-    shape: tuple[int, ...]
-    scale: int
-    bits: int
-
-
-@dataclass(frozen=True)
-class Simulated:
+class Simulated(Finished):
     """A finished simulation.
 
     Attributes:
@@ -78,32 +67,7 @@ class Simulated:
     parts: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = None
     _lanes: Sequence[Lane] = ()
-
-    @property
-    def result(self) -> Any:
-        """What the protocol returned, as arrays: one, or a dict by their names.
-
-        What each owner was told alone is a dict by owners; a share is a `StaysShared`.
-        """
-        found = {str(one["name"]): _numbers(one) for one in self.results}
-        return found["result"] if list(found) == ["result"] else found
-
-    @property
-    def difference(self) -> float | None:
-        """The largest difference from the reference; None where nothing was compared."""
-        known = [one["difference"] for one in self.comparison.get("results", ()) if "difference" in one]
-        return max(known, default=None)
-
-    @cached_property
-    def trace(self) -> Trace:
-        """What every party did in each round.
-
-        Raises:
-            UsageError: the rounds were not recorded.
-        """
-        if not self._lanes:
-            raise UsageError("the rounds were not recorded", "simulate(..., trace=True) records them")
-        return Trace(self._lanes, {"scenario": {"name": self.name}, "comparison": dict(self.comparison)})
+    _recorded: ClassVar[str] = "rounds"
 
     @cached_property
     def views(self) -> Views:
@@ -127,20 +91,6 @@ class Simulated:
         )
 
 
-def _numbers(one: Mapping[str, Any]) -> Any:
-    if one["kind"] == "share":
-        return StaysShared(tuple(one["shape"]), int(one["scale"]), int(one["bits"]))
-    if "by_owner" in one:
-        return {owner: _array(its) for owner, its in one["by_owner"].items()}
-    return _array(one)
-
-
-def _array(one: Mapping[str, Any]) -> Any:
-    if one["values"] is None:
-        raise UsageError(f"a result of shape {tuple(one['shape'])} is too long for a record", "see `parts`")
-    return np.asarray(one["values"])
-
-
 def simulated(asked: Asked, *, processes: bool) -> Simulated:
     """Run it: see `beaverlodge.simulate`."""
     if processes:
@@ -160,20 +110,13 @@ def _in_this_thread(asked: Asked) -> Simulated:
         return await _followed(p, program, [one.at(p) for one in given.inputs])
 
     plan = make_plan(run, given.owners, HELPER)
-    everyone = (*given.owners, HELPER)
     seed = asked.insecure_seed
-    entropy: dict[str, Entropy] = {n: os_entropy if seed is None else insecure_entropy(seed, n) for n in everyone}
-    written: dict[str, bytearray] = {name: bytearray() for name in everyone} if asked.trace else {}
-    tracers = {
-        name: RoundTracer(name, lines.extend, values=asked.insecure_seed is not None) for name, lines in written.items()
-    }
-    try:
+    entropy = {name: party_entropy(seed, name) for name in (*given.owners, HELPER)}
+    with recording(entropy if asked.trace else (), values=seed is not None) as recorded:
+        tracers = recorded.tracers
         outcome = run_lockstep(dict.fromkeys(given.owners, run), plan, entropy=entropy, tracers=tracers)
         for tracer in tracers.values():
             tracer.planned(plan_facts(outcome.plan, None))
-    finally:
-        for tracer in tracers.values():
-            tracer.close()
     parts = {owner: {"program": {"results": described(outcome.results[owner])}} for owner in given.owners}
     results = merged(parts)["program"]["results"]
     plain = [one.plain for one in given.inputs]
@@ -187,7 +130,7 @@ def _in_this_thread(asked: Asked) -> Simulated:
         seed,
         outcome.results,
         None,
-        lanes_in((name, bytes(lines)) for name, lines in written.items()),
+        recorded.lanes,
     )
 
 
@@ -204,8 +147,7 @@ def _functions(program: str | Protocol, inputs: int) -> tuple[Protocol, Callable
         return found.run, found.reference
     if not inspect.iscoroutinefunction(program):
         raise UsageError("the protocol is no async function", "write `async def name(p, x): ...`, or FILE:FUNCTION")
-    beside_it = program.__globals__.get(f"{program.__name__}_reference") if inspect.isfunction(program) else None
-    return program, beside_it if inspect.isfunction(beside_it) else None
+    return program, reference_beside(program, _name(program))
 
 
 async def _followed(p: Party, program: Protocol, given: list[Any]) -> Any:

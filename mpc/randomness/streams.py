@@ -35,6 +35,11 @@ def insecure_entropy(seed: int, party: str) -> Entropy:
     return lambda label: derive(seed.to_bytes(16, "little", signed=True), f"insecure test seed/{party}/{label}")
 
 
+def party_entropy(seed: int | None, party: str) -> Entropy:
+    """The source of a party's secret seeds: the operating system, unless a test seed is given."""
+    return os_entropy if seed is None else insecure_entropy(seed, party)
+
+
 def derive(seed: bytes, label: str, context: bytes = b"") -> bytes:
     """A 32-byte key from `seed`, bound to `label` and `context`: HKDF-SHA256 (RFC 5869), salted with the context."""
     return HKDF(SHA256(), SEED_BYTES, context, label.encode()).derive(seed)

@@ -69,8 +69,8 @@ class Output:
 
         return Progress(names, form=self.form, quiet=self.quiet)
 
-    def finished(self, run: FinishedRun) -> None:
-        """Prints how a run ended.
+    def finished(self, run: FinishedRun, *, trace: bool = False) -> None:
+        """Prints how a run ended; with `trace` also how its recorded rounds are looked at.
 
         Raises:
             RecordError: its record could not be written; what it gave was told as far as it may be.
@@ -88,6 +88,8 @@ class Output:
             ) from None
         if run.unwritten is not None:
             raise run.unwritten
+        if trace:
+            click.echo(f"Rounds: mpc trace {run.folder}")
 
     def _block(self, block: Block) -> str:
         from parties.show.blocks import Grid

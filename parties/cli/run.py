@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from parties.cli.options import NETWORK, OUT, PROGRAM, QUIET, SCENARIO, START, STEP, TRACE
-from parties.cli.output import Output
+from parties.cli.output import Output, Shown
+
+if TYPE_CHECKING:
+    from parties.report.recorded_run import FinishedRun
+    from parties.scenario.file import Scenario
+    from parties.scenario.star import StarScenario
 
 
 @click.command()
@@ -40,7 +46,6 @@ def run(
 
     one_blas_thread()  # before numpy is loaded
     from parties.report.record import check_out
-    from parties.scenario.file import Scenario
     from parties.scenario.network import on_preset
     from parties.scenario.step import with_own
     from parties.tasks.registry import load_any, with_program
@@ -49,14 +54,27 @@ def run(
     loaded = with_program(load_any(scenario), program, alone=False)
     loaded = on_preset(with_own(loaded, step, start), network)
     output = Output(quiet=quiet)
-    if not isinstance(loaded, Scenario):
-        from parties.cli.run_sum import run_sum
+    output.finished(run_all(loaded, out, output, compare=not no_compare, trace=trace), trace=trace)
 
-        finished = run_sum(loaded, out, output, trace=trace)
-    else:
+
+def run_all(
+    scenario: Scenario | StarScenario, out: Path | None, output: Shown, *, compare: bool, trace: bool = False
+) -> FinishedRun:
+    """Run every party of a scenario on this machine. What only the other class of scenario needs is not imported.
+
+    Args:
+        compare: whether a training is compared with the same alone and in the clear.
+        trace: whether every party records its rounds.
+
+    Raises:
+        BeaverlodgeError: the first cause of a failure; the record then says `failed` and why.
+    """
+    from parties.scenario.file import Scenario
+
+    if isinstance(scenario, Scenario):
         from parties.cli.run_locally import run_locally
 
-        finished = run_locally(loaded, out, output, compare=not no_compare, trace=trace)
-    output.finished(finished)
-    if trace:
-        click.echo(f"Rounds: mpc trace {finished.folder}")
+        return run_locally(scenario, out, output, compare=compare, trace=trace)
+    from parties.cli.run_sum import run_sum
+
+    return run_sum(scenario, out, output, trace=trace)

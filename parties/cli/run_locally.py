@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, UsageError
 from mpc.faults.fault import Fault
+from parties.base.events import Event
 from parties.cli.output import Shown
 from parties.data.same_data import warn_of_same_data
 from parties.processes.emulated import links_of, network_lines
@@ -18,6 +20,7 @@ from parties.processes.own_faults import faults_order
 from parties.report.record import add_comparison, record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import Scenario
+from parties.scenario.star import StarScenario
 from parties.tasks.registry import job_of, planned
 from parties.trust.share_file import share_path
 
@@ -66,14 +69,7 @@ def run_parties(
     network = scenario.network
     load_libraries(scenario)
     with output.progress(list(scenario.parties)) as progress:
-        for text in network_lines(network):
-            progress("network", {"event": "log", "level": "info", "text": text})
-        for fault in faults.faults:
-            progress("faults", {"event": "log", "level": "info", "text": f"on purpose: {fault}"})
-        if not scenario.vertical:
-            sources = {name: party.data for name, party in scenario.parties.items()}
-            for text in warn_of_same_data(sources, scenario.directory):
-                progress("warning", {"event": "log", "level": "warning", "text": text})
+        tell_beforehand(scenario, faults, progress, shared_rows=scenario.vertical)
         results = launch(
             scenario.path,
             scenario.parties,
@@ -86,6 +82,24 @@ def run_parties(
         )
     record = record_of(scenario, results)
     return add_comparison(scenario, record) if compare else record
+
+
+def tell_beforehand(
+    scenario: Scenario | StarScenario, faults: FaultLog, show: Callable[[str, Event], None], *, shared_rows: bool
+) -> None:
+    """Say what the links are made like and what is to go wrong, and warn of parties that read the same data.
+
+    Args:
+        show: takes events, each with whom it is about.
+        shared_rows: whether the parties have the same patients, so that they may read one file.
+    """
+    told = [("network", text) for text in network_lines(scenario.network)]
+    told += [("faults", f"on purpose: {text}") for text in faults.texts]
+    for about, text in told:
+        show(about, {"event": "log", "level": "info", "text": text})
+    sources = {} if shared_rows else {name: party.data for name, party in scenario.parties.items()}
+    for text in warn_of_same_data(sources, scenario.directory):
+        show("warning", {"event": "log", "level": "warning", "text": text})
 
 
 def planned_faults(scenario: Scenario) -> tuple[Fault, ...]:

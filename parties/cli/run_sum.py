@@ -11,8 +11,8 @@ from typing import Any
 from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
 from mpc.faults.fault import Fault
 from parties.cli.output import Shown
-from parties.data.same_data import warn_of_same_data
-from parties.processes.emulated import links_of, network_lines
+from parties.cli.run_locally import tell_beforehand
+from parties.processes.emulated import links_of
 from parties.processes.fault_agenda import FaultLog
 from parties.processes.inside import INSIDE
 from parties.processes.launcher import launch
@@ -81,13 +81,7 @@ def run_star(scenario: StarScenario, folder: Path, output: Shown, faults: FaultL
     names = [scenario.server, *scenario.processes]
     load_libraries(scenario)
     with output.progress(names) as progress:
-        sources = {name: party.data for name, party in scenario.parties.items()}
-        for text in warn_of_same_data(sources, scenario.path.parent):
-            progress("warning", {"event": "log", "level": "warning", "text": text})
-        for text in network_lines(scenario.network):
-            progress("network", {"event": "log", "level": "info", "text": text})
-        for text in faults.texts:
-            progress("faults", {"event": "log", "level": "info", "text": f"on purpose: {text}"})
+        tell_beforehand(scenario, faults, progress, shared_rows=False)
         chosen = partial(_chosen, scenario)
         trial = {"trace": trace, **faults_order(scenario.faults)}
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -95,21 +96,20 @@ def simulate(
 
     one_blas_thread()  # before numpy is loaded
     output = Output(quiet=quiet)
+    asked: dict[str, Any] = {"program": program, "inputs": inputs, "files": files, "columns": columns, "seed": seed}
+    asked |= {"network": network, "insecure_seed": insecure_seed}
     if clients is not None or by is not None:
         from parties.cli.star_simulation import StarSimulation, run_star_simulation
 
         _refuse(owners is not None, "--owners goes with no clients", "leave out --owners, or --clients and --by")
-        star = StarSimulation(program, clients, inputs, files, by, columns, seed, network, vanish, insecure_seed)
+        star = StarSimulation(**asked, clients=clients, by=by, vanish=vanish)
         finished = run_star_simulation(star, out, output, lockstep=lockstep, trace=trace)
     else:
         from parties.cli.simulation import Simulation, run_simulation
 
         _refuse(vanish > 0, "--vanish is of clients", "say how many there are: --clients 50")
-        asked = Simulation(program, owners, inputs, files, columns, seed, network, insecure_seed)
-        finished = run_simulation(asked, out, output, lockstep=lockstep, trace=trace)
-    output.finished(finished)
-    if trace:
-        click.echo(f"Rounds: mpc trace {finished.folder}")
+        finished = run_simulation(Simulation(**asked, owners=owners), out, output, lockstep=lockstep, trace=trace)
+    output.finished(finished, trace=trace)
 
 
 def _refuse(problem: bool, message: str, hint: str) -> None:

@@ -21,33 +21,66 @@ SCENARIO: Final = "scenario.toml"
 HELPER: Final = "helper"
 
 
-@dataclass(frozen=True)
-class Simulation:
-    """What the command line asks for.
+@dataclass(frozen=True, kw_only=True)
+class ProtocolRun:
+    """What the command line asks for, whoever the parties are.
 
     Args:
-        program: FILE:FUNCTION.
-        owners: how many; None: two, or as many as there are files.
-        inputs: what every owner gives.
-        files: the owners' tables, in their order.
+        program: FILE:FUNCTION; of clients the name of a pair, FILE:NAME.
+        inputs: what every owner or client gives.
+        files: the owners' tables, in their order; or the clients' one table, or a path with {client} in it.
         columns: of these tables; empty: every one of numbers.
         seed: public: what inputs are drawn from.
         network: the preset of what the links are made to be like.
         insecure_seed: of all secret randomness, for tests.
-        names: of the owners, where they have any.
-        given: by owner, the ring elements in hexadecimal of each input that is `given`.
+        given: of each owner (the ring elements in hexadecimal) or client (its arrays), the inputs that are `given`.
     """
 
     program: str
-    owners: int | None
-    inputs: tuple[str, ...]
-    files: tuple[Path, ...]
+    inputs: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
     columns: tuple[str, ...] = ()
     seed: int = 0
     network: str | None = None
     insecure_seed: int | None = None
+    given: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    @property
+    def named_inputs(self) -> tuple[str, ...]:
+        """The inputs; the table is the first, where there is one and no input says which it is."""
+        table_first = bool(self.files) and not any(map(is_table, self.inputs))
+        return (TABLE, *self.inputs) if table_first else self.inputs
+
+    def head(self) -> list[str]:
+        """The lines of the scenario file above its first table."""
+        name = self.program.rpartition(":")[2] or "protocol"
+        return ["schema = 1", f"name = {quoted(name)}", f"seed = {self.seed}"]
+
+    def tail(self, kind: str, columns: tuple[str, ...]) -> list[str]:
+        """The lines of its [task], [network] and [testing]."""
+        lines = ["", "[task]", f"kind = {quoted(kind)}", f"inputs = [{', '.join(map(quoted, self.named_inputs))}]"]
+        if self.files:
+            lines.append("min_rows = 1")
+        if columns:
+            lines.append(f"columns = [{', '.join(map(quoted, columns))}]")
+        if self.network is not None:
+            lines += ["", "[network]", f"preset = {quoted(self.network)}"]
+        if self.insecure_seed is not None:
+            lines += ["", "[testing]", f"insecure_seed = {self.insecure_seed}"]
+        return lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation(ProtocolRun):
+    """A protocol of owners and a helper.
+
+    Args:
+        owners: how many; None: two, or as many as there are files.
+        names: of the owners, where they have any.
+    """
+
+    owners: int | None = None
     names: tuple[str, ...] = ()
-    given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def run_simulation(
@@ -115,28 +148,16 @@ def scenario_text(asked: Simulation) -> str:
     owners = asked.names or tuple(f"owner{number}" for number in range(count))
     if asked.files and len(asked.files) != count:
         raise UsageError(f"{count} owners need {count} files, not {len(asked.files)}", "name one for each with --data")
-    table = any(map(is_table, asked.inputs))
-    if table and not asked.files:
+    if any(map(is_table, asked.inputs)) and not asked.files:
         raise UsageError("--input table is the owners' own data: there are none", "name a file for each with --data")
-    inputs = (*((TABLE,) if asked.files and not table else ()), *asked.inputs)
-    if not inputs:
+    if not asked.named_inputs:
         raise UsageError("the owners give nothing", "say what with --input reals:5, or --data a.csv b.csv")
-    named = asked.program.rpartition(":")[2] or "protocol"
-    lines = ["schema = 1", f"name = {quoted(named)}", f"seed = {asked.seed}"]
+    lines = asked.head()
     for number, owner in enumerate(owners):
         lines += ["", f"[parties.{quoted(owner)}]", 'role = "owner"']
         if asked.files:
             lines.append(f"data = {quoted(str(asked.files[number].absolute()))}")
-    lines += ["", f"[parties.{HELPER}]", 'role = "helper"', "", "[task]", 'kind = "program"']
-    lines.append(f"inputs = [{', '.join(map(quoted, inputs))}]")
-    if asked.files:
-        lines.append("min_rows = 1")
-    if asked.columns:
-        lines.append(f"columns = [{', '.join(map(quoted, asked.columns))}]")
-    if asked.network is not None:
-        lines += ["", "[network]", f"preset = {quoted(asked.network)}"]
-    if asked.insecure_seed is not None:
-        lines += ["", "[testing]", f"insecure_seed = {asked.insecure_seed}"]
+    lines += ["", f"[parties.{HELPER}]", 'role = "helper"', *asked.tail("program", asked.columns)]
     return "\n".join(lines) + "\n"
 
 

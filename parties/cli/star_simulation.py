@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,11 +10,11 @@ from mpc.errors import UsageError
 from parties.base.logs import open_log
 from parties.cli.output import Output
 from parties.cli.run_sum import check_program, fault_log, run_star, star_record_of
-from parties.cli.simulation import SCENARIO, put, quoted
+from parties.cli.simulation import SCENARIO, ProtocolRun, put, quoted
 from parties.processes.one_thread import star_in_one_thread
 from parties.report.record import check_out
 from parties.report.recorded_run import FinishedRun, run_and_record
-from parties.scenario.program import TABLE, is_table, read_program
+from parties.scenario.program import is_table, read_program
 from parties.scenario.star import StarScenario
 from parties.scenario.toml_text import parse_toml
 from parties.tasks.registry import load_tables
@@ -23,33 +22,19 @@ from parties.tasks.registry import load_tables
 SERVER: Final = "server"
 
 
-@dataclass(frozen=True)
-class StarSimulation:
-    """What the command line asks for.
+@dataclass(frozen=True, kw_only=True)
+class StarSimulation(ProtocolRun):
+    """A protocol between a server and clients.
 
     Args:
-        program: FILE:NAME, of the pair NAME_client and NAME_server.
         clients: how many; None: as many as column `by` has names.
-        inputs: what every client gives.
-        files: the clients' table: one file, or a path with {client} in it.
-        by: the column that says which client a row is of.
-        columns: of this table; empty: every one of numbers, but `by`.
-        seed, network, insecure_seed: as of `Simulation`.
+        by: the column of their table that says which client a row is of.
         vanish: the share of clients that vanish, some in each stage.
-        given: client -> the arrays of each input that is `given`.
     """
 
-    program: str
-    clients: int | None
-    inputs: tuple[str, ...]
-    files: tuple[Path, ...] = ()
+    clients: int | None = None
     by: str | None = None
-    columns: tuple[str, ...] = ()
-    seed: int = 0
-    network: str | None = None
     vanish: float = 0.0
-    insecure_seed: int | None = None
-    given: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 def run_star_simulation(
@@ -89,11 +74,10 @@ def star_scenario_text(asked: StarSimulation) -> str:
     """
     if len(asked.files) > 1:
         raise UsageError("clients have one file together", "name it with --data, and with --by the column of clients")
-    file, table = next(iter(asked.files), None), any(map(is_table, asked.inputs))
-    if table and file is None:
+    file = next(iter(asked.files), None)
+    if any(map(is_table, asked.inputs)) and file is None:
         raise UsageError("--input table is the clients' own data: there are none", "name a file with --data")
-    inputs = (*((TABLE,) if file is not None and not table else ()), *asked.inputs)
-    if not inputs:
+    if not asked.named_inputs:
         raise UsageError("the clients give nothing", "say what with --input reals:5, or --data rows.csv --by NAME")
     columns, clients = asked.columns, asked.clients
     if file is not None and asked.by is not None:
@@ -101,23 +85,13 @@ def star_scenario_text(asked: StarSimulation) -> str:
         columns, clients = columns or named, clients or found
     if clients is None:
         raise UsageError("nothing says how many clients there are", "say --clients 50")
-    name = asked.program.rpartition(":")[2] or "protocol"
-    lines = ["schema = 1", f"name = {quoted(name)}", f"seed = {asked.seed}"]
-    lines += ["", f"[parties.{SERVER}]", 'role = "server"', "", "[clients]", f"count = {clients}"]
+    lines = [*asked.head(), "", f"[parties.{SERVER}]", 'role = "server"', "", "[clients]", f"count = {clients}"]
     if file is not None:
         lines += [f"data = {quoted(str(file.absolute()))}"]
         lines += [] if asked.by is None else [f"by = {quoted(asked.by)}"]
-    lines += ["", "[task]", 'kind = "star_program"', f"inputs = [{', '.join(map(quoted, inputs))}]"]
-    if file is not None:
-        lines.append("min_rows = 1")
-    if columns:
-        lines.append(f"columns = [{', '.join(map(quoted, columns))}]")
-    if asked.network is not None:
-        lines += ["", "[network]", f"preset = {quoted(asked.network)}"]
+    lines += asked.tail("star_program", columns)
     if asked.vanish:
         lines += ["", "[faults.clients]", f"vanish = {asked.vanish}"]
-    if asked.insecure_seed is not None:
-        lines += ["", "[testing]", f"insecure_seed = {asked.insecure_seed}"]
     return "\n".join(lines) + "\n"
 
 

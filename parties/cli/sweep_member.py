@@ -51,9 +51,7 @@ class _WarningForwarder:
 
 
 def _execute(order: dict[str, Any], reporter: Reporter) -> None:
-    from parties.cli.run_locally import run_locally
-    from parties.cli.run_sum import run_sum
-    from parties.scenario.file import Scenario
+    from parties.cli.run import run_all
     from parties.scenario.program import ProgramFile
     from parties.tasks.registry import load_any
 
@@ -62,10 +60,7 @@ def _execute(order: dict[str, Any], reporter: Reporter) -> None:
     scenario, out, output = load_any(Path(order["scenario"])), Path(order["out"]), _WarningForwarder(reporter)
     if order["program"] is not None:
         scenario = scenario.model_copy(update={"program": ProgramFile.model_validate(order["program"])})
-    if isinstance(scenario, Scenario):
-        finished = run_locally(scenario, out, output, compare=order["compare"])
-    else:
-        finished = run_sum(scenario, out, output)
+    finished = run_all(scenario, out, output, compare=order["compare"])
     if finished.unwritten is not None:
         raise finished.unwritten
 

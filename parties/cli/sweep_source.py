@@ -79,7 +79,9 @@ def _client_tables(named: str, inputs: tuple[str, ...], values: Mapping[str, Any
         said = "nothing says how many clients there are" if clients is None else f"--set {CLIENTS} is no number of them"
         raise UsageError(said, f"vary it, or name one number: --set {CLIENTS}=50")
     own_inputs = inputs or tuple(settings.get("task.inputs", ()))
-    return apply_settings(parse_toml(star_scenario_text(StarSimulation(named, clients, own_inputs))), settings)
+    return apply_settings(
+        parse_toml(star_scenario_text(StarSimulation(program=named, inputs=own_inputs, clients=clients))), settings
+    )
 
 
 def _tables(named: str, inputs: tuple[str, ...], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,4 +91,6 @@ def _tables(named: str, inputs: tuple[str, ...], values: Mapping[str, Any]) -> d
         hint = f"it must be a whole number from 2 to {_MOST_OWNERS}"
         raise UsageError(f"--set {OWNERS} = {value_text(owners)} is no number of owners", hint)
     own_inputs = inputs or tuple(settings.get("task.inputs", ()))
-    return apply_settings(parse_toml(scenario_text(Simulation(named, owners, own_inputs, ()))), settings)
+    return apply_settings(
+        parse_toml(scenario_text(Simulation(program=named, inputs=own_inputs, owners=owners))), settings
+    )

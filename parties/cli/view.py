@@ -27,7 +27,7 @@ def view_by(program: str, party: str, owners: int, inputs: tuple[str, ...]) -> V
         UsageError: the protocol or the party is not there; two secrets with equal outputs are not known.
     """
     coalition = sorted({_number(name, owners) for name in party.split(",")})
-    scenario = scenario_of(program, scenario_text(Simulation(program, owners, inputs, ())))
+    scenario = scenario_of(program, scenario_text(Simulation(program=program, inputs=inputs, owners=owners)))
     settings = job_of(scenario).run.settings(scenario, dict.fromkeys(scenario.owners, (0, 0)), 1)
     function: Callable[..., Any] = settings.loaded.run
     kinds = [each[0] for each in settings.inputs]

@@ -15,7 +15,7 @@ from typing import Any
 
 from mpc.errors import BeaverlodgeError
 from mpc.links.meeting.handshake import Agreement
-from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy, session_id
+from mpc.randomness.streams import party_entropy, session_id
 from mpc.runtime.lockstep import Message, run_lockstep
 from mpc.runtime.plan import WAY_BYTES, Plan
 from mpc.runtime.round import HEADER_BYTES
@@ -49,7 +49,8 @@ def run_in_one_thread(
     columns = shared_columns(list(tables.values()))
     refuse_few(scenario, rows, len(columns))
     settings, plan = Plans().of(scenario, rows, len(columns))
-    entropy = {name: _entropy(scenario, name) for name in (*owners, helper)}
+    seed = seed_for_tests(scenario)
+    entropy = {name: party_entropy(seed, name) for name in (*owners, helper)}
     session = session_id({name: make("hello") for name, make in entropy.items()})
     agreement = Agreement(session, rows, columns, plan, {}, {}, settings=settings)
     programs = {owner: job.run.program(scenario, agreement, tables[owner]) for owner in owners}
@@ -95,11 +96,6 @@ def _tracers(scenario: Scenario, folder: Path | None) -> Iterator[dict[str, Trac
     finally:
         for tracer in tracers.values():
             tracer.close()
-
-
-def _entropy(scenario: Scenario, name: str) -> Entropy:
-    seed = seed_for_tests(scenario)
-    return os_entropy if seed is None else insecure_entropy(seed, name)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from logging import Logger
 
-from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy
+from mpc.randomness.streams import Entropy, party_entropy
 from parties.base.reporter import Reporter
 from parties.scenario.file import Scenario
 
@@ -17,9 +17,8 @@ def seed_for_tests(scenario: Scenario) -> int | None:
 def entropy_of(scenario: Scenario, me: str, reporter: Reporter, log: Logger) -> Entropy:
     """The source of a party's secrets; under a test seed, it says so."""
     seed = seed_for_tests(scenario)
-    if seed is None:
-        return os_entropy
-    text = "INSECURE: this run's secrets come from the scenario's test seed; use it for tests only"
-    log.warning(text)
-    reporter.log("warning", text)
-    return insecure_entropy(seed, me)
+    if seed is not None:
+        text = "INSECURE: this run's secrets come from the scenario's test seed; use it for tests only"
+        log.warning(text)
+        reporter.log("warning", text)
+    return party_entropy(seed, me)

@@ -48,6 +48,13 @@ def test_tables_may_have_other_numbers_of_rows() -> None:
         _ = done.trace
 
 
+def test_a_result_that_is_too_long_is_not_told_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parties.tasks.program.results.MOST_VALUES", 1)
+    done = beaverlodge.simulate(PAIR, GIVEN, clients=3, trace=False)
+    with pytest.raises(UsageError, match=r"shape \(2,\) is too long for a record"):
+        _ = done.result
+
+
 def test_a_server_knows_no_number_of_rows() -> None:
     async def client(me: Client, x: np.ndarray, y: np.ndarray) -> None:
         await me.send(b"", label="hello")

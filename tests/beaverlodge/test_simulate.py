@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 import beaverlodge
+from beaverlodge.finished import StaysShared
 from beaverlodge.protocol import Party, Public, Share, matmul, multiply
-from beaverlodge.simulation import StaysShared
 from mpc.errors import ProtocolError, UsageError
 from mpc.testing import own, reals
 from tests.helpers import ROOT

@@ -66,8 +66,8 @@ def _min_rows(scenario: Scenario) -> int:
 
 def own_stream(scenario: Scenario, owner: str, session: bytes) -> Stream:
     """An owner's randomness of its own, for its noise in this session: from the operating system, or a test seed."""
-    from mpc.randomness.streams import Stream, derive, insecure_entropy, os_entropy
+    from mpc.randomness.streams import Stream, derive, party_entropy
 
     seed = scenario.testing.insecure_seed if scenario.testing else None
-    entropy = os_entropy if seed is None else insecure_entropy(seed, owner)
+    entropy = party_entropy(seed, owner)
     return Stream(derive(entropy("noise"), "an owner's noise", session))

@@ -15,7 +15,7 @@ OWN = Path(__file__).parent / "own"
 
 def scenario(named: str, owners: int | None, *inputs: str, **more: Any) -> Scenario:
     """The scenario of a protocol in `own`."""
-    asked = Simulation(f"{OWN / named}", owners, inputs, **{"files": (), "insecure_seed": 5, **more})
+    asked = Simulation(program=f"{OWN / named}", inputs=inputs, owners=owners, **{"insecure_seed": 5, **more})
     return scenario_of(asked.program, scenario_text(asked))
 
 

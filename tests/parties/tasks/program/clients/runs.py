@@ -17,7 +17,7 @@ OWN = Path(__file__).parent
 
 def scenario(named: str, clients: int | None, *inputs: str, **more: Any) -> StarScenario:
     """The scenario of a protocol of this folder."""
-    asked = StarSimulation(f"{OWN / named}", clients, inputs, **{"insecure_seed": 5, **more})
+    asked = StarSimulation(program=f"{OWN / named}", inputs=inputs, clients=clients, **{"insecure_seed": 5, **more})
     return star_scenario_of(asked.program, star_scenario_text(asked))
 
 
