@@ -9,9 +9,13 @@ import numpy as np
 
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
-from parties.tasks.audited.audit import Alone, Audit, Population, Random
+from parties.tasks.audited.audit import Alone, Audit, Population, Random, Trial
 from parties.tasks.audited.models import Fit, Together, model_population, own_rows_alone, together, trained_counts
-from parties.tasks.logistic.private.gradients.audit import private_fit, private_trials
+from parties.tasks.logistic.private.columns.audit import columns_fit, columns_trial
+from parties.tasks.logistic.private.gradients.audit import gradients_fit, gradients_trials
+from parties.tasks.logistic.private.output.audit import output_fit, output_trial
+from parties.tasks.logistic.private.output.objective_audit import objective_trials
+from parties.tasks.logistic.private.settings import private_method
 from parties.tasks.logistic.settings.shape import settings_for
 from parties.tasks.logistic.settings.task import LogisticTask
 from protocols.plain.logistic import ended_after, pooled
@@ -23,7 +27,7 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
         return None
     rows = together(scenario, record)
     if scenario.privacy is not None:
-        return _model(scenario, record, rows, private_fit(scenario, rows))
+        return _model(scenario, record, rows, _private_fit(scenario, rows))
     counts = trained_counts(scenario, rows)
     by_owner = dict.fromkeys(scenario.owners, next(iter(counts.values()))) if scenario.vertical else counts
     facts = (record or {}).get("training") or {}
@@ -63,4 +67,24 @@ def _own(rows: Together, chosen: Array) -> OwnRows:
     return OwnRows(rows.names, x, y, x[:0], y[:0], offset_weights_train=beside)
 
 
-AUDIT = Audit(_population, private_trials, alone=_alone)
+def _private_fit(scenario: Scenario, rows: Together) -> Fit:
+    """The training by the scenario's method in the clear, with its noise."""
+    if private_method(scenario) != "gradients":
+        return output_fit(scenario, rows)
+    return (columns_fit if scenario.vertical else gradients_fit)(scenario, rows)
+
+
+def _trials(scenario: Scenario) -> tuple[Trial, ...]:
+    """The mechanisms of a scenario's method; none without [privacy]."""
+    if scenario.privacy is None:
+        return ()
+    match private_method(scenario):
+        case "output":
+            return (output_trial(scenario),)
+        case "objective":
+            return objective_trials(scenario)
+        case "gradients":
+            return (columns_trial(scenario),) if scenario.vertical else gradients_trials(scenario)
+
+
+AUDIT = Audit(_population, _trials, alone=_alone)

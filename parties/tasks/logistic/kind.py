@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from parties.scenario.privacy import MECHANISMS
+from parties.scenario.task import TaskReader
 from parties.tasks.base import Job, Kind, Show
 from parties.tasks.logistic.new import propose
-from parties.tasks.logistic.settings.task import READER
+from parties.tasks.logistic.private.settings import make_logistic_private, private_method
+from parties.tasks.logistic.settings.task import LogisticTask, prepare_training, settle_training
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
@@ -26,9 +29,17 @@ def _audit() -> Audit:
 
 
 def _noisy(scenario: Scenario) -> Job[Any, Any, Any]:
-    from parties.tasks.logistic.private.gradients.run import noisy_job
+    if private_method(scenario) != "gradients":
+        from parties.tasks.logistic.private.output.run import OUTPUT
 
-    return noisy_job(scenario)
+        return OUTPUT
+    if scenario.vertical:
+        from parties.tasks.logistic.private.columns.run import COLUMNS
+
+        return COLUMNS
+    from parties.tasks.logistic.private.gradients.run import GRADIENTS
+
+    return GRADIENTS
 
 
 def _show() -> Show:
@@ -40,10 +51,17 @@ def _show() -> Show:
 KIND: Final = Kind(
     name="logistic_regression",
     words="logistic regression",
-    task=READER.model,
+    task=LogisticTask,
     part=("training", "model", "metrics", "data", "inference", "fit", "calibration", "privacy"),
     show=_show,
-    reader=READER,
+    reader=TaskReader(
+        LogisticTask,
+        settle_training,
+        prepare_training,
+        lambda task: task.keeps_shares,
+        make_logistic_private,
+        MECHANISMS,
+    ),
     job=_job,
     noisy=_noisy,
     propose=propose,

@@ -1,4 +1,4 @@
-"""[privacy] method = "output" or "objective": the protocol's settings, from the scenario alone, and an owner's rows."""
+"""What is agreed of a training on shares with [privacy]: names, sizes and lengths; and an owner's rows by these."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mpc.errors import DataError, UsageError
 from parties.data.checks import rows_text
 from parties.scenario.problems import quote
 from parties.scenario.terms import columns_of, parts_of
-from parties.tasks.logistic.private.settings import MOST_ROWS, private_method
+from parties.tasks.logistic.private.settings import MOST_ROWS
 from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.privacy.rows import load_private_table
+from parties.tasks.privacy.settings import check_clips
 
 if TYPE_CHECKING:
     from mpc.links.meeting.shapes import SplitColumns
     from parties.data.table import Table
     from parties.scenario.file import Scenario
     from protocols.rows.own_rows import OwnColumns
-    from protocols.training.private.perturbed_job import PerturbedSettings
 
 ROW_NORM: Final = 2.5
 """The default of the largest length of a row, of columns in [-1, 1]; the 1 for the intercept included."""
@@ -67,45 +67,12 @@ def features_of(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
 
 
 def _check_ranges(scenario: Scenario, numbers: list[str]) -> None:
-    from parties.tasks.privacy.settings import check_clips
-
     assert scenario.privacy is not None
     for problem in check_clips(scenario.privacy, list(dict.fromkeys(numbers)), "which are features"):
         raise UsageError(problem.message, problem.hint)
 
 
-def perturbed_settings(scenario: Scenario) -> PerturbedSettings:
-    """The protocol's settings.
-
-    Raises:
-        UsageError: columns are not listed or lack a range; or the penalty is too small.
-    """
-    from protocols.training.private.bounds import automatic_strength, perturbed
-    from protocols.training.private.clipped_gradients import Ranges
-    from protocols.training.private.objective import automatic_penalty, perturbed_objective
-    from protocols.training.private.perturbed_job import PerturbedSettings
-
-    task, privacy, most = scenario.task_as(LogisticTask), scenario.privacy, most_rows(scenario)
-    assert privacy is not None
-    features = features_of(scenario)
-    names = [name for own in features for name in own]
-    rows, columns = most * (1 if scenario.vertical else len(scenario.owners)), len(names) + 1
-    norm = row_norm(scenario, len(names))
-    by_output = private_method(scenario) == "output"
-    automatic, made = (automatic_strength, perturbed) if by_output else (automatic_penalty, perturbed_objective)
-    strength = task.l2 * rows or automatic(privacy.epsilon, privacy.delta, rows, columns, norm)
-    return PerturbedSettings(
-        owners=scenario.owners,
-        helper=scenario.helper,
-        partition=task.partition,
-        ranges=Ranges(tuple(privacy.clip.get(name) for name in names)),
-        widths=tuple(map(len, features)),
-        rows=most,
-        how=made(rows, columns, norm, strength, privacy.epsilon, privacy.delta, len(scenario.owners)),
-    )
-
-
-def load_output_table(scenario: Scenario, owner: str) -> Table:
+def load_agreed_table(scenario: Scenario, owner: str) -> Table:
     """An owner's table.
 
     Raises:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from parties.scenario.problems import Problem, Reading, quote
+from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.privacy.settings import WITH, check_exact, with_ranges
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
     from parties.scenario.privacy import PrivacySpec
-    from parties.tasks.logistic.settings.task import LogisticTask
 
 Method = Literal["gradients", "output", "objective"]
 
@@ -38,6 +38,7 @@ _ROWS_A_STEP: Final = 85.0
 """The same where columns are split, whose steps are longer: the fewer the noisier the sums are, from 20 to 100."""
 MOST_ROWS: Final = 1_000
 """The default of the most rows that an owner may have; where columns are split, of all owners' rows."""
+MOMENTUM: Final = 0.9
 NORM: Final = 1.0
 """The default of the L2 norm to which a row's gradient is clipped."""
 

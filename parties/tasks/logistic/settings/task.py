@@ -11,10 +11,7 @@ from parties.scenario.categories import prepare_categories
 from parties.scenario.checks import check_columns, check_reveal, owners_of
 from parties.scenario.models import A_COUNT, LARGEST_SEED, Count, ModelTask, PartySpec, Text
 from parties.scenario.partition import VERTICAL, check_split
-from parties.scenario.privacy import MECHANISMS
 from parties.scenario.problems import Problem, Reading, show_value
-from parties.scenario.task import TaskReader
-from parties.tasks.logistic.private.settings import make_logistic_private
 
 
 def _as_text(value: Any) -> Any:
@@ -156,13 +153,3 @@ def _take_out_unknown_reveal(table: dict[str, Any]) -> Iterator[Problem]:
         if what not in ("model", "metrics", "missing", "inference", "calibration"):
             yield Problem(f"[task] reveal = [{show_value(what)}] is not available in this version", hint)
             table.pop("reveal", None)
-
-
-READER = TaskReader(
-    LogisticTask,
-    settle_training,
-    prepare_training,
-    lambda task: task.keeps_shares,
-    make_logistic_private,
-    MECHANISMS,
-)

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mpc.links.meeting.handshake import Agreement
-from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table
 from parties.scenario.file import Scenario
-from parties.tasks.base import Job, Notice, Run, all_cells
+from parties.tasks.base import Job
 from parties.tasks.logistic.private.agreed import features_of, most_rows, row_norm, trained_columns
-from parties.tasks.logistic.private.columns.plan import columns_facts, columns_plan_text, columns_privacy_facts
-from parties.tasks.logistic.private.output.run import OUTPUT, model_facts
+from parties.tasks.logistic.private.columns.plan import columns_facts, columns_guarantee, columns_plan_text
+from parties.tasks.logistic.private.job import PART, job_on_shares, part_of
+from parties.tasks.logistic.private.settings import MOMENTUM
 from parties.tasks.logistic.settings.task import LogisticTask
-from parties.tasks.privacy.rows import own_stream
-from parties.tasks.rows.extent import Rows
-from parties.trust.budget import Charge
+from parties.tasks.private_job import Method
+from protocols.rows.own_rows import OwnColumns
 from protocols.rows.results import Trained
 from protocols.training.private.clipped_gradients import Ranges
 from protocols.training.private.shared_gradients import SharedGradients, shared_gradients_job, shared_variance
-
-MOMENTUM: Final = 0.9
 
 
 def step_of(norm: float, l2: float) -> float:
@@ -56,58 +53,24 @@ def columns_settings(scenario: Scenario) -> SharedGradients:
     )
 
 
-def _settings(scenario: Scenario, rows: Rows, columns: int) -> SharedGradients:
-    return columns_settings(scenario)
-
-
-def _plan(how: SharedGradients) -> Plan:
-    return make_plan(lambda p: shared_gradients_job(p, None, None, how), how.owners, how.helper, repr(how))
-
-
-def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
-    how = agreement.settings or columns_settings(scenario)
+def _own(scenario: Scenario, agreement: Agreement, table: Table, how: SharedGradients) -> OwnColumns:
     assert agreement.split is not None
-    stream = own_stream(scenario, table.owner, agreement.session)
-    columns = trained_columns(table, scenario, agreement.split, agreement.owners_key)
-    return lambda p: shared_gradients_job(p, columns, stream, how)
+    return trained_columns(table, scenario, agreement.split, agreement.owners_key)
 
 
-def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -> dict[str, Any]:
-    """The model and the guarantee; there are no metrics."""
-    if trained is None:
-        return dict.fromkeys(("training", "model", "metrics", "privacy"))
-    how = agreement.settings or columns_settings(scenario)
-    return {
-        "training": columns_facts(how),
-        "model": model_facts(trained, how.ranges),
-        "metrics": None,
-        "privacy": columns_privacy_facts(how, scenario),
-    }
+def _record(scenario: Scenario, how: SharedGradients, trained: Trained) -> dict[str, Any]:
+    return part_of(trained, how.ranges, columns_facts(how), columns_guarantee(how, scenario))
 
 
-def _charge(scenario: Scenario) -> Charge | None:
-    privacy = scenario.privacy
-    assert privacy is not None
-    return Charge((columns_settings(scenario).mechanism,), privacy.epsilon, privacy.delta)
-
-
-COLUMNS: Job[Table, SharedGradients, Trained] = Job(
-    data=OUTPUT.data,
-    run=Run(
-        settings=_settings,
-        plan=_plan,
-        program=_program,
+COLUMNS: Final[Job[Table, SharedGradients, Trained]] = job_on_shares(
+    Method(
+        settings=columns_settings,
+        job=shared_gradients_job,
+        own=_own,
         record=_record,
-        compare=OUTPUT.run.compare,
-        pooled=all_cells,
-    ),
-    notice=Notice(
+        part=PART,
         plan=columns_plan_text,
-        data=OUTPUT.notice.data,
-        summary=OUTPUT.notice.summary,
-        outcome=OUTPUT.notice.outcome,
-        reveals=OUTPUT.notice.reveals,
-        small_counts=OUTPUT.notice.small_counts,
-        charge=_charge,
-    ),
+        mechanisms=lambda how: (how.mechanism,),
+        constants=repr,
+    )
 )

@@ -1,5 +1,4 @@
-"""What `mpc audit` is given of a logistic regression with [privacy], by its method; and of noisy gradients the training
-in the clear with its noise, and its openings drawn."""
+"""What `mpc audit` is given of noisy gradients: the training in the clear with its noise, and its openings drawn."""
 
 from __future__ import annotations
 
@@ -16,11 +15,7 @@ from parties.scenario.file import Scenario
 from parties.tasks.audited.audit import Random, Trial
 from parties.tasks.audited.models import Fit, Together
 from parties.tasks.audited.noise import Whole, noisy_sum_trial, opened_by_runs
-from parties.tasks.logistic.private.columns.audit import columns_fit, columns_trial
 from parties.tasks.logistic.private.gradients.run import noisy_settings
-from parties.tasks.logistic.private.output.audit import output_fit, output_trial
-from parties.tasks.logistic.private.output.objective_audit import objective_trials
-from parties.tasks.logistic.private.settings import private_method
 from protocols.privacy.accounting import VectorMechanism, epsilon_of
 from protocols.training.private.clipped_gradients import WholeRows, own_sum, whole_weights
 from protocols.training.private.noisy_descent import GRADIENTS, Descent, NoisySettings, noisy_training_job
@@ -100,22 +95,3 @@ def _values(how: NoisySettings, used: int) -> Array:
     """A row (1, d) with so many values far beyond their ranges, and the others in the middle of theirs."""
     values = how.ranges.centres + np.where(np.arange(len(how.features)) < used, 2 * _BEYOND * how.ranges.halves, 0.0)
     return values[np.newaxis]
-
-
-def private_trials(scenario: Scenario) -> tuple[Trial, ...]:
-    """The mechanisms of a scenario's method; none without [privacy]."""
-    if scenario.privacy is None:
-        return ()
-    method = private_method(scenario)
-    if method == "output":
-        return (output_trial(scenario),)
-    if method == "gradients":
-        return (columns_trial(scenario),) if scenario.vertical else gradients_trials(scenario)
-    return objective_trials(scenario)
-
-
-def private_fit(scenario: Scenario, rows: Together) -> Fit:
-    """The training by the scenario's method in the clear."""
-    if private_method(scenario) != "gradients":
-        return output_fit(scenario, rows)
-    return columns_fit(scenario, rows) if scenario.vertical else gradients_fit(scenario, rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,13 @@ from parties.tasks.privacy.guarantee import NoisyRelease, noise_facts, outside, 
 from protocols.evaluation.noisy_metrics import BINS, PROBABILITIES, auc_of, right_and_wrong
 from protocols.statistics.private.estimates import Sums, margin, mean_of
 from protocols.training.private.clipped_gradients import FINE
-from protocols.training.private.noisy_descent import COUNTS, GRADIENTS, NoisySettings, NoisyTrained
-
-SOLVER: Final = "noisy-gradients"
+from protocols.training.private.noisy_descent import NoisySettings, NoisyTrained
 
 
 def noisy_training_facts(how: NoisySettings, trained: NoisyTrained | None = None) -> dict[str, Any]:
     """The training's public numbers; of a run, the noisy number of rows that it was trained on."""
     return {
-        "solver": SOLVER,
+        "solver": "noisy-gradients",
         "steps": how.steps,
         "batch_size": None,
         "rate": how.rate,
@@ -59,7 +57,7 @@ def releases_of(how: NoisySettings) -> list[NoisyRelease]:
     return found
 
 
-def privacy_facts_of(how: NoisySettings, scenario: Scenario) -> dict[str, Any]:
+def guarantee(how: NoisySettings, scenario: Scenario) -> dict[str, Any]:
     """The guarantee and all releases, for plan and record."""
     privacy = scenario.privacy
     assert privacy is not None
@@ -67,7 +65,3 @@ def privacy_facts_of(how: NoisySettings, scenario: Scenario) -> dict[str, Any]:
     more = {"method": "gradients", "norm": how.clipping.norm, "rate": how.rate, "counts": how.counts_deviation}
     told = outside(scenario.task_as(LogisticTask).min_rows)
     return privacy_facts(privacy, {**noise, **more}, releases_of(how), told)
-
-
-WORDS: Final = {"gradients": GRADIENTS, "counts": COUNTS}
-"""How the plan names each release."""

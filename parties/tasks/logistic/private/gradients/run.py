@@ -1,28 +1,23 @@
-"""`kind = "logistic_regression"` with [privacy]: the steps of a run by noisy gradients."""
+"""`kind = "logistic_regression"` with [privacy]: the steps of a run by noisy gradients of owners' own rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from mpc.errors import UsageError
 from mpc.links.meeting.handshake import Agreement
-from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Data, Job, Notice, Run, outcome_for_all
-from parties.tasks.logistic.private.columns.run import COLUMNS
+from parties.tasks.base import Job
 from parties.tasks.logistic.private.gradients.plan import noisy_plan_text
-from parties.tasks.logistic.private.gradients.record import metrics_facts, noisy_training_facts, privacy_facts_of
-from parties.tasks.logistic.private.output.run import OUTPUT
-from parties.tasks.logistic.private.settings import NORM, private_method
+from parties.tasks.logistic.private.gradients.record import guarantee, metrics_facts, noisy_training_facts
+from parties.tasks.logistic.private.job import PART, compare, part_of, summary
+from parties.tasks.logistic.private.settings import MOMENTUM, NORM
 from parties.tasks.logistic.settings.task import LogisticTask
-from parties.tasks.privacy.guarantee import SMALL_COUNTS, privacy_notice
-from parties.tasks.privacy.rows import load_private_table, own_stream, private_counts, private_extent, private_rows
-from parties.tasks.rows.extent import Extent, Rows
+from parties.tasks.privacy.guarantee import privacy_notice
+from parties.tasks.private_job import OWN_ROWS, Method, private_job
 from parties.tasks.rows.regression import table_notice
-from parties.trust.budget import Charge
 from protocols.training.private.clipped_gradients import MOST_FEATURES, Clipping, Ranges, WholeRows
 from protocols.training.private.noisy_descent import (
     NoisySettings,
@@ -31,16 +26,8 @@ from protocols.training.private.noisy_descent import (
     noisy_training_job,
 )
 
-MOMENTUM: Final = 0.9
 MOST_STEPS: Final = 10_000
 """The most noisy sums: an owner draws noise for so many in about ten seconds."""
-
-
-def noisy_job(scenario: Scenario) -> Job[Any, Any, Any]:
-    """How the run of a scenario with [privacy] is done, by its method."""
-    if private_method(scenario) != "gradients":
-        return OUTPUT
-    return COLUMNS if scenario.vertical else GRADIENTS
 
 
 def step_size(features: int, heavier: float, l2: float) -> float:
@@ -60,7 +47,8 @@ def noisy_settings(scenario: Scenario) -> NoisySettings:
     """
     task, privacy = scenario.task_as(LogisticTask), scenario.privacy
     assert privacy is not None
-    names = _features(scenario)
+    names = task.feature_names
+    assert names is not None
     for what, count, most in (("steps", task.iterations or 0, MOST_STEPS), ("features", len(names), MOST_FEATURES)):
         if count > most:
             hint = "set fewer `iterations`" if what == "steps" else "name fewer `features`"
@@ -93,100 +81,38 @@ def noisy_settings(scenario: Scenario) -> NoisySettings:
     )
 
 
-def _features(scenario: Scenario) -> tuple[str, ...]:
-    names = scenario.task_as(LogisticTask).feature_names
-    assert names is not None
-    return names
-
-
-def _shapes(scenario: Scenario) -> tuple[Rows, int]:
-    return private_rows(scenario), len(_features(scenario))
-
-
-def _extent(scenario: Scenario, table: Table | None) -> Extent:
-    return private_extent(scenario, len(_features(scenario)))
-
-
-def _settings(scenario: Scenario, rows: Rows, columns: int) -> NoisySettings:
-    return noisy_settings(scenario)
-
-
-def _plan(how: NoisySettings) -> Plan:
-    return make_plan(lambda p: noisy_training_job(p, None, None, how), how.owners, how.helper)
-
-
-def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
-    how = agreement.settings or noisy_settings(scenario)
+def _own(scenario: Scenario, agreement: Agreement, table: Table, how: NoisySettings) -> WholeRows:
     chosen = table if table.columns == how.features else table.select(how.features)
-    own = WholeRows(how.ranges.whole_rows(chosen.values), chosen.target.astype("int64"))
-    stream = own_stream(scenario, table.owner, agreement.session)
-    return lambda p: noisy_training_job(p, own, stream, how)
+    return WholeRows(how.ranges.whole_rows(chosen.values), chosen.target.astype("int64"))
 
 
-def _record(scenario: Scenario, agreement: Agreement, trained: NoisyTrained | None) -> dict[str, Any]:
-    """The model, its metrics and the guarantee."""
-    if trained is None:
-        return dict.fromkeys(("training", "model", "metrics", "privacy"))
-    how = agreement.settings or noisy_settings(scenario)
-    return {
-        "training": noisy_training_facts(how, trained),
-        "model": {
-            "features": list(trained.features),
-            "weights": list(trained.weights),
-            "intercept": trained.intercept,
-            "range_weights": [w * width for w, width in zip(trained.weights, how.ranges.widths, strict=True)],
-        },
-        "metrics": None if trained.counts is None else {"test": metrics_facts(trained.counts, how.counts_deviation)},
-        "privacy": privacy_facts_of(how, scenario),
-    }
+def _record(scenario: Scenario, how: NoisySettings, trained: NoisyTrained) -> dict[str, Any]:
+    metrics = None if trained.counts is None else {"test": metrics_facts(trained.counts, how.counts_deviation)}
+    return part_of(trained, how.ranges, noisy_training_facts(how, trained), guarantee(how, scenario), metrics)
 
 
-def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
-    from parties.tasks.logistic.private.compare import compare_noisy
-
-    return compare_noisy(scenario, record)
-
-
-def _data_notice(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
+def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
     assert scenario.privacy is not None
     *asked, (what, rows) = table_notice(scenario, me, table, "target", "to train on")
     if table is not None:
-        fraction = scenario.task_as(LogisticTask).test_fraction
+        fraction = scenario.model_task.test_fraction
         held = f"; each is held out with chance {fraction:g}" if "metrics" in scenario.model_task.reveal else ""
         rows = f"{plural(table.rows, 'row')}{held}"
     return [*asked, (what, rows), *privacy_notice(scenario.privacy)]
 
 
-def _summary(scenario: Scenario, table: Table) -> str:
-    text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')} to learn from"
-    return f"{text}, target '{scenario.task_as(LogisticTask).target}'"
-
-
-def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
-    return [(what,) for what in scenario.task_as(LogisticTask).reveal]
-
-
-def _charge(scenario: Scenario) -> Charge | None:
-    privacy = scenario.privacy
-    assert privacy is not None
-    return Charge((noisy_settings(scenario).mechanism,), privacy.epsilon, privacy.delta)
-
-
-GRADIENTS: Job[Table, NoisySettings, NoisyTrained] = Job(
-    data=Data(
-        load=load_private_table,
-        shapes=_shapes,
-        extent=_extent,
-        counts=lambda scenario, rows: private_counts(scenario),
-    ),
-    run=Run(settings=_settings, plan=_plan, program=_program, record=_record, compare=_compare),
-    notice=Notice(
+GRADIENTS: Final[Job[Table, NoisySettings, NoisyTrained]] = private_job(
+    Method(
+        settings=noisy_settings,
+        job=noisy_training_job,
+        own=_own,
+        record=_record,
+        part=PART,
         plan=noisy_plan_text,
-        data=_data_notice,
-        summary=_summary,
-        outcome=lambda scenario: outcome_for_all(scenario, scenario.task_as(LogisticTask).reveal),
-        reveals=_reveals,
-        small_counts=lambda scenario, least: [SMALL_COUNTS],
-        charge=_charge,
+        mechanisms=lambda how: (how.mechanism,),
     ),
+    OWN_ROWS,
+    _asked,
+    summary,
+    compare,
 )

@@ -12,7 +12,8 @@ from parties.scenario.file import Scenario
 from parties.tasks.audited.audit import Random, Trial
 from parties.tasks.audited.models import Fit, Together
 from parties.tasks.audited.noise import Whole, noisy_sum_trial
-from parties.tasks.logistic.private.agreed import features_of, perturbed_settings
+from parties.tasks.logistic.private.agreed import features_of
+from parties.tasks.logistic.private.output.run import perturbed_settings
 from protocols.plain.maximum_likelihood import sigmoid
 from protocols.training.private.clipped_gradients import FINE, Ranges
 from protocols.training.private.filled_columns import parts_of_norm, scaled_rows

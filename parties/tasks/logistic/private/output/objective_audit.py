@@ -27,8 +27,8 @@ from mpc.ring.array import Array
 from parties.scenario.file import Scenario
 from parties.tasks.audited.audit import Trial, Worlds
 from parties.tasks.audited.noise import READER, noise_left, noisy_sum_trial, promised_shift
-from parties.tasks.logistic.private.agreed import perturbed_settings
 from parties.tasks.logistic.private.output.audit import scaled
+from parties.tasks.logistic.private.output.run import perturbed_settings
 from protocols.plain.perturbed import rising_sigmoid
 from protocols.privacy.accounting import VectorMechanism, epsilon_of
 from protocols.training.private.bounds import Linear, Perturbed

@@ -15,7 +15,7 @@ from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.scenario.privacy import PrivacySpec
 from parties.show.blocks import Line
-from parties.tasks.logistic.private.agreed import held_out, load_output_table
+from parties.tasks.logistic.private.agreed import held_out, load_agreed_table
 from parties.tasks.logistic.private.columns.run import COLUMNS
 from parties.tasks.logistic.private.settings import columns_iterations
 from parties.tasks.registry import job_of, planned
@@ -49,7 +49,7 @@ def test_the_model_is_near_the_one_without_noise(ran: tuple[Scenario, dict[str, 
     exact = record["comparison"]
     for key, most in (("auc", 0.03), ("accuracy", 0.06)):
         assert exact["run"]["test"][key] == pytest.approx(exact["pooled"]["test"][key], abs=most)
-    assert exact["run"]["test"]["rows"] == held_out(load_output_table(one, "a"), one).sum()
+    assert exact["run"]["test"]["rows"] == held_out(load_agreed_table(one, "a"), one).sum()
 
 
 def test_record_says_what_was_spent_and_tells_no_rows(ran: tuple[Scenario, dict[str, Any]]) -> None:
@@ -106,7 +106,7 @@ def test_settings_go_into_the_steps(tmp_path: Path) -> None:
 
 def test_an_approval_shows_the_guarantee(tmp_path: Path) -> None:
     one = scenario(tmp_path)
-    blocks = asked_and_read(one, "a", load_output_table(one, "a"), {name: f"bl1-{name}" for name in one.parties})
+    blocks = asked_and_read(one, "a", load_agreed_table(one, "a"), {name: f"bl1-{name}" for name in one.parties})
     text = json.dumps([getattr(block, "rows", None) or getattr(block, "text", "") for block in blocks])
     assert "of which each owner has a part" in text and "noisy gradients" in text
 

@@ -16,9 +16,9 @@ from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Line
 from parties.tasks.audited.models import together
-from parties.tasks.logistic.private.gradients.audit import private_fit
+from parties.tasks.logistic.private.compare import compare_noisy
+from parties.tasks.logistic.private.output.audit import output_fit
 from parties.tasks.logistic.private.output.run import OUTPUT
-from parties.tasks.logistic.private.output_compare import compare_output
 from parties.tasks.registry import job_of, planned
 from parties.trust.budget import Ledger
 from protocols.privacy.accounting import epsilon_of
@@ -73,7 +73,7 @@ def test_a_run_tells_a_model_and_what_it_cost(make: Any, tmp_path: Path) -> None
     assert {item["what"] for item in record["revealed"]} - {"row alignment"} == {"noisy model"}
     age, bmi, dose, _ = record["model"]["weights"]
     assert age > 0 > bmi and dose > 0
-    exact, which = compare_output(one, record), "test" if one.vertical else "train"
+    exact, which = compare_noisy(one, record), "test" if one.vertical else "train"
     assert exact["run"][which]["auc"] == pytest.approx(exact["pooled"][which]["auc"], abs=0.04)
     noise = record["privacy"]["noise"]
     assert noise["method"] == "objective" and noise["variance"] == c.noise.variance
@@ -89,7 +89,7 @@ def test_noise_is_less_than_that_of_an_output(tmp_path: Path) -> None:
     relative = []
     for one in (columns(tmp_path), split_columns(tmp_path, privacy=PRIVACY.replace("20", "3", 1) + SEED)):
         data, rng = together(one, None), np.random.default_rng(1)
-        fit = private_fit(one, data)
+        fit = output_fit(one, data)
         every = {"a": np.arange(len(data.y))}
         drawn = np.array([fit(every, rng)[[0, 2]] for _ in range(40)])
         relative.append(drawn.std(axis=0) / drawn.mean(axis=0))

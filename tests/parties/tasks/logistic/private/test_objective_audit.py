@@ -17,9 +17,9 @@ from parties.audit.epsilon import EPSILON, bound_of, contradicts
 from parties.scenario.file import Scenario
 from parties.tasks.audited.noise import HELPER
 from parties.tasks.logistic.audit import AUDIT
-from parties.tasks.logistic.private.agreed import perturbed_settings
 from parties.tasks.logistic.private.output import audit as output_audit
 from parties.tasks.logistic.private.output.objective_audit import Alike, objective_trials
+from parties.tasks.logistic.private.output.run import perturbed_settings
 from protocols.plain.perturbed import minimum
 from protocols.privacy.noisy_sum import Noise
 from tests.parties.tasks.logistic.private.test_gradients import TASK, scenario

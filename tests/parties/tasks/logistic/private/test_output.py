@@ -18,9 +18,9 @@ from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid, Line
-from parties.tasks.logistic.private.agreed import held_out, load_output_table
+from parties.tasks.logistic.private.agreed import held_out, load_agreed_table
+from parties.tasks.logistic.private.compare import compare_noisy
 from parties.tasks.logistic.private.output.run import OUTPUT
-from parties.tasks.logistic.private.output_compare import compare_output
 from parties.tasks.privacy.rows import own_stream
 from parties.tasks.registry import job_of, load_scenario, planned
 from protocols.training.private.perturbed_job import PerturbedSettings
@@ -110,9 +110,9 @@ def test_the_model_is_near_the_one_without_noise(ran: tuple[Scenario, dict[str, 
     assert record["model"]["features"] == ["age", "bmi", "dose", "sex=m"]
     age, bmi, dose, _ = record["model"]["weights"]
     assert age > 0 > bmi and dose > 0
-    exact, which = compare_output(one, record), "test" if one.vertical else "train"
+    exact, which = compare_noisy(one, record), "test" if one.vertical else "train"
     assert exact["run"][which]["auc"] == pytest.approx(exact["pooled"][which]["auc"], abs=0.04)
-    assert exact["run"][which]["rows"] == (held_out(load_output_table(one, "a"), one).sum() if one.vertical else 1200)
+    assert exact["run"][which]["rows"] == (held_out(load_agreed_table(one, "a"), one).sum() if one.vertical else 1200)
 
 
 def test_record_says_what_was_spent_and_tells_no_rows(ran: tuple[Scenario, dict[str, Any]]) -> None:
@@ -131,7 +131,7 @@ def test_no_exact_number_is_in_the_record(ran: tuple[Scenario, dict[str, Any]]) 
     one, record = ran
     exact = [float(ROWS), 2.0 * ROWS]
     for owner in one.owners:
-        mine = load_output_table(one, owner)
+        mine = load_agreed_table(one, owner)
         exact += [*map(float, mine.values.mean(axis=0)), *([float(mine.target.sum())] if mine.has_target else [])]
     check_not_told(record, exact, 1e-5, 40)
 
@@ -162,7 +162,7 @@ def test_the_plan_is_made_without_data(make: Any, tmp_path: Path) -> None:
 
 def test_summary_and_report_show_epsilon_and_what_is_outside(ran: tuple[Scenario, dict[str, Any]]) -> None:
     one, record = ran
-    compared = {**record, "comparison": compare_output(one, record)}
+    compared = {**record, "comparison": compare_noisy(one, record)}
     for shown, lines in ((record, 0), (compared, 3 if one.vertical else 4)):
         blocks = summary_blocks(shown, Path("out"))
         text = " ".join(block.text for block in blocks if isinstance(block, Line))
@@ -178,7 +178,7 @@ def test_summary_and_report_show_epsilon_and_what_is_outside(ran: tuple[Scenario
 @BOTH
 def test_an_approval_shows_the_guarantee(make: Any, tmp_path: Path) -> None:
     one = make(tmp_path)
-    blocks = asked_and_read(one, "a", load_output_table(one, "a"), {name: f"bl1-{name}" for name in one.parties})
+    blocks = asked_and_read(one, "a", load_agreed_table(one, "a"), {name: f"bl1-{name}" for name in one.parties})
     text = json.dumps([block.rows if isinstance(block, Grid) else block.text for block in blocks])
     assert "epsilon = 20, delta = 1e-06, for each patient" in text
     assert "most_rows = 700 at most" in text
@@ -188,8 +188,8 @@ def test_an_approval_shows_the_guarantee(make: Any, tmp_path: Path) -> None:
 
 def test_a_row_is_held_out_whatever_the_others_are(tmp_path: Path) -> None:
     one = split_columns(tmp_path)
-    whole = load_output_table(one, "a")
-    few = load_output_table(split_columns(tmp_path, rows=40), "a")
+    whole = load_agreed_table(one, "a")
+    few = load_agreed_table(split_columns(tmp_path, rows=40), "a")
     assert few.ids == whole.ids[:40]
     assert (held_out(few, one) == held_out(whole, one)[:40]).all()
     assert 80 < held_out(whole, one).sum() < 160
@@ -207,7 +207,7 @@ def test_noise_of_two_sessions_differs(tmp_path: Path) -> None:
 def test_more_rows_than_were_agreed_are_refused(tmp_path: Path) -> None:
     one = split_rows(tmp_path, rows=701)
     with pytest.raises(DataError, match="701 rows of data, and 700 are the most that were agreed") as caught:
-        load_output_table(one, "a")
+        load_agreed_table(one, "a")
     assert "raise most_rows" in caught.value.hint
 
 

@@ -14,9 +14,9 @@ from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import EPSILON
 from parties.scenario.file import Scenario
 from parties.tasks.logistic.audit import AUDIT
-from parties.tasks.logistic.private.agreed import perturbed_settings
 from parties.tasks.logistic.private.output import audit as output_audit
 from parties.tasks.logistic.private.output.audit import output_trial, released, scaled
+from parties.tasks.logistic.private.output.run import perturbed_settings
 from protocols.privacy.noisy_sum import Noise
 from tests.parties.tasks.logistic.private.test_gradients import TASK, scenario
 
