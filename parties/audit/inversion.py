@@ -24,6 +24,7 @@ from numpy.random import Generator
 
 from mpc.ring.array import Array
 from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
+from parties.audit.rates import wilson_interval
 from parties.tasks.audited.updates import Updates
 from protocols.federated.models import Network, Rows
 
@@ -33,6 +34,10 @@ _MOST_UNKNOWN: Final = 64
 _STARTS: Final = 3
 _FITS: Final = 1e-6
 """The part of an update's square that is left where rows are taken to be found."""
+_TRIALS: Final = 200
+_SEARCHES: Final = 10
+"""Attempts where clients have few rows, which are looked for by least squares: that takes long."""
+_FEW_ROWS: Final = 2
 RECOVERED: Final = 0.1
 """A row is recovered if each feature is off by less than a tenth of its standard deviation, on average (root mean
 square)."""
@@ -122,23 +127,6 @@ def _nearest(candidates: Array, rows: Array) -> float:
     return sqrt(float(np.nan_to_num(squares, nan=np.inf).min()))
 
 
-def share_interval(wins: float, trials: int) -> tuple[float, float, float]:
-    """A share and its 95 % interval (Wilson 1927)."""
-    if not trials:
-        return 0.0, 0.0, 1.0
-    z = 1.959964
-    share, scale = wins / trials, 1 + z * z / trials
-    middle = (share + z * z / (2 * trials)) / scale
-    reach = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / scale
-    return share, min(share, middle - reach), max(share, middle + reach)
-
-
-_TRIALS: Final = 200
-_SEARCHES: Final = 10
-"""Attempts where clients have few rows, which are looked for by least squares: that takes long."""
-_FEW_ROWS: Final = 2
-
-
 @dataclass(frozen=True)
 class Attempts:
     """Attempts at sums of so many clients.
@@ -225,8 +213,8 @@ def _run(audited: Audited) -> tuple[Found, ...]:
 
 def _found(attempts: Attempts, what: str, against: str) -> Found:
     matches = attempts.matches
-    won = share_interval(sum(one.won for one in matches), len(matches))
-    rebuilt = share_interval(sum(one.inside < RECOVERED for one in matches), len(matches))
+    won = wilson_interval(sum(one.won for one in matches), len(matches))
+    rebuilt = wilson_interval(sum(one.inside < RECOVERED for one in matches), len(matches))
     by_chance = sum(one.outside < RECOVERED for one in matches) / max(1, len(matches))
     inside = float(np.median([one.inside for one in matches] or [0.0]))
     outside = float(np.median([one.outside for one in matches] or [0.0]))

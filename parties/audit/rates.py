@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from mpc.ring.array import Array
+from protocols.evaluation.auc_pairs import ranked_right
 
 
 def clopper_pearson(count: int, of: int, wrong: float = 0.05) -> tuple[float, float]:
@@ -22,12 +23,20 @@ def clopper_pearson(count: int, of: int, wrong: float = 0.05) -> tuple[float, fl
     return low, high
 
 
+def wilson_interval(wins: float, trials: int) -> tuple[float, float, float]:
+    """The share of trials that were won (half: 1/2), and its 95 % interval. Wilson 1927."""
+    if not trials:
+        return 0.0, 0.0, 1.0
+    z = 1.959964
+    share, scale = wins / trials, 1 + z * z / trials
+    middle = (share + z * z / (2 * trials)) / scale
+    reach = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / scale
+    return share, min(share, middle - reach), max(share, middle + reach)
+
+
 def auc(members: Array, others: Array) -> float:
     """The chance that a member's score is above a non-member's; ties count half."""
-    ordered = np.sort(others)
-    below = np.searchsorted(ordered, members, "left").sum(dtype=np.float64)
-    not_above = np.searchsorted(ordered, members, "right").sum(dtype=np.float64)
-    return float((below + not_above) / (2.0 * members.size * others.size))
+    return ranked_right(members, others) / (2 * members.size * others.size)
 
 
 def auc_interval(members: Array, others: Array) -> tuple[float, float]:

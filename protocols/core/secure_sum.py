@@ -1,4 +1,4 @@
-"""Sums over the owners of vectors that each computed from its own rows."""
+"""What each owner computed from its own rows, shared, and sums over the owners."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ def total_of(shares: Sequence[Share]) -> Share:
     for one in others:
         total = total + one
     return total
+
+
+def inputs(p: Party, own: Array | None, shape: tuple[int, ...], scale: int, ring: Ring = Z64) -> list[Share]:
+    """What each owner enters, shared, in the owners' order. 0 rounds.
+
+    Args:
+        own: this owner's ring elements at `scale`, of `shape`; None in a dry run.
+    """
+    return [p.input(owner, own if owner == p.name else None, shape, scale, ring) for owner in p.owners]
 
 
 async def secure_sum(

@@ -29,7 +29,7 @@ from mpc.sharing.share import Public, Share
 from protocols.core.alignment import check_aligned
 from protocols.core.beaver import matmul
 from protocols.core.comparison import any_of, outside
-from protocols.core.secure_sum import total_of
+from protocols.core.secure_sum import inputs, total_of
 from protocols.disclosure.own_design import OwnDesign, plain, tested_cells
 from protocols.disclosure.small_cells import small
 from protocols.rows.blank import blank_columns
@@ -68,16 +68,12 @@ async def small_columns(p: Party, mine: OwnDesign | None, columns: int, least: i
     owners = len(p.owners)
     apart = owners == 2
     width = columns + 2
-    bits = [
-        p.input(owner, None if mine is None or owner != p.name else mine.alone(named=not apart), (width,), 0, B8)
-        for owner in p.owners
-    ]
+    bits = inputs(p, None if mine is None else mine.alone(named=not apart), (width,), 0, B8)
     groups = [np.arange(owners) * width + k for k in range(width)]
     if not apart:
         cells = tested_cells(columns, classes=classes)
         size = cells.size
-        counts = abstract((size,)) if mine is None else mine.counts().astype(np.uint64)
-        parts = [p.input(owner, counts if owner == p.name and not p.dry else None, (size,), 0) for owner in p.owners]
+        parts = inputs(p, None if mine is None else mine.counts().astype(np.uint64), (size,), 0)
         bits.append(await small(p, parts, np.full(size, least, dtype=np.int64)))
         seen = owners * width + np.arange(owners)[:, np.newaxis] * size
         groups = [np.concatenate((group, (seen + each).reshape(-1))) for group, each in zip(groups, cells, strict=True)]
@@ -156,8 +152,8 @@ async def split_columns(p: Party, mine: OwnDesign | None, weights: Array | None,
     width = split.rows.bit_length() + 1
     places, size = 64 // width, 2 * d * (64 // width)
     bits, together = (None, None) if mine is None else _alone(p.name, mine, weights, split)
-    alone = [p.input(owner, bits if owner == p.name else None, (d + 1,), 0, B8).value for owner in p.owners]
-    entered = [p.input(owner, together if owner == p.name else None, (2,), 0) for owner in p.owners]
+    alone = [one.value for one in inputs(p, bits, (d + 1,), 0, B8)]
+    entered = inputs(p, together, (2,), 0)
     values, classes = _entered(p, mine, weights, split, width)
     counts = await matmul(p, values.T, classes, label="cells/classes")
     each = [counts.shifted(64 - width * (place + 1)).reshape(2 * d).value for place in range(places)]

@@ -31,7 +31,7 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from protocols.core.beaver import multiply
 from protocols.core.comparison import less_than, packed, unpacked
-from protocols.core.secure_sum import total_of
+from protocols.core.secure_sum import inputs, total_of
 from protocols.core.selection import as_numbers
 
 WINDOW = 16
@@ -79,7 +79,7 @@ def _others(p: Party, own: Array) -> Share:
         return np.concatenate((np.zeros((lists, 1), dtype=np.int64), own.cumsum(axis=1)), axis=1).view(np.uint64)
 
     mine = p.compute(added, shape=shape)
-    parts = [p.input(owner, mine if owner == p.name else None, shape, 0) for owner in p.owners]
+    parts = inputs(p, mine, shape, 0)
     total = total_of(parts)
     return Share(np.concatenate([(total - part).value.reshape(-1) for part in parts]), 0)
 

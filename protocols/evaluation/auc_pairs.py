@@ -55,6 +55,12 @@ def pair_counts(x: Array, y: Array, bins: int) -> Array:
     return counts
 
 
+def ranked_right(positives: Array, negatives: Array) -> int:
+    """Twice the pairs of scores in the clear of which the positive's is above the negative's, ties counting half."""
+    ordered = np.sort(negatives)
+    return int(sum(np.searchsorted(ordered, positives, side).sum() for side in ("left", "right")))
+
+
 def buckets_of(z: Array) -> Array:
     """The bucket of each score (m,): the same of equal ones, to 46 bits, for sums are rounded.
 

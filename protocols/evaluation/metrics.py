@@ -17,7 +17,7 @@ from mpc.runtime.round import together
 from mpc.sharing.share import Public, Share
 from protocols.core.secure_sum import secure_sum
 from protocols.evaluation.auc_interval import auc_interval
-from protocols.evaluation.auc_pairs import BUCKETS, buckets_of, count_pairs, pair_counts
+from protocols.evaluation.auc_pairs import BUCKETS, buckets_of, count_pairs, pair_counts, ranked_right
 
 SUM_SCALE = 24
 _COUNTS = ("true positives", "false positives", "true negatives", "false negatives", "log-loss", "Brier")
@@ -136,8 +136,7 @@ def _histogram(p: Party, scored: Scored, bins: Bins, label: int) -> Share:
 
 def _known_better(scored: Scored, positives: Share, negatives: Share) -> Array:
     """An owner's correction for pairs among its own rows: their exact number less that by bins, and no doubt (2,)."""
-    high, low = (np.sort(scored.z[scored.y == label]) for label in (1, 0))
-    exact = np.searchsorted(low, high, side="left").sum() + np.searchsorted(low, high, side="right").sum()
+    exact = ranked_right(*(scored.z[scored.y == label] for label in (1, 0)))
     return np.array([exact, 0], dtype=np.uint64) - pair_counts(positives.value, negatives.value, BINS)
 
 

@@ -7,7 +7,7 @@ counts n_0 (B,) and n_1 (B,) follow, as for exact ones, with scores of one bin c
 - AUC = n_1' K n_0 / (P Q), K[i, j] = 1 where i > j, 1/2 where i = j; P and Q the sums of n_1 and n_0
   (Mann, Whitney 1947).
 
-Intervals are for what the owners' held-out rows give, as in statistics/private/estimates.py: they hold it in at least
+Intervals are for what the owners' held-out rows give, as in privacy/estimates.py: they hold it in at least
 95 of 100 runs. That of the AUC is the delta method's: with independent noise of variance s^2 in each count, it has the
 variance
 
@@ -18,12 +18,13 @@ Where P or Q is less than `_MANY` times the noise of a sum of B counts there is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log, sqrt
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from protocols.privacy.estimates import NOTHING, Estimate, margin
 
 PROBABILITIES: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 """The bins' edges."""
@@ -31,17 +32,7 @@ EDGES: Final = tuple(log(p / (1 - p)) for p in PROBABILITIES)
 """The same, of scores."""
 BINS: Final = len(EDGES) + 1
 _HALF: Final = PROBABILITIES.index(0.5) + 1  # bins of rows that count as class 0
-_Z: Final = 1.959963984540054
 _MANY: Final = 4.0
-
-
-@dataclass(frozen=True)
-class NoisyAUC:
-    """The AUC with its interval; all None where the noise leaves too little to say."""
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 def cells(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -56,17 +47,17 @@ def right_and_wrong(counts: NDArray[np.float64]) -> tuple[float, float]:
     return float(low[0] + high[1]), float(low[1] + high[0])
 
 
-def auc_of(counts: NDArray[np.float64], deviation: float) -> NoisyAUC:
-    """The AUC of noisy counts (2, B) whose noise has this standard deviation."""
+def auc_of(counts: NDArray[np.float64], deviation: float) -> Estimate:
+    """The AUC of noisy counts (2, B) whose noise has this deviation; `NOTHING` where that leaves too little to say."""
     zeros, ones = counts
     q, p = float(zeros.sum()), float(ones.sum())
     if min(p, q) < max(1.0, _MANY * sqrt(BINS) * deviation):
-        return NoisyAUC(None, None, None)
+        return NOTHING
     above = np.tri(BINS, k=-1) + np.eye(BINS) / 2
     value = float(ones @ above @ zeros) / (p * q)
     by_ones, by_zeros = above @ zeros / q - value, ones @ above / p - value
     variance = deviation**2 * (float(by_ones @ by_ones) / p**2 + float(by_zeros @ by_zeros) / q**2)
     variance += deviation**4 * float(((above - value) ** 2).sum()) / (p * q) ** 2
-    reach = _Z * sqrt(variance)
+    reach = margin(sqrt(variance))
     value, low, high = (min(1.0, max(0.0, one)) for one in (value, value - reach, value + reach))
-    return NoisyAUC(value, low, high)
+    return Estimate(value, low, high)

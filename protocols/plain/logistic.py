@@ -15,6 +15,7 @@ import numpy as np
 
 from mpc.ring.array import Array
 from protocols.evaluation.auc_interval import auc_interval
+from protocols.evaluation.auc_pairs import ranked_right
 from protocols.inference.rows_job import with_ones
 from protocols.linalg.held import Rows
 from protocols.plain.accelerated import accelerated_reference
@@ -275,6 +276,4 @@ def _auc(positives: Array, negatives: Array) -> float | None:
     """The chance that a positive's score is above a negative's, ties counting half."""
     if not positives.size or not negatives.size:
         return None
-    ordered = np.sort(negatives)
-    twice = np.searchsorted(ordered, positives, "left").sum() + np.searchsorted(ordered, positives, "right").sum()
-    return int(twice) / (2 * positives.size * negatives.size)
+    return ranked_right(positives, negatives) / (2 * positives.size * negatives.size)

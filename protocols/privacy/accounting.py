@@ -57,6 +57,11 @@ class Mechanism:
     sensitivity: int
     times: int
 
+    @property
+    def squared(self) -> int:
+        """D^2, as of a vector."""
+        return self.sensitivity**2
+
 
 @dataclass(frozen=True, order=True)
 class VectorMechanism:
@@ -187,9 +192,9 @@ def epsilon_of(mechanisms: Iterable[AnyMechanism], delta: float, *, near: float 
         if delta <= 0:
             return inf
     releases = [Releases(one.squared / (2 * one.variance), one.times, one.rate) for one in vectors]
-    releases += [Releases(one.sensitivity**2 / (2 * one.variance), one.times) for one in numbers]
+    releases += [Releases(one.squared / (2 * one.variance), one.times) for one in numbers]
     bound = sum(one.times * one.epsilon for one in more) + epsilon_of_vectors(releases, delta)
-    if vectors or more or any(one.sensitivity**2 > _FAR * one.variance for one in numbers):
+    if vectors or more or any(one.squared > _FAR * one.variance for one in numbers):
         return bound
     about = bound if bound > 2 * near else near
     step = min(_COARSEST, about / (_STEPS * max(1, sum(one.times for one in numbers))))

@@ -33,7 +33,7 @@ from protocols.core.wide import wide_truncate
 from protocols.linalg.inverse import MATRIX_RING, MATRIX_SCALE
 from protocols.linalg.original_units import FACTOR_SCALE, UNITS_RING
 from protocols.linalg.symmetric import pairs, places
-from protocols.scaling.private_scales import check_varies, own_means, spread_exponents
+from protocols.scaling.private_scales import check_varies, own_means, ratios, spread_exponents
 
 _SUM_SCALE = 96  # of S; Q and V have twice that
 _RATIO_BITS = 224  # fractional bits of 1 / (N^2 2^(e_j + e_k + 2))
@@ -75,8 +75,8 @@ async def pooled_covariance(
     v, products = await _spreads(p, own, None if counts is not None else total)
     e = await spread_exponents(p, v[j == k], products[j == k], total, names)
     fine, middle = _RATIO_BITS + 2 * bits, _MEAN_BITS + bits
-    ratio = p.compute(lambda: _ratios(e[j] + e[k] + 2, total**2, fine), shape=j.shape)
-    each = p.compute(lambda: _ratios(e + 1, total, middle), shape=(d,))
+    ratio = p.compute(lambda: ratios(e[j] + e[k] + 2, total**2, fine), shape=j.shape)
+    each = p.compute(lambda: ratios(e + 1, total, middle), shape=(d,))
     scaled, moved = v * Public(ratio, fine, UNITS_RING), own.columns * Public(each, middle, UNITS_RING)
     covariance, means = await together(
         wide_truncate(p, scaled, scaled.scale - covariance_scale(d - 1)),
@@ -186,11 +186,6 @@ def _exact_sums(x: Array, counts: Array | None) -> tuple[Array, Array, Array]:
     s[:] = [n * one for one in m]
     q[:] = [one + n * m[a] * m[b] for one, a, b in zip(c, j, k, strict=True)]
     return np.array([n], dtype=object), s, q
-
-
-def _ratios(exponents: Array, rows: int, bits: int) -> Array:
-    """1 / (rows 2^exponent) at so many bits, rounded: integers, and so the same at every owner."""
-    return np.array([round(Fraction(2) ** (bits - int(e)) / rows) for e in exponents], dtype=object)
 
 
 def covariance_scale(features: int) -> int:

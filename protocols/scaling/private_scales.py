@@ -83,7 +83,7 @@ async def private_scales(p: Party, x: Array, rows: tuple[int, ...], features: tu
     v = q * Public(p.compute(np.full, columns, total, object, shape=columns), 0, UNITS_RING) - squared
     exponents = await spread_exponents(p, v, squared, total, features)
     scale = p.compute(lambda: np.ldexp(1.0, exponents + 1), shape=columns)
-    ratio = p.compute(lambda: _ratios(exponents, total), shape=columns)
+    ratio = p.compute(lambda: ratios(exponents + 1, total, _RATIO_BITS), shape=columns)
     scaled = s * Public(ratio, _RATIO_BITS, UNITS_RING)
     return PrivateScales(scale, await wide_truncate(p, scaled, scaled.scale - X_SCALE))
 
@@ -173,9 +173,9 @@ def _threshold(exponent: int, rows: int) -> int:
     return rows**2 << shift if shift >= 0 else rows**2 >> -shift
 
 
-def _ratios(exponents: Array, rows: int) -> Array:
-    """1 / (N 2^(e+1)) at _RATIO_BITS, rounded: integers, and so the same at every owner."""
-    return np.array([round(Fraction(2) ** (_RATIO_BITS - int(e) - 1) / rows) for e in exponents], dtype=object)
+def ratios(exponents: Array, rows: int, bits: int) -> Array:
+    """1 / (rows 2^exponent) at so many bits, rounded: integers, and so the same at every owner."""
+    return np.array([round(Fraction(2) ** (bits - int(e)) / rows) for e in exponents], dtype=object)
 
 
 def _check_spread(bits: Array, features: tuple[str, ...]) -> bool:

@@ -19,7 +19,7 @@ from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from protocols.core.grid_search import Wanted, grid_search
-from protocols.core.secure_sum import secure_sum
+from protocols.core.secure_sum import inputs, secure_sum
 from protocols.disclosure.small_cells import Blocks, Contributions, Values, suppressed_blocks
 from protocols.scaling.standardise import SUM_RING, SUM_SCALE
 from protocols.statistics.blocks import CellTests, Summed
@@ -124,7 +124,7 @@ async def test_cells(p: Party, own: OwnColumns, settings: StatisticsSettings) ->
     mine = p.compute(
         lambda: tests.totalled([count_cells(own, one) for one in tests.tables]).view(np.uint64), shape=shape
     )
-    counts = [p.input(owner, mine if owner == p.name else None, shape, 0) for owner in p.owners]
+    counts = inputs(p, mine, shape, 0)
     sums = _contributions(p, own, tests.sums, settings.dominance) if tests.sums else None
     values = _values(p, own, tests, settings.min_cell) if tests.values else None
     closed = await suppressed_blocks(p, counts, tests.least, tests.blocks, sums, values)
@@ -135,7 +135,7 @@ def _contributions(p: Party, own: OwnColumns, sums: Sequence[Summed], percent: i
     """Each owner's largest values and sums of |x|, shared."""
     shape = (len(sums),)
     mine = p.compute(lambda: encode(np.stack(contributions(own, sums)), SUM_SCALE, SUM_RING), shape=(2, *shape))
-    shared = [p.input(owner, mine if owner == p.name else None, (2, *shape), SUM_SCALE, SUM_RING) for owner in p.owners]
+    shared = inputs(p, mine, (2, *shape), SUM_SCALE, SUM_RING)
     return Contributions([one[0] for one in shared], [one[1] for one in shared], percent)
 
 
@@ -143,10 +143,7 @@ def _values(p: Party, own: OwnColumns, tests: CellTests, least: int) -> Values:
     """Each owner's commonest values and their counts, shared."""
     shapes = [(one.items, one.width) for one in tests.layouts]
     words = [None] * len(shapes) if p.dry else value_words(own, tests, len(p.owners))
-    parts = []
-    for shape, mine in zip(shapes, words, strict=True):
-        parts.append([p.input(owner, mine if owner == p.name else None, shape, 0) for owner in p.owners])
-    return Values(parts, least)
+    return Values([inputs(p, mine, shape, 0) for shape, mine in zip(shapes, words, strict=True)], least)
 
 
 async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells], disclosure: Disclosure) -> dict[str, Array]:
@@ -253,10 +250,10 @@ async def _test_sides(
     p.stage("sides")
     groups = len(tests.cells)
     rows = p.compute(lambda: _rows_of(own, tests).view(np.uint64), shape=(groups,))
-    parts = []
-    for k, owner in enumerate(p.owners):
-        all_of = p.input(owner, rows if owner == p.name else None, (groups,), 0)
-        parts.append(Share(tests.sides(up_to.value[:, k], below.value[:, k], all_of.value), 0))
+    parts = [
+        Share(tests.sides(up_to.value[:, k], below.value[:, k], all_of.value), 0)
+        for k, all_of in enumerate(inputs(p, rows, (groups,), 0))
+    ]
     least = np.full(tests.count, settings.min_cell, dtype=np.int64)
     blocks = Blocks(tuple(np.array(one, dtype=np.int64) for one in tests.questions.values()), tests.count)
     closed = await suppressed_blocks(p, parts, least, blocks)

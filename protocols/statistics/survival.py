@@ -27,6 +27,7 @@ from mpc.runtime.party import Party
 from mpc.runtime.round import together
 from mpc.sharing.share import Share
 from protocols.core.comparison import any_of
+from protocols.core.secure_sum import inputs
 from protocols.disclosure.forward_merge import stretches
 from protocols.statistics.disclosed_cells import Disclosure
 from protocols.statistics.own_cells import OwnColumns, count_cells, places
@@ -133,7 +134,7 @@ async def _between(p: Party, own: OwnColumns, settings: StatisticsSettings) -> A
     mine = p.compute(
         lambda: np.array([_lies_between(own, settings, one) for one in settings.curves], np.uint8), shape=(count,)
     )
-    bits = [p.input(owner, mine if owner == p.name else None, (count,), 0, B8) for owner in p.owners]
+    bits = inputs(p, mine, (count,), 0, B8)
     every = Share(np.concatenate([one.value for one in bits]), 0, B8)
     groups = [k + count * np.arange(len(p.owners)) for k in range(count)]
     why = "one bit a survival: whether some time lies between two points of its grid, and the curve is actuarial"

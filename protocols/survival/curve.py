@@ -53,6 +53,25 @@ class Arm:
         return not self.uncounted.any() and bool(self.ends.all())
 
     @property
+    def lasts(self) -> Counts:
+        """The last time of each stretch, as its place."""
+        return np.flatnonzero(self.ends)
+
+    @property
+    def firsts(self) -> Counts:
+        """The first time of each stretch, as its place."""
+        return np.asarray(np.concatenate(([0], self.lasts[:-1] + 1)))
+
+    @property
+    def events(self) -> Counts:
+        """The events of each stretch."""
+        return np.asarray(self.counts[self.lasts, 1])
+
+    def at_each_time(self, values: Counts | Values) -> Values:
+        """A value of each stretch at all of its times (T,)."""
+        return np.repeat(values.astype(np.float64), np.diff(self.lasts, prepend=-1))
+
+    @property
     def lost_before(self) -> Values:
         """At each time: how many patients are counted as censored before it; of those censored at it none, or half
         (actuarial)."""
@@ -104,7 +123,7 @@ def curve(arm: Arm) -> Curve:
     events in a stretch, n at risk at its beginning and nobody censored, the product is 1 - d / n wherever the events
     lie: so S at its end is between the products with the most and the fewest patients censored before.
     """
-    events = _spread(arm.counts[:-1, 1], arm.ends)
+    events = arm.at_each_time(arm.events / (arm.lasts - arm.firsts + 1))
     before = np.concatenate(([0.0], events.cumsum()[:-1]))
     at_risk = np.maximum(arm.held(arm.most(before) - _guessed(arm), before), arm.fewest(before))
     survival, variance = _product(at_risk, events)
@@ -168,20 +187,10 @@ def _product(at_risk: Values, events: Values) -> tuple[Values, Values]:
 
 def _ends_only(arm: Arm, *, most: bool) -> Values:
     """S at each time, with a stretch's events all at the time at which the most or the fewest are at risk."""
-    places = np.flatnonzero(arm.ends)
-    begins = np.concatenate(([0], places[:-1] + 1))
-    by = np.concatenate(([0], arm.counts[:-1, 1].cumsum()))
-    before = np.repeat(by[begins], np.diff(places, prepend=-1))  # at each time, those before its stretch
-    at_risk = arm.most(before)[begins] if most else arm.fewest(before)[places]
-    products, _ = _product(at_risk, arm.counts[places, 1].astype(np.float64))
-    return np.asarray(np.repeat(products, np.diff(places, prepend=-1)))
-
-
-def _spread(counts: Counts, ends: Bits) -> Values:
-    """Each stretch's count in equal parts over its times."""
-    places = np.flatnonzero(ends)
-    widths = np.diff(places, prepend=-1)
-    return np.repeat(counts[places] / widths, widths)
+    before = arm.at_each_time(arm.events.cumsum() - arm.events)  # at each time, those before its stretch
+    at_risk = arm.most(before)[arm.firsts] if most else arm.fewest(before)[arm.lasts]
+    products, _ = _product(at_risk, arm.events.astype(np.float64))
+    return arm.at_each_time(products)
 
 
 def _guessed(arm: Arm) -> Values:

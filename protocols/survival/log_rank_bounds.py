@@ -29,7 +29,7 @@ def log_rank_disclosed(arms: Sequence[Arm]) -> tuple[Statistic, float] | None:
         return None
     (low_1, high_1), (low_2, high_2) = (_waited(arm) for arm in arms)
     part = _ratio(low_1, low_1 + high_2), _ratio(high_1, high_1 + low_2)
-    together = sum(_stretch_events(arm) for arm in arms)
+    together = sum(arm.at_each_time(arm.events) for arm in arms)
     fewest = low_1 + low_2
     ties = _ratio(np.maximum(fewest - together, 0.0), np.maximum(fewest - 1.0, 1.0))
     ends = part[0] * (1 - part[0]), part[1] * (1 - part[1])
@@ -48,27 +48,16 @@ def log_rank_disclosed(arms: Sequence[Arm]) -> tuple[Statistic, float] | None:
 
 def _waited(arm: Arm) -> Range:
     """The least and the largest number at risk at each time."""
-    by = np.concatenate(([0], arm.counts[:-1, 1].cumsum()))
-    places = np.flatnonzero(arm.ends)
-    widths = np.diff(places, prepend=-1)
-    begins = np.concatenate(([0], places[:-1] + 1))
-    least, most = np.repeat(by[begins], widths), np.repeat(by[places + 1], widths)
-    most[begins] = by[begins]
+    by = arm.events.cumsum()
+    least, most = arm.at_each_time(by - arm.events), arm.at_each_time(by)
+    most[arm.firsts] = by - arm.events
     return arm.fewest(most), arm.most(least)
-
-
-def _stretch_events(arm: Arm) -> Values:
-    """At each time, the events of its stretch."""
-    places = np.flatnonzero(arm.ends)
-    return np.asarray(np.repeat(arm.counts[places, 1], np.diff(places, prepend=-1)), dtype=np.float64)
 
 
 def _over_stretches(arm: Arm, values: Values, most: int) -> float:
     """Each stretch's events times the least or the most of the values at its times, summed up."""
-    places = np.flatnonzero(arm.ends)
-    begins = np.concatenate(([0], places[:-1] + 1))
-    extreme = (np.maximum if most else np.minimum).reduceat(values, begins)
-    return float((arm.counts[places, 1] * extreme).sum())
+    extreme = (np.maximum if most else np.minimum).reduceat(values, arm.firsts)
+    return float((arm.events * extreme).sum())
 
 
 def _ratio(a: Values, b: Values) -> Values:

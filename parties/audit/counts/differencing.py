@@ -102,7 +102,7 @@ def _others(audited: Audited) -> _Pair:
     """The runs that the attacker has: those with more patients have these alone."""
     assert audited.audit.counted is not None
     runs = audited.audit.counted(audited.scenario, (audited.told, *audited.beside), audited.owner)
-    sizes = [one["statistics"]["rows"] or 0 for one in (audited.told, *audited.beside)]
+    sizes = [audited.rows_of(one) or 0 for one in (audited.told, *audited.beside)]
     nobody = {owner: np.zeros_like(next(iter(own.values()))) for owner, own in runs[0].cells.items()}
     return _Pair(runs, tuple(size - min(sizes) for size in sizes), nobody, made=False)
 

@@ -266,11 +266,10 @@ def _sentences(learnt: _Learnt, counted: Counted, own: bool) -> Iterator[str]:
     if learnt.deduced is None:
         yield "The numbers fit no rows within the slack of their noise, and nothing was deduced from them."
     elif learnt.exact:
-        named = "; ".join(one.asked.text + (f": {one.low:g}" if own else "") for one in learnt.exact[:_NAMED])
+        exact = _named([(one.asked.text, f"{one.low:g}") for one in learnt.exact], own)
         yield (
             f"From the numbers that were told, {plural(len(learnt.exact), 'number')}{others} that were withheld can be "
-            "worked out by linear programming: "
-            f"{named}{', and more' * (len(learnt.exact) > _NAMED)}."
+            f"worked out by linear programming: {exact}."
         )
     elif counted.noisy:
         yield f"No count{others} is known within the slack of its noise: neither exactly nor to {NEAR:g} patients."
@@ -279,20 +278,19 @@ def _sentences(learnt: _Learnt, counted: Counted, own: bool) -> Iterator[str]:
     else:
         yield "Nothing was withheld."
     if learnt.openly:
-        named = "; ".join(one.text + (f": {n}" if own else "") for one, n in learnt.openly[:_NAMED])
-        yield (
-            f"Told as they are: {plural(len(learnt.openly), 'count')}{others} from 1 to {counted.small - 1}: "
-            f"{named}{', and more' * (len(learnt.openly) > _NAMED)}."
-        )
+        small = _named([(one.text, str(n)) for one, n in learnt.openly], own)
+        yield f"Told as they are: {plural(len(learnt.openly), 'count')}{others} from 1 to {counted.small - 1}: {small}."
     if learnt.values:
-        named = "; ".join(
-            one.text + (": " + ", ".join(f"{v:g}" for v in values) if own else "")
-            for one, values in learnt.values[:_NAMED]
-        )
+        single = _named([(one.text, ", ".join(f"{v:g}" for v in values)) for one, values in learnt.values], own)
         yield (
-            f"A mean{others} is of one patient, or of two with their deviation, and so gives their values: "
-            f"{named}{', and more' * (len(learnt.values) > _NAMED)}."
+            f"A mean{others} is of one patient, or of two with their deviation, and so gives their values: {single}."
         )
+
+
+def _named(found: Sequence[tuple[str, str]], own: bool) -> str:
+    """The first of what was found: which patients, and if it may be said, the value."""
+    named = "; ".join(f"{text}: {value}" if own else text for text, value in found[:_NAMED])
+    return named + ", and more" * (len(found) > _NAMED)
 
 
 RECONSTRUCTION: Final = Attack(

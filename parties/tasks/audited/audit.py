@@ -5,7 +5,7 @@ Everything here needs all owners' rows in one place, or none: it is for one mach
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
-from parties.tasks.audited.counts import Counted
+from parties.tasks.audited.counts import Counted, Places
 from parties.tasks.audited.updates import Updates
 
 Mask = NDArray[np.bool_]
@@ -61,6 +61,14 @@ class Population:
     def size(self) -> int:
         """How many candidates there are."""
         return len(self.whose)
+
+
+def draw_members(size: int, groups: Iterable[tuple[Places, int]], rng: Random) -> Mask:
+    """Members among so many candidates: of each group, by their numbers, as many as are given, drawn at random."""
+    mask = np.zeros(size, dtype=bool)
+    for candidates, count in groups:
+        mask[rng.permutation(candidates)[:count]] = True
+    return mask
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from parties.data.own_table import shared_columns
 from parties.data.table import load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import join_words
-from parties.tasks.audited.audit import Alone, Losses, Mask, Population, Random
+from parties.tasks.audited.audit import Alone, Losses, Mask, Population, Random, draw_members
 from parties.tasks.rows.regression import row_counts, split_of
 from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.own_rows import SAME_ROWS, joint_names
@@ -109,16 +109,11 @@ def model_population(
     """
     counts = trained_counts(scenario, rows)
     size, owners = len(rows.y), scenario.owners
+    trained = [(own, counts[name][0]) for name, own in rows.groups.items()]
     whose = [""] * size
     for name, own in rows.groups.items():
         for row in own:
             whose[row] = name
-
-    def draw(rng: Random) -> Mask:
-        mask = np.zeros(size, dtype=bool)
-        for name, own in rows.groups.items():
-            mask[rng.permutation(own)[: counts[name][0]]] = True
-        return mask
 
     def release(mask: Mask, rng: Random) -> Array:
         return fit({name: own[mask[own]] for name, own in rows.groups.items()}, rng)
@@ -140,7 +135,7 @@ def model_population(
         what="the model's weights",
         seen_by=f"{join_words(owners)}, and whoever they show the model",
         whose=tuple(whose),
-        draw=draw,
+        draw=lambda rng: draw_members(size, trained, rng),
         release=release,
         score=fitted,
         members=members,

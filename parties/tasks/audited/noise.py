@@ -18,7 +18,7 @@ from mpc.ring.array import Array
 from mpc.runtime.lockstep import Message, run_lockstep
 from mpc.runtime.party import Party
 from parties.tasks.audited.audit import Opened, Trial, Worlds
-from protocols.privacy.accounting import Mechanism, NoiseMechanism
+from protocols.privacy.accounting import NoiseMechanism
 from protocols.privacy.concentrated import epsilon_at
 from protocols.privacy.distributed import Distributed, encoded, rotated
 from protocols.privacy.noisy_sum import DiscreteGaussian, Noise
@@ -33,7 +33,7 @@ READER: Final = "who reads the results"
 
 def promised_shift(mechanisms: Iterable[NoiseMechanism]) -> float:
     """The most that a row shifts the mean of Gaussian noise, in deviations: sqrt(sum of D^2 / v)."""
-    return sqrt(sum(one.times * _squared(one) / one.variance for one in mechanisms))
+    return sqrt(sum(one.times * one.squared / one.variance for one in mechanisms))
 
 
 def noisy_sum_trial(
@@ -186,7 +186,3 @@ def _of_clients(how: Distributed, draws: int, vector: Array, signs: bytes, strea
         many = replace(how, size=draws * how.length)  # the same noise on each number of one long vector
         found += encoded(np.zeros(many.size), many, signs, stream)[: many.size].reshape(found.shape)
     return found
-
-
-def _squared(one: NoiseMechanism) -> int:
-    return one.sensitivity**2 if isinstance(one, Mechanism) else one.squared

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from mpc.ring.array import Array
-from parties.tasks.audited.audit import Mask, Population, Random
+from parties.tasks.audited.audit import Mask, Population, Random, draw_members
 
 _RATIO: Final = 1e-8  # of variances: below it a direction is taken for a constant
 
@@ -33,11 +33,6 @@ def sums_population(
     spread[np.diag_indices_from(spread)] += variance / half**2
     towards = (added - mean) @ np.linalg.pinv(spread, rcond=_RATIO, hermitian=True) / half
 
-    def draw(rng: Random) -> Mask:
-        mask = np.zeros(size, dtype=bool)
-        mask[rng.permutation(size)[:half]] = True
-        return mask
-
     def release(mask: Mask, rng: Random) -> Array:
         total: Array = added[mask].sum(axis=0)
         return total + rng.normal(0.0, np.sqrt(variance), total.shape) if variance else total
@@ -47,7 +42,7 @@ def sums_population(
         what=f"{added.shape[1]} counts and sums over half of the {each}",
         seen_by=seen_by,
         whose=whose,
-        draw=draw,
+        draw=lambda rng: draw_members(size, [(np.arange(size), half)], rng),
         release=release,
         score=lambda released: towards @ (released / half - mean),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from parties.scenario.models import ModelTask
+from parties.scenario.models import ModelTask, Task
 from parties.scenario.problems import Problem, Reading, quote
 from parties.scenario.terms import columns_of, parts_of
 
@@ -45,11 +45,16 @@ def check_clips(privacy: PrivacySpec, needed: Sequence[str], use: str) -> Iterat
             yield Problem(f"[privacy.clip] {column}: so narrow a range has too few of its numbers' digits", hint)
 
 
-def check_exact(task: ModelTask, exact: Mapping[str, tuple[Any, str]]) -> Iterator[Problem]:
-    """Problems of settings that would tell something exact: of `EXACT`, and of a kind's own."""
-    for key, (harmless, hint) in {**exact, **EXACT}.items():
+def refuse_settings(task: Task, exact: Mapping[str, tuple[Any, str]]) -> Iterator[Problem]:
+    """Problems of settings that were given another value than the harmless one; what to do is said with it."""
+    for key, (harmless, hint) in exact.items():
         if key in task.model_fields_set and dict(task)[key] != harmless:
             yield Problem(f"[task] {key} {WITH}", hint)
+
+
+def check_exact(task: ModelTask, exact: Mapping[str, tuple[Any, str]]) -> Iterator[Problem]:
+    """Problems of settings that would tell something exact: of `EXACT`, and of a kind's own."""
+    yield from refuse_settings(task, {**exact, **EXACT})
     if task.missing == "mean":
         hint = 'set missing = "drop", which looks at each row by itself: a mean depends on all of them'
         yield Problem(f'[task] missing = "mean" {WITH}', hint)

@@ -28,7 +28,7 @@ from protocols.aggregation.parts.quantise import residues
 from protocols.privacy.agreed_range import AgreedRange
 from protocols.privacy.concentrated import epsilon_at, rho_at
 from protocols.privacy.distributed import Distributed, calibrated_vector, decoded, encoded, padded
-from protocols.statistics.private.estimates import Estimate, Sums, count_of, margin, mean_of, sum_of
+from protocols.privacy.estimates import Estimate, Sums, count_of, margin, mean_of, sum_of
 
 if TYPE_CHECKING:
     from mpc.ring.array import Array

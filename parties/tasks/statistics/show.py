@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table, to_digits
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, table
 from parties.tasks.base import Show
+from parties.tasks.coefficients import p_text
 from parties.tasks.privacy.guarantee import spent_text
-from parties.tasks.statistics.private.show import columns_grid, interval_text, notes
+from parties.tasks.statistics.private.show import columns_grid, interval_text, notes, number_text
 
 _MOST_TIMES: Final = 12
 """The most points of a survival curve that are shown; the record has all."""
@@ -81,7 +82,7 @@ def _description_grids(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[
     keys = [key for key in _OF_SUMS if any(key in one for _, one in groups)]
     if keys:
         rows = [
-            (name, *_group(one, by), *(_value(one, key, count_text if key in _WHOLE else _number) for key in keys))
+            (name, *_group(one, by), *(_value(one, key, count_text if key in _WHOLE else number_text) for key in keys))
             for name, one in groups
         ]
         blocks.append(Grid("Columns", ("column", *_group_head(by), *keys), tuple(rows), _left(by)))
@@ -101,21 +102,21 @@ def _description_grids(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[
 
 def _on_grid(one: Mapping[str, Any], ends: list[str], shares: list[str]) -> list[str]:
     found = [table(one.get("quantiles")).get(share) for share in shares]
-    quantiles = [_cell_text(one, "quantiles", _number(value), value) for value in found]
+    quantiles = [_cell_text(one, "quantiles", number_text(value), value) for value in found]
     first, last = ([_value(one, end) for end in part] for part in (ends[:1], ends[1:]))
     return [*first, *quantiles, *last]
 
 
 def _value(one: Mapping[str, Any], key: str, text: Callable[[Any], str] | None = None) -> str:
     """The number under a key of a group's facts."""
-    return _cell_text(one, key, (text or _number)(one.get(key)), one.get(key))
+    return _cell_text(one, key, (text or number_text)(one.get(key)), one.get(key))
 
 
 def _histograms(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = []
     for column, one in table(found.get("histograms")).items():
         edges, groups = entries(table(one).get("edges")), [table(g) for g in entries(table(one).get("groups"))]
-        bins = [f"{_number(a)} to {_number(b)}" for a, b in pairwise(edges)]
+        bins = [f"{number_text(a)} to {number_text(b)}" for a, b in pairwise(edges)]
         names = ["below", *bins, "above"]
         counts = [[g.get("below"), *entries(g.get("counts")), g.get("above")] for g in groups]
         rows = tuple((name, *(_count(c[k]) for c in counts)) for k, name in enumerate(names))
@@ -133,7 +134,7 @@ def _together(groups: list[Mapping[str, Any]], by: Mapping[str, Any]) -> list[Bl
             if one.get("count") is not None:
                 where = f"{by.get('column')} {group.get('group')}, " if by else ""
                 ends = [
-                    f"{word} {_number(one[end])}"
+                    f"{word} {number_text(one[end])}"
                     for word, end in (("from", "from"), ("under", "to"))
                     if is_number(one.get(end))
                 ]
@@ -176,7 +177,7 @@ def _t_tests(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
                 levels = " - ".join(map(str, entries(test.get("levels"))))
                 interval = MISSING
                 if is_number(test.get("low")) and is_number(test.get("high")):
-                    interval = f"{_number(test['low'])} to {_number(test['high'])}"
+                    interval = f"{number_text(test['low'])} to {number_text(test['high'])}"
                 interval = _cell_text(test, "low", interval, test.get("low"))
                 numbers = (_value(test, key) for key in ("t", "df"))
                 rows.append(
@@ -204,7 +205,7 @@ def _survival(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
             curves = [table(curve) for curve in entries(group.get("curves"))]
             survival = [entries(curve.get("survival")) for curve in curves]
             shown = _times_shown(survival)
-            rows = [(_number(times[k]), *(_at(curve, k) for curve in curves)) for k in shown]
+            rows = [(number_text(times[k]), *(_at(curve, k) for curve in curves)) for k in shown]
             for words, key in (("rows", "count"), ("events", "events")):
                 rows.append((words, *(_arm_count(curve, key) for curve in curves)))
             rows.append(("median", *(_median(curve) for curve in curves)))
@@ -227,8 +228,8 @@ def _at(curve: Mapping[str, Any], k: int) -> str:
     if k >= len(values):
         return _WITHHELD
     if k < len(intervals):
-        return f"{_number(values[k])} ({interval_text(intervals[k])})" if is_number(values[k]) else "too noisy"
-    return _number(values[k])
+        return f"{number_text(values[k])} ({interval_text(intervals[k])})" if is_number(values[k]) else "too noisy"
+    return number_text(values[k])
 
 
 def _arm_count(curve: Mapping[str, Any], key: str) -> str:
@@ -242,7 +243,7 @@ def _median(curve: Mapping[str, Any]) -> str:
     after, by = curve.get("median_after"), curve.get("median")
     if not is_number(by) or "at_risk" not in entries(curve.get("withheld")):
         return _value(curve, "median")
-    return f"{_number(after)} to {_number(by)}" if is_number(after) else f"by {_number(by)}"
+    return f"{number_text(after)} to {number_text(by)}" if is_number(after) else f"by {number_text(by)}"
 
 
 def _at_most(curve: Mapping[str, Any], shown: list[int]) -> float:
@@ -263,7 +264,7 @@ def _curve_note(group: Mapping[str, Any], curves: Sequence[Mapping[str, Any]], s
         return [Line(text)]
     text = "Told at the ends of stretches in which enough had the event; who was lost is counted by lots. At the times "
     most = max(_at_most(curve, shown) for curve in curves)
-    return [Line(f"{text}shown within {_number(most)} of the curve that all counts would give.")]
+    return [Line(f"{text}shown within {number_text(most)} of the curve that all counts would give.")]
 
 
 def _log_rank_text(group: Mapping[str, Any], *, noisy: bool) -> str:
@@ -271,7 +272,7 @@ def _log_rank_text(group: Mapping[str, Any], *, noisy: bool) -> str:
     text = _chi_square_text(test, "Log-rank: chi-square", noisy=noisy)
     if not is_number(test.get("error")) or not test["error"]:
         return text
-    return f"{text[:-1]}; of {test.get('of')}, within {_number(test['error'])}."
+    return f"{text[:-1]}; of {test.get('of')}, within {number_text(test['error'])}."
 
 
 def _log_rank(group: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -287,25 +288,12 @@ def _times_shown(curves: list[Sequence[Any]]) -> list[int]:
     return [k for place, k in enumerate(told) if (place + 1) % step == 0 or place == len(told) - 1]
 
 
-def p_text(p: Any) -> str:
-    """A p-value as text."""
-    if not is_number(p):
-        return MISSING
-    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
-
-
 def _chi_square_text(test: Mapping[str, Any], name: str, *, noisy: bool) -> str:
     if {"chi_square", "log_rank"} & set(entries(test.get("withheld"))):
         return f"{name}: withheld."
     if not is_number(test.get("chi_square")):
         return f"{name}: no test, as the noise is too large." if noisy else f"{name}: nothing to compare."
-    return f"{name} {_number(test['chi_square'])}, df {test.get('df')}, p {p_text(test.get('p'))}."
-
-
-def _number(value: Any) -> str:
-    if is_number(value) and float(value).is_integer() and abs(value) < 1e9:
-        return f"{value:.0f}"
-    return to_digits(value)
+    return f"{name} {number_text(test['chi_square'])}, df {test.get('df')}, p {p_text(test.get('p'))}."
 
 
 def _group(group: Mapping[str, Any], by: Mapping[str, Any]) -> tuple[str, ...]:

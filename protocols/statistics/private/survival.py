@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.statistics.private.estimates import margin
+from protocols.privacy.estimates import margin
 
 Values = NDArray[np.float64]
 Bits = NDArray[np.bool_]

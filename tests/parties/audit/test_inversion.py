@@ -18,9 +18,9 @@ from parties.audit.inversion import (
     attempts_at,
     match,
     rows_that_give,
-    share_interval,
     unit_means,
 )
+from parties.audit.rates import wilson_interval
 from parties.tasks.audited.updates import RoundUpdates, Updates
 from parties.tasks.federated.audit.population import AUDIT
 from parties.tasks.federated.audit.updates import updates_of
@@ -109,7 +109,7 @@ def updates(clients: int, rows: int, noise: float = 0.0, name: str = "logistic")
 
 
 def won(matches: tuple[Match, ...]) -> tuple[float, float, float]:
-    return share_interval(sum(one.won for one in matches), len(matches))
+    return wilson_interval(sum(one.won for one in matches), len(matches))
 
 
 def test_clients_of_one_row_are_rebuilt_one_by_one_only() -> None:
@@ -150,8 +150,8 @@ def test_equally_many_rows_are_compared() -> None:
 
 
 def test_the_interval_of_a_share() -> None:
-    assert share_interval(10, 10) == pytest.approx((1, 0.7225, 1), abs=1e-4)
-    assert share_interval(0, 0) == (0, 0, 1)
+    assert wilson_interval(10, 10) == pytest.approx((1, 0.7225, 1), abs=1e-4)
+    assert wilson_interval(0, 0) == (0, 0, 1)
 
 
 TASK = "rounds = 2\nvalidation_fraction = 0\nepochs = 3\nleast_rows = 1"

@@ -16,7 +16,7 @@ import numpy as np
 from mpc.errors import DataError
 from mpc.ring.array import Array
 from parties.show.blocks import count_text
-from parties.tasks.audited.audit import Audit, Mask, Population, Random, Trial
+from parties.tasks.audited.audit import Audit, Mask, Population, Random, Trial, draw_members
 from parties.tasks.audited.noise import distributed_trial
 from parties.tasks.federated.audit.updates import updates_of
 from parties.tasks.federated.clients.data import OwnRows, own_rows, rows_of
@@ -71,11 +71,7 @@ def _patients(scenario: FederatedScenario, rows: Mapping[int, OwnRows]) -> Popul
     starts = np.cumsum([0, *(one.y.size for one in every)])
     together = _joined(every)
 
-    def draw(rng: Random) -> Mask:
-        mask = np.zeros(starts[-1], dtype=bool)
-        for k, count in enumerate(counts):
-            mask[starts[k] + rng.permutation(every[k].y.size)[:count]] = True
-        return mask
+    groups = [(np.arange(a, b), count) for (a, b), count in zip(pairwise(starts), counts, strict=True)]
 
     def release(mask: Mask, rng: Random) -> Array:
         parts = [mask[starts[k] : starts[k + 1]] for k in range(len(rows))]
@@ -92,7 +88,7 @@ def _patients(scenario: FederatedScenario, rows: Mapping[int, OwnRows]) -> Popul
         what="the last model's weights",
         seen_by="",
         whose=tuple(name for name, one in zip(names, every, strict=True) for _ in range(one.y.size)),
-        draw=draw,
+        draw=lambda rng: draw_members(starts[-1], groups, rng),
         release=release,
         score=lambda seen: row_scores(scenario, seen, together),
         members=members if held else None,

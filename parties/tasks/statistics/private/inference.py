@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.evaluation import p_values
+from protocols.privacy.estimates import Sums, count_of, mean_of, root_of, variance_of
 from protocols.rows.results import Statistic
-from protocols.statistics.private.estimates import Sums, count_of, mean_of, root_of, variance_of
 from protocols.statistics.private.inference import Difference, Moments, noisy_pearson, noisy_welch
 from protocols.statistics.private.job import PrivateSettings
 from protocols.statistics.private.survival import NoisyArm, median, noisy_curve, noisy_log_rank

@@ -19,7 +19,7 @@ from parties.tasks.privacy.guarantee import (
     privacy_facts,
     releases_grid,
 )
-from protocols.statistics.private.estimates import margin
+from protocols.privacy.estimates import margin
 from protocols.statistics.private.job import OF_VALUES, PrivateSettings, Release
 from protocols.statistics.private.survival import at_risk_deviations, least_at_risk
 

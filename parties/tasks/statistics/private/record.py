@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from parties.tasks.statistics.layout import GroupFacts, statistics_of
 from parties.tasks.statistics.private.inference import Parts, comparison_facts, correlation_facts, curve_facts
 from protocols.evaluation import p_values
-from protocols.rows.results import Statistic
-from protocols.statistics.private.estimates import (
+from protocols.privacy.estimates import (
     NOTHING,
     Estimate,
     Sums,
@@ -22,6 +21,7 @@ from protocols.statistics.private.estimates import (
     sum_of,
     variance_of,
 )
+from protocols.rows.results import Statistic
 from protocols.statistics.private.inference import noisy_chi_square
 from protocols.statistics.private.job import PrivateSettings, level_cells, parts_of
 from protocols.statistics.private.quantile_tree import consistent_counts, quantile_of

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from parties.scenario.problems import Problem, Reading
-from parties.tasks.privacy.settings import check_clips
+from parties.tasks.privacy.settings import check_clips, refuse_settings
 
 if TYPE_CHECKING:
     from parties.scenario.privacy import PrivacySpec
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from protocols.statistics.private.job import PrivateSettings
     from protocols.statistics.settings import StatisticsSettings
 
+_EXACT: Final = {
+    key: (harmless, f"leave {key} out: noise protects small cells, and a test of them would tell exact counts")
+    for key, harmless in (("min_cell", 0), ("dominance", 0), ("missing_cells", "told"))
+}
 _OF_SUMS: Final = ("sum", "mean", "variance", "sd")
 MOST_NUMBERS: Final = 100_000
 """The most numbers of trees and curves: each takes some microseconds of noise."""
@@ -27,17 +31,10 @@ def make_statistics_private(task: StatisticsTask, privacy: PrivacySpec) -> Readi
     if ends := [one for one in ("min", "max") if one in task.statistics]:
         hint = "each is the value of one patient; remove it from `statistics`, or [privacy]"
         yield Problem(f"[task] {' and '.join(ends)} cannot be told with [privacy]", hint)
-    yield from _check_cells(task)
+    yield from refuse_settings(task, _EXACT)
     yield from _check_clips(task, privacy)
     yield from _check_numbers(task)
-    return task.model_copy(update={"min_cell": 0, "dominance": 0, "missing_cells": "told"})
-
-
-def _check_cells(task: StatisticsTask) -> Iterator[Problem]:
-    for key in ("min_cell", "dominance", "missing_cells"):
-        if key in task.model_fields_set and dict(task)[key] not in (0, "told"):
-            hint = f"leave {key} out: noise protects small cells, and a test of them would tell exact counts"
-            yield Problem(f"[task] {key} does not go with [privacy]", hint)
+    return task.model_copy(update={key: harmless for key, (harmless, _) in _EXACT.items()})
 
 
 def _check_clips(task: StatisticsTask, privacy: PrivacySpec) -> Iterator[Problem]:

@@ -57,7 +57,7 @@ def notes(privacy: Mapping[str, Any]) -> list[Block]:
 def _estimate(key: str, value: Any) -> str:
     if not is_number(value):
         return "too noisy"
-    return count_text(value) if key in _WHOLE else _plain_digits(value)
+    return count_text(value) if key in _WHOLE else number_text(value)
 
 
 def _interval(key: str, ends: Any) -> str:
@@ -67,11 +67,13 @@ def _interval(key: str, ends: Any) -> str:
 def interval_text(ends: Any, text: Callable[[Any], str] | None = None) -> str:
     """An interval as text; of a median an end may be open."""
     low, high = (*entries(ends), None, None)[:2]
-    shown = text or _plain_digits
+    shown = text or number_text
     if is_number(low):
         return f"{shown(low)} to {shown(high)}" if is_number(high) else f"from {shown(low)}"
     return MISSING
 
 
-def _plain_digits(value: float) -> str:
-    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e9 else to_digits(value)
+def number_text(value: Any) -> str:
+    """A number: one that is whole with all its digits."""
+    whole = is_number(value) and float(value).is_integer() and abs(value) < 1e9
+    return f"{value:.0f}" if whole else to_digits(value)

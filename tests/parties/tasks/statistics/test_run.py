@@ -13,13 +13,14 @@ from mpc.errors import DataError
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import Grid, Line
+from parties.tasks.coefficients import p_text
 from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.plan import cell_rules
 from parties.tasks.statistics.run import STATISTICS, statistics_settings
 from parties.tasks.statistics.settings import StatisticsTask
-from parties.tasks.statistics.show import p_text, statistics_blocks
+from parties.tasks.statistics.show import statistics_blocks
 from tests.parties.asked import asked_and_read, check_policy
 from tests.scenario_texts import STATISTICS as FULL
 from tests.scenario_texts import two_owners

@@ -13,8 +13,7 @@ from mpc.randomness.streams import Stream, derive
 from mpc.runtime.lockstep import Outcome
 from mpc.runtime.party import Party
 from protocols.privacy.accounting import epsilon_of
-from protocols.statistics.own_cells import OwnColumns
-from protocols.statistics.private.estimates import (
+from protocols.privacy.estimates import (
     NOTHING,
     Estimate,
     Sums,
@@ -24,6 +23,7 @@ from protocols.statistics.private.estimates import (
     sum_of,
     variance_of,
 )
+from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.private.job import (
     FINE,
     Clip,

@@ -11,7 +11,7 @@ from parties.scenario.file import Scenario
 from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.privacy.guarantee import NoisyRelease, noise_facts, outside, privacy_facts
 from protocols.evaluation.noisy_metrics import BINS, PROBABILITIES, auc_of, right_and_wrong
-from protocols.statistics.private.estimates import Sums, margin, mean_of
+from protocols.privacy.estimates import Sums, margin, mean_of
 from protocols.training.private.clipped_gradients import FINE
 from protocols.training.private.noisy_descent import NoisySettings, NoisyTrained
 

@@ -10,7 +10,7 @@ from parties.tasks.base import PlanText
 from parties.tasks.logistic.private.job import ROWS_OF_COLUMNS, guarantee, neighbours_text, plan_text_on_shares
 from parties.tasks.logistic.private.show import OBJECTIVE, UNIT, noise_unit, output_text
 from parties.tasks.privacy.guarantee import NoisyRelease, noise_facts, noise_text
-from protocols.statistics.private.estimates import margin
+from protocols.privacy.estimates import margin
 from protocols.training.private.perturbed_job import PerturbedSettings
 
 if TYPE_CHECKING:
