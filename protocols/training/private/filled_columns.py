@@ -40,10 +40,7 @@ def filled_columns(
 
     def words() -> Array:
         assert own is not None
-        before, width = sum(widths[: p.index]), widths[p.index]
-        mine = Ranges(ranges.each[before : before + width])
-        length = parts_of_norm(squared, scale, widths)[p.index]
-        return filled_up(scaled_rows(in_range(own.x_train, mine), length, scale), rows)
+        return filled_up(own_part(own.x_train, p.index, ranges, widths, squared, scale), rows)
 
     names, target = ({}, p.name) if own is None else (own.names, own.target_owner)
     ours = own if own is not None and target == p.name else None
@@ -53,6 +50,27 @@ def filled_columns(
     beside = p.input(target, present, (rows,), scale)
     y = p.input(target, labels, (rows,), 0)
     return Share(np.concatenate((x.value, beside.value.reshape(-1, 1)), axis=1), scale), y
+
+
+def own_part(
+    x: NDArray[np.float64], owner: int, ranges: Ranges, widths: tuple[int, ...], squared: int, scale: int
+) -> Array:
+    """An owner's features (m, k) as it shares them: in range, and each row as short as its part may be.
+
+    Arguments as of `filled_columns`, and which owner it is.
+    """
+    before = sum(widths[:owner])
+    mine = Ranges(ranges.each[before : before + widths[owner]])
+    return scaled_rows(in_range(x, mine), parts_of_norm(squared, scale, widths)[owner], scale)
+
+
+def rows_in_one_place(
+    x: NDArray[np.float64], ranges: Ranges, widths: tuple[int, ...], squared: int, scale: int
+) -> NDArray[np.float64]:
+    """Rows (m, d + 1) as the owners share them, in the clear, from all owners' features (m, d)."""
+    columns = np.split(x, np.cumsum(widths)[:-1], axis=1)
+    parts = [own_part(one, k, ranges, widths, squared, scale) for k, one in enumerate(columns)]
+    return np.column_stack([*(words.view(np.int64) / 2.0**scale for words in parts), np.ones(len(x))])
 
 
 def scaled_rows(u: NDArray[np.float64], squared: int, scale: int) -> Array:

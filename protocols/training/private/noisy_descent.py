@@ -6,15 +6,10 @@ part with chance q, and the owners open
 
     G_t = sum_i own_sum_i(w_t) + noise of N(v) from the helper + noise of N(v/n) from each owner          1 round
 
-All else follows from what was opened (post-processing), at each owner alike: with m_t the mean so far of the noisy
-numbers of rows, over q,
-
-    V_(t+1) = momentum V_t - step_size (G_t / (q m) + l2 w),     w_(t+1) = w_t + V_(t+1)
-
-where the gradient is taken at w = w_t + momentum V_t (Nesterov 1983). The model is the mean of the second half of the
-w_t, which has less of their noise (Polyak, Juditsky 1992). m is the most rows that there may be: m_t and `_SURE` times
-its standard deviation. Where the noise is small that is m_t; where it is large, steps are short, and so is the noise
-in them.
+All else follows from what was opened (post-processing), at each owner alike: Nesterov's method (momentum.py) with the
+gradient G_t / (q m). m is the most rows that there may be: m_t, the mean so far of the noisy numbers of rows, over q,
+and `_SURE` times its standard deviation. Where the noise is small that is m_t; where it is large, steps are short, and
+so is the noise in them.
 
 **What is released.** T vectors of L2 sensitivity D = C sqrt(17/16), and then, of held-out rows, counts by class and
 score (evaluation/noisy_metrics.py), of which a row changes one by 1. A row is held out by a coin of its own, which its
@@ -56,6 +51,7 @@ from protocols.training.private.clipped_gradients import (
     whole_scores,
     whole_weights,
 )
+from protocols.training.private.momentum import Floats, Iterate
 
 GRADIENTS = "noisy gradients"
 COUNTS = "noisy counts of held-out rows"
@@ -63,8 +59,6 @@ COUNT_UNIT = 1 << 8
 """The units of the noise that a held-out row counts for."""
 _SCORE = 2.0**-40
 _SURE = 5.0
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -130,6 +124,10 @@ class NoisySettings:
         """The standard deviation of the noise in the number of rows that comes with each sum."""
         return sqrt(self.noise.opened_variance) / (self.clipping.counted * self.rate)
 
+    def mean_rows(self, summed: int, steps: int) -> float:
+        """The number of rows that are trained on, as far as the noise tells: from so many noisy numbers, in units."""
+        return max(self.fewest_rows, summed / (steps * self.clipping.counted * self.rate))
+
     @property
     def counts_deviation(self) -> float:
         """The standard deviation of the noise in each count of held-out rows, in patients."""
@@ -157,52 +155,26 @@ class NoisyTrained:
 
 @dataclass(frozen=True)
 class Descent:
-    """Where a training is, after some steps: the same bits at every owner, for all of it is element by element.
+    """Where a training is, after some steps.
 
     Args:
-        w, velocity: (d + 1,).
         rows: the sum of the noisy numbers of rows, in units.
-        late: the sum of the weights of the second half of the steps.
     """
 
-    taken: int
-    w: Floats
-    velocity: Floats
+    at: Iterate
     rows: int
-    late: Floats
 
     @staticmethod
     def start(features: int) -> Descent:
-        """Before the first step: all weights 0."""
-        zero = np.zeros(features + 1)
-        return Descent(0, zero, zero, 0, zero)
-
-    def look_ahead(self, how: NoisySettings) -> Floats:
-        """Where the next gradient is taken."""
-        return self.w + how.momentum * self.velocity
-
-    def mean_rows(self, how: NoisySettings) -> float:
-        """The number of rows that are trained on, as far as the noise tells."""
-        return max(how.fewest_rows, self.rows / (self.taken * how.clipping.counted * how.rate))
-
-    def most_rows(self, how: NoisySettings) -> float:
-        """The most that there may be, after these steps."""
-        return self.mean_rows(how) + _SURE * how.rows_deviation / sqrt(self.taken)
+        """Before the first step."""
+        return Descent(Iterate.start(features), 0)
 
     def stepped(self, opened: NDArray[np.int64], how: NoisySettings) -> Descent:
         """After one more noisy sum (d + 2,), in units of 2^-16."""
-        ahead = self.look_ahead(how)
-        now = Descent(self.taken + 1, self.w, self.velocity, self.rows + int(opened[-1]), self.late)
-        penalty = how.l2 * np.append(ahead[:-1], 0.0)
-        slope = opened[:-1] * (2.0**-FINE * how.class_scale / (how.rate * now.most_rows(how))) + penalty
-        velocity = how.momentum * self.velocity - how.step_size * slope
-        w = self.w + velocity
-        late = self.late + w if self.taken >= how.steps // 2 else self.late
-        return Descent(now.taken, w, velocity, now.rows, late)
-
-    def model(self, how: NoisySettings) -> Floats:
-        """The mean of the second half of the weights (d + 1,)."""
-        return self.late / (how.steps - how.steps // 2)
+        taken, rows = self.at.taken + 1, self.rows + int(opened[-1])
+        most = how.mean_rows(rows, taken) + _SURE * how.rows_deviation / sqrt(taken)
+        gradient = opened[:-1] * (2.0**-FINE * how.class_scale / (how.rate * most))
+        return Descent(self.at.stepped(gradient, how), rows)
 
 
 def calibrated_gradients(epsilon: float, delta: float, owners: int, squared: int, steps: int, rate: float) -> int:
@@ -236,7 +208,7 @@ async def noisy_training_job(
     for t in range(how.steps):
         p.stage("training", t, how.steps)
 
-        def numbers(at: Descent = now) -> Array:
+        def numbers(at: Iterate = now.at) -> Array:
             assert train is not None and stream is not None
             drawn = train if how.rate >= 1.0 else train.of(coins(stream, how.rate, len(train.y)))
             return own_sum(drawn, whole_weights(at.look_ahead(how)), how.clipping).view(np.uint64)
@@ -280,7 +252,7 @@ async def _counts(
 
     def numbers() -> Array:
         assert test is not None
-        scores = whole_scores(test, whole_weights(now.model(how))) * _SCORE
+        scores = whole_scores(test, whole_weights(now.at.model(how))) * _SCORE
         return (cells(scores, test.y).reshape(-1) * COUNT_UNIT).view(np.uint64)
 
     why = (
@@ -292,6 +264,7 @@ async def _counts(
 
 
 def _trained(now: Descent, counts: Floats | None, how: NoisySettings) -> NoisyTrained:
-    scaled = now.model(how)
+    scaled = now.at.model(how)
     weights, intercept = how.ranges.in_own_units(scaled)
-    return NoisyTrained(how.features, tuple(scaled.tolist()), weights, intercept, now.mean_rows(how), counts)
+    rows = how.mean_rows(now.rows, how.steps)
+    return NoisyTrained(how.features, tuple(scaled.tolist()), weights, intercept, rows, counts)

@@ -25,15 +25,7 @@ from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
 from protocols.training.private.bounds import Perturbed
 from protocols.training.private.clipped_gradients import Ranges
-from protocols.training.private.filled_columns import (
-    as_labels,
-    filled_columns,
-    filled_up,
-    in_range,
-    ones,
-    parts_of_norm,
-    scaled_rows,
-)
+from protocols.training.private.filled_columns import as_labels, filled_columns, filled_up, ones, own_part
 from protocols.training.private.perturbed import perturbed_weights
 
 
@@ -87,8 +79,7 @@ async def perturbed_rows_job(
 
     def words() -> Array:
         assert own is not None
-        (squared,) = parts_of_norm(how.squared_norm, how.x_scale, settings.widths)
-        features = scaled_rows(in_range(own.x, settings.ranges), squared, how.x_scale)
+        features = own_part(own.x, 0, settings.ranges, settings.widths, how.squared_norm, how.x_scale)
         return filled_up(np.column_stack((features, ones(len(own.x), how.x_scale))), most)
 
     def given() -> Array:

@@ -7,10 +7,10 @@ As noisy_descent.py has it for owners of rows (DP-SGD: Abadi et al. 2016), at pu
     G = X^T e         1 round: X was opened under its mask once (held.py); e is cut to 2^-E on its opening
     G + N(2 v)        1 round: opened, with noise of the helper and of each owner (privacy/noisy_sum.py)
 
-and all else is post-processing of what was opened. No owner can clip a row's gradient, which nobody sees. But it is
-short by itself: rows are at most N long (filled_columns.py), and |s - y| <= 1/2 + max |s - 1/2| at *any* z, for s is a
-sum of sines. So there is nothing that has to be checked on shares. Where w would be so long that a score might leave
-Z, the gradient is taken at a shorter one: w is public.
+and all else is post-processing of what was opened (momentum.py). No owner can clip a row's gradient, which nobody
+sees. But it is short by itself: rows are at most N long (filled_columns.py), and |s - y| <= 1/2 + max |s - 1/2| at
+*any* z, for s is a sum of sines. So there is nothing that has to be checked on shares. Where w would be so long that a
+score might leave Z, the gradient is taken at a shorter one: w is public.
 
 **Sensitivity.** What is added to noise is the whole number sum_i x_i e_i exactly, with e_i after its cut: at most E_max
 in size, its roundings counted. Neighbours' sums differ by x_i e_i of one row, and by how the others are rounded: where
@@ -30,7 +30,6 @@ from math import ceil, floor, fsum, sqrt
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mpc.randomness.streams import Stream
 from mpc.ring.abstract_array import abstract
@@ -48,6 +47,7 @@ from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
 from protocols.training.private.clipped_gradients import Ranges
 from protocols.training.private.filled_columns import filled_columns
+from protocols.training.private.momentum import Floats, Iterate
 
 GRADIENTS: Final = "noisy gradients"
 X_BITS: Final = 10
@@ -56,8 +56,6 @@ E_BITS: Final = 20
 """Those of the errors s - y as they are summed up: so many that R is small beside E_max for 100,000 rows."""
 _COEFFICIENTS: Final = 28  # so that the errors' cut is as long as one may be
 _FIT: Final = RISING_FITS[1].fit  # for |z| <= 31
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -168,21 +166,17 @@ async def shared_gradients_job(
     x, y = filled_columns(p, own, how.ranges, how.widths, how.rows, squared_norm(how.norm), X_BITS)
     rows = take_rows(await hold(p, x), Rows.of(np.arange(how.rows, dtype=np.int64)))
     wanted = less_half(p, y, 1.0, TRIG_SCALE + _COEFFICIENTS)
-    w = velocity = late = np.zeros(how.features + 1)
+    now = Iterate.start(how.features)
     for t in range(how.steps):
         p.stage("training", t, how.steps)
-        ahead = w + how.momentum * velocity
-        total = await noisy_gradient(p, x, rows, wanted, ahead, stream, how)
-        if p.dry:
-            continue
-        slope = total.value.view(np.int64) * (_UNIT / how.rows) + how.l2 * np.append(ahead[:-1], 0.0)
-        velocity = how.momentum * velocity - how.step_size * slope
-        w = w + velocity
-        late = late + w if t >= how.steps // 2 else late
+        total = await noisy_gradient(p, x, rows, wanted, now.look_ahead(how), stream, how)
+        if not p.dry:
+            gradient = total.value.view(np.int64) * (_UNIT / how.rows)
+            now = now.stepped(gradient, how)
     p.stage("done")
     if own is None:
         return None
-    scaled = late / (how.steps - how.steps // 2)
+    scaled = now.model(how)
     weights, intercept = how.ranges.in_own_units(scaled)
     return Trained(joint_names(own.names), weights, intercept, tuple(scaled.tolist()), None)
 

@@ -119,9 +119,9 @@ def test_opened_sums_are_the_owners_and_the_helpers_noise(rate: float) -> None:
     outcome, opened = run(how, parts)
     now, at = Descent.start(3), []
     for total in opened[:-1]:
-        at.append(now.look_ahead(how))
+        at.append(now.at.look_ahead(how))
         now = now.stepped(total, how)
-    at.append(now.model(how))
+    at.append(now.at.model(how))
     left = [total - mine for total, mine in zip(opened, addends(how, parts, at), strict=True)]
     helpers = np.concatenate(left[:-1]) / how.variance**0.5
     assert abs(helpers.mean()) < 5 / helpers.size**0.5
@@ -130,7 +130,7 @@ def test_opened_sums_are_the_owners_and_the_helpers_noise(rate: float) -> None:
     assert 0.5 < (left[-1] / how.counts_noise.variance**0.5).std() < 1.6
     first, *others = outcome.results.values()
     assert all(one.scaled == first.scaled for one in others)
-    assert first.scaled == tuple(now.model(how).tolist())
+    assert first.scaled == tuple(now.at.model(how).tolist())
     assert (first.counts == opened[-1].reshape(2, BINS) / COUNT_UNIT).all()
 
 
@@ -164,14 +164,14 @@ def test_an_iterate_follows_its_formula() -> None:
     unit, rows = 2.0**16, how.clipping.counted
     doubt = 5 * (2 * how.variance) ** 0.5 / rows
     one = Descent.start(3).stepped(np.array([8 * unit, 0, -4 * unit, 0, 16 * rows], dtype=np.int64), how)
-    assert np.allclose(one.w, np.array([-2.0, 0.0, 1.0, 0.0]) / (16 + doubt), atol=1e-15)
-    ahead = one.look_ahead(how)
-    assert np.allclose(ahead, 1.5 * one.w, atol=1e-15)
+    assert np.allclose(one.at.w, np.array([-2.0, 0.0, 1.0, 0.0]) / (16 + doubt), atol=1e-15)
+    ahead = one.at.look_ahead(how)
+    assert np.allclose(ahead, 1.5 * one.at.w, atol=1e-15)
     two = one.stepped(np.array([0, 0, 0, 10 * unit, 0], dtype=np.int64), how)
     slope = np.array([*(0.5 * ahead[:3]), 10 / (10 + doubt / 2**0.5)])
-    assert np.allclose(two.w, one.w + 0.5 * one.velocity - 0.25 * slope, atol=1e-15)
-    assert two.mean_rows(how) == 10.0
-    assert two.model(how).tolist() == two.w.tolist()
+    assert np.allclose(two.at.w, one.at.w + 0.5 * one.at.velocity - 0.25 * slope, atol=1e-15)
+    assert how.mean_rows(two.rows, 2) == 10.0
+    assert two.at.model(how).tolist() == two.at.w.tolist()
 
 
 @pytest.mark.parametrize(("epsilon", "rate", "steps"), [(0.1, 1.0, 100), (1.0, 1.0, 30), (3.0, 0.05, 400)])

@@ -18,8 +18,8 @@ from parties.tasks.logistic.private.agreed import features_of
 from parties.tasks.logistic.private.columns.run import columns_settings
 from protocols.plain.perturbed import rising_sigmoid
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
-from protocols.training.private.clipped_gradients import Ranges
-from protocols.training.private.filled_columns import in_range, parts_of_norm, scaled_rows
+from protocols.training.private.filled_columns import rows_in_one_place
+from protocols.training.private.momentum import Iterate
 from protocols.training.private.shared_gradients import (
     E_BITS,
     GRADIENTS,
@@ -37,16 +37,12 @@ def columns_fit(scenario: Scenario, rows: Together) -> Fit:
 
     def fit(chosen: Mapping[str, Array], rng: Random) -> Array:
         mine = np.concatenate(list(chosen.values()))
-        w = velocity = late = np.zeros(how.features + 1)
-        for t in range(how.steps):
-            ahead = w + how.momentum * velocity
-            s, _ = rising_sigmoid(x[mine] @ ahead, how.fit)
-            slope = (x[mine].T @ (s - rows.y[mine]) + rng.normal(0.0, how.deviation, w.shape)) / how.rows
-            velocity = how.momentum * velocity - how.step_size * (slope + how.l2 * np.append(ahead[:-1], 0.0))
-            w = w + velocity
-            late = late + w if t >= how.steps // 2 else late
-        scaled = late / (how.steps - how.steps // 2)
-        return np.append(*how.ranges.in_own_units(scaled))
+        now = Iterate.start(how.features)
+        for _ in range(how.steps):
+            s, _ = rising_sigmoid(x[mine] @ now.look_ahead(how), how.fit)
+            total = x[mine].T @ (s - rows.y[mine]) + rng.normal(0.0, how.deviation, how.features + 1)
+            now = now.stepped(total / how.rows, how)
+        return np.append(*how.ranges.in_own_units(now.model(how)))
 
     return fit
 
@@ -78,12 +74,7 @@ def worst_sums(how: SharedGradients) -> Whole:
 
 def scaled_columns(x: Array, how: SharedGradients) -> Array:
     """Rows (m, d) as the training has them, each owner's part scaled by itself, the 1 of the intercept last."""
-    lengths, ends, parts = parts_of_norm(squared_norm(how.norm), X_BITS, how.widths), np.cumsum([0, *how.widths]), []
-    for k, squared in enumerate(lengths):
-        here = slice(int(ends[k]), int(ends[k + 1]))
-        words = scaled_rows(in_range(x[:, here], Ranges(how.ranges.each[here])), squared, X_BITS)
-        parts.append(words.view(np.int64) / 2.0**X_BITS)
-    return np.column_stack([*parts, np.ones(len(x))])
+    return rows_in_one_place(x, how.ranges, how.widths, squared_norm(how.norm), X_BITS)
 
 
 def _nobody(owner: str, names: dict[str, tuple[str, ...]]) -> OwnColumns:

@@ -36,9 +36,9 @@ def gradients_fit(scenario: Scenario, rows: Together) -> Fit:
         train, now = whole.of(mask), Descent.start(len(how.features))
         for _ in range(how.steps):
             drawn = train if how.rate >= 1.0 else train.of(rng.random(len(train.y)) < how.rate)
-            exact = own_sum(drawn, whole_weights(now.look_ahead(how)), how.clipping)
+            exact = own_sum(drawn, whole_weights(now.at.look_ahead(how)), how.clipping)
             now = now.stepped(exact + np.rint(rng.normal(0.0, deviation, how.size)).astype(np.int64), how)
-        return np.append(*how.ranges.in_own_units(now.model(how)))
+        return np.append(*how.ranges.in_own_units(now.at.model(how)))
 
     return fit
 

@@ -15,8 +15,7 @@ from parties.tasks.audited.noise import Whole, noisy_sum_trial
 from parties.tasks.logistic.private.agreed import features_of
 from parties.tasks.logistic.private.output.run import perturbed_settings
 from protocols.plain.maximum_likelihood import sigmoid
-from protocols.training.private.clipped_gradients import FINE, Ranges
-from protocols.training.private.filled_columns import parts_of_norm, scaled_rows
+from protocols.training.private.filled_columns import rows_in_one_place
 from protocols.training.private.perturbed_job import PerturbedSettings
 
 _BEYOND: Final = 20.0  # halves of its range, by which a worst row's value is outside
@@ -80,14 +79,8 @@ def worst_models(settings: PerturbedSettings, others: int, into: float) -> tuple
 def scaled(x: Array, settings: PerturbedSettings) -> Array:
     """Rows (m, d) as the training has them, the 1 of the intercept last; where columns are split, each owner's part is
     scaled by itself."""
-    how, parts = settings.how, []
-    lengths = parts_of_norm(how.squared_norm, how.x_scale, settings.widths)
-    ends = np.cumsum([0, *settings.widths])
-    for k, squared in enumerate(lengths):
-        here = slice(int(ends[k]), int(ends[k + 1]))
-        u = Ranges(settings.ranges.each[here]).whole_rows(x[:, here])[:, :-1] / 2.0**FINE
-        parts.append(scaled_rows(u, squared, how.x_scale).view(np.int64) / 2.0**how.x_scale)
-    return np.column_stack([*parts, np.ones(len(x))])
+    how = settings.how
+    return rows_in_one_place(x, settings.ranges, settings.widths, how.squared_norm, how.x_scale)
 
 
 def released(

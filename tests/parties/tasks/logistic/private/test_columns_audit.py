@@ -12,10 +12,10 @@ from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import EPSILON
 from parties.tasks.audited.models import together
 from parties.tasks.logistic.audit import AUDIT
-from parties.tasks.logistic.private.columns import audit as columns_audit
-from parties.tasks.logistic.private.columns.audit import columns_trial, worst_sums
+from parties.tasks.logistic.private.columns.audit import columns_fit, columns_trial, worst_sums
 from parties.tasks.logistic.private.columns.run import columns_settings
 from protocols.privacy.noisy_sum import Noise
+from protocols.training.private import filled_columns
 from tests.parties.tasks.logistic.private.test_columns import GRADIENTS, scenario
 from tests.parties.tasks.logistic.private.test_output import SPLIT
 
@@ -52,7 +52,7 @@ def test_rows_that_are_too_long_are_caught(tmp_path: Path, monkeypatch: pytest.M
         return np.rint(u * 2.0**scale).astype(np.int64).view(np.uint64)
 
     task = GRADIENTS.replace("epsilon", "norm = 1.05\nepsilon", 1)
-    monkeypatch.setattr(columns_audit, "scaled_rows", long)
+    monkeypatch.setattr(filled_columns, "scaled_rows", long)
     (found,) = EPSILON.run(Audited(scenario(tmp_path, SHORT, task), AUDIT, effort=FEW))
     assert found.contradicts
 
@@ -61,6 +61,6 @@ def test_the_twin_is_near_the_model_without_noise(tmp_path: Path) -> None:
     one = scenario(tmp_path)
     rows = together(one, None)
     every = {name: np.arange(len(rows.y)) for name in ("all",)}
-    w = columns_audit.columns_fit(one, rows)(every, np.random.default_rng(1))
+    w = columns_fit(one, rows)(every, np.random.default_rng(1))
     right = ((rows.x @ w[:-1] + w[-1] > 0) == (rows.y > 0.5)).mean()
     assert right > 0.7

@@ -17,11 +17,11 @@ from parties.audit.epsilon import EPSILON, bound_of, contradicts
 from parties.scenario.file import Scenario
 from parties.tasks.audited.noise import HELPER
 from parties.tasks.logistic.audit import AUDIT
-from parties.tasks.logistic.private.output import audit as output_audit
 from parties.tasks.logistic.private.output.objective_audit import Alike, objective_trials
 from parties.tasks.logistic.private.output.run import perturbed_settings
 from protocols.plain.perturbed import minimum
 from protocols.privacy.noisy_sum import Noise
+from protocols.training.private import filled_columns
 from tests.parties.tasks.logistic.private.test_gradients import TASK, scenario
 
 OBJECTIVE = TASK.replace("iterations = 20\n", "").replace("epsilon = 8\n", 'epsilon = 8\nmethod = "objective"\n')
@@ -105,5 +105,5 @@ def test_rows_that_are_too_long_are_caught(tmp_path: Path, monkeypatch: pytest.M
 
     one = scenario(tmp_path, task=OBJECTIVE.replace("epsilon = 8\n", "epsilon = 8\nnorm = 1.05\n"))
     assert not audited(one)[0].contradicts
-    monkeypatch.setattr(output_audit, "scaled_rows", long)
+    monkeypatch.setattr(filled_columns, "scaled_rows", long)
     assert audited(one)[0].contradicts

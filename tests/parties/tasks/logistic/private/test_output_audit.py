@@ -14,10 +14,10 @@ from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import EPSILON
 from parties.scenario.file import Scenario
 from parties.tasks.logistic.audit import AUDIT
-from parties.tasks.logistic.private.output import audit as output_audit
 from parties.tasks.logistic.private.output.audit import output_trial, released, scaled
 from parties.tasks.logistic.private.output.run import perturbed_settings
 from protocols.privacy.noisy_sum import Noise
+from protocols.training.private import filled_columns
 from tests.parties.tasks.logistic.private.test_gradients import TASK, scenario
 
 OUTPUT = TASK.replace("iterations = 20\n", "").replace("epsilon = 8\n", 'epsilon = 8\nmethod = "output"\n')
@@ -53,7 +53,7 @@ def test_rows_that_are_too_long_are_caught(tmp_path: Path, monkeypatch: pytest.M
 
     task = OUTPUT.replace("epsilon = 8\n", "epsilon = 8\nnorm = 1.02\n")
     assert 0.4 < (output_trial(scenario(tmp_path, task=task)).reach or 0) < 1
-    monkeypatch.setattr(output_audit, "scaled_rows", long)
+    monkeypatch.setattr(filled_columns, "scaled_rows", long)
     (found,) = EPSILON.run(Audited(scenario(tmp_path, task=task), AUDIT, effort=FEW))
     assert found.contradicts
 
