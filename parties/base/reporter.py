@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from logging import Logger
 from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, InternalError
@@ -61,6 +62,11 @@ class Reporter:
     def log(self, level: str, text: str) -> None:
         """A sentence for the user's screen; `level` is info, warning or error."""
         self._send({"event": "log", "level": level, "text": text})
+
+    def warn(self, log: Logger, text: str) -> None:
+        """A warning for the user's screen, and for this party's log."""
+        log.warning("%s", text)
+        self.log("warning", text)
 
     def done(self, result: dict[str, Any]) -> None:
         """The party finished, with this result."""

@@ -284,5 +284,4 @@ class _Noting:
         if text in self._said:
             return
         self._said.add(text)
-        self._part.log.warning("%s", text)
-        self._part.reporter.log("warning", text)
+        self._part.reporter.warn(self._part.log, text)

@@ -23,6 +23,9 @@ from parties.scenario.problems import nearest, quote
 MAX_MAGNITUDE = 2.0**40
 """The largest absolute value a cell may have: the fixed-point arithmetic has room for no more."""
 
+FEWEST_ROWS = 5
+"""An owner with fewer rows cannot take part: sums over so few would show its patients."""
+
 Kind = Literal["number", "boolean", "date", "empty", "text", "other"]
 
 ROW_HINT = "rows are counted from 1, the header aside"
@@ -120,6 +123,29 @@ def refuse_extremes(
 def whole(count: object) -> int:
     """A count from DuckDB as an int; 0 for null."""
     return count if isinstance(count, int) else 0
+
+
+def check_rows(
+    where: Origin, stated: int | None, rows: int, fewest: int = FEWEST_ROWS, *, complete: bool = False
+) -> None:
+    """Refuse a table with another number of rows than the scenario states, or with fewer than `fewest`.
+
+    Args:
+        complete: whether rows with a missing value were left out.
+
+    Raises:
+        DataError: the number of rows is wrong or too small.
+    """
+    if stated is not None and stated != rows:
+        raise where.error(
+            f"the scenario says rows = {stated}, but there are {rows}{' complete ones' if complete else ''}",
+            f"correct `rows` in [parties.{where.owner}], or the data",
+        )
+    if rows < fewest:
+        raise where.error(
+            f"{rows_text(rows)} of data, but an owner needs at least {fewest}",
+            "sums over so few would show its patients: add rows, or leave this owner out",
+        )
 
 
 def rows_text(count: int) -> str:

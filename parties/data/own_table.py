@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from parties.data.table import Note
+    from parties.data.notes import Note
 
 
 class OwnTable(Protocol):

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from parties.data.checks import rows_text
 from parties.data.features import fill_with_nan, is_level, refuse_unlisted
-from parties.data.header import Origin
+from parties.data.notes import Note, repeated_notes, unused_notes
 from parties.data.read import Column, RawTable
-from parties.data.table import FEWEST_ROWS, Note
 
 Values = NDArray[np.float64]
 
@@ -81,31 +79,8 @@ def category_codes(raw: RawTable, column: Column, levels: Sequence[str]) -> Valu
 
 def table_notes(raw: RawTable, ignored: Sequence[str], names: Sequence[str], values: Values) -> tuple[Note, ...]:
     """Notes for the owner: columns that are not used, repeated rows, columns without a value."""
-    notes = []
-    if ignored:
-        notes.append(Note("info", f"columns that are not used: {', '.join(ignored)}"))
-    repeated = raw.repeated([column for column in raw.columns if column.name])
-    if repeated:
-        notes.append(Note("warning", f"duplicates: {rows_text(repeated)} the same as an earlier one in every column"))
+    notes = [*unused_notes(ignored), *repeated_notes(raw)]
     empty = [name for name, column in zip(names, values.T, strict=True) if np.isnan(column).all()]
     if empty:
         notes.append(Note("warning", f"without any value: column {', '.join(empty)}"))
     return tuple(notes)
-
-
-def check_rows(where: Origin, owner: str, stated: int | None, rows: int, fewest: int = FEWEST_ROWS) -> None:
-    """Refuse a table with another number of rows than the scenario states, or with fewer than `fewest`.
-
-    Raises:
-        DataError: the number of rows is wrong or too small.
-    """
-    if stated is not None and stated != rows:
-        raise where.error(
-            f"the scenario says rows = {stated}, but there are {rows}",
-            f"correct `rows` in [parties.{owner}], or the data",
-        )
-    if rows < fewest:
-        raise where.error(
-            f"{rows_text(rows)} of data, but an owner needs at least {fewest}",
-            "sums over so few would show its patients: add rows, or leave this owner out",
-        )

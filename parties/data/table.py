@@ -9,17 +9,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import DataError
 from parties.data.cells import TextForm
-from parties.data.checks import MAX_MAGNITUDE, check_ids, find_columns, refuse_extremes, rows_text
+from parties.data.checks import MAX_MAGNITUDE, check_ids, check_rows, find_columns, refuse_extremes, rows_text
 from parties.data.features import Feature, choose_features, read_features
+from parties.data.header import Origin
 from parties.data.interactions import combine_terms, multiply_terms, terms_of
 from parties.data.missing import drop_extra_columns, settle_missing
+from parties.data.notes import Note, repeated_notes, unused_columns, unused_notes
 from parties.data.offset_weights import offset_weight_columns, offset_weights_of, read_offset_weights
 from parties.data.read import Column, RawTable, open_source
 from parties.data.target import read_numbers, read_target
@@ -31,10 +32,7 @@ from protocols.rows.design import Made
 from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.training.batches import test_count
 
-__all__ = ["MAX_MAGNITUDE", "Note", "Table", "TextForm", "load_owner_table", "load_table"]
-
-FEWEST_ROWS = 5
-"""An owner with fewer rows cannot take part: sums over so few would show its patients."""
+__all__ = ["MAX_MAGNITUDE", "Table", "TextForm", "load_owner_table", "load_table"]
 
 _FEWEST_TRAINING_ROWS = 2
 
@@ -50,26 +48,13 @@ def load_owner_table(scenario: Scenario, owner: str) -> Table:
     source = scenario.data_source(owner)
     form = TextForm(spec.encoding, spec.decimal, spec.thousands)
     table = load_table(source, task, owner, scenario.directory, form)
-    where = f"{owner}, {table.source}"
-    if spec.rows is not None and spec.rows != table.rows:
-        there = f"{table.rows} complete ones" if task.missing == "drop" else f"{table.rows}"
-        raise DataError(
-            f"{where}: the scenario says rows = {spec.rows}, but there are {there}",
-            f"correct `rows` in [parties.{owner}], or the data",
-            party=owner,
-        )
-    if table.rows < FEWEST_ROWS:
-        raise DataError(
-            f"{where}: {rows_text(table.rows)} of data, but an owner needs at least {FEWEST_ROWS}",
-            "sums over so few would show its patients: add rows, or leave this owner out",
-            party=owner,
-        )
+    where = Origin(owner, table.source)
+    check_rows(where, spec.rows, table.rows, complete=task.missing == "drop")
     held_out = test_count(table.rows, task.test_fraction)
     if table.rows - held_out < _FEWEST_TRAINING_ROWS:
-        raise DataError(
-            f"{where}: only {rows_text(table.rows - held_out)} of {table.rows} would be left to train on",
+        raise where.error(
+            f"only {rows_text(table.rows - held_out)} of {table.rows} would be left to train on",
             "lower `test_fraction`, or add rows",
-            party=owner,
         )
     return table
 
@@ -124,9 +109,10 @@ def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path,
             refuse_extremes(raw.where, names, products)
             complete = replace(complete, values=products, missing=(*lacking, complete.missing[-1]))
         used = {column.index for column in (*targets, *ids, *extras, *(feature.column for feature in features))}
-        ignored = tuple(_label(column) for column in raw.columns if column.index not in used)
+        ignored = unused_columns(raw, used)
         target = complete.target if targets else complete.target[:0]
-        notes = _notes(raw, ids, ignored, complete.note, target)
+        lacking_notes = [Note("warning", complete.note)] if complete.note else []
+        notes = (*unused_notes(ignored), *lacking_notes, *repeated_notes(raw, ids), *_target_notes(target))
         weights = offset_weights_of(extra_values, extras, task)
         rows = _Rows(complete.values, target, complete.missing, offset_weights=weights, made=made)
         if task.partition == "vertical":
@@ -136,14 +122,6 @@ def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path,
             rows = _Rows(complete.values[order], target, complete.missing, sorted_ids, weights, made)
         table = _table(owner, raw.where.source, names, rows, ignored, notes)
         return replace(table, excluded=raw.rows - table.rows)
-
-
-@dataclass(frozen=True)
-class Note:
-    """A remark on an owner's data, for its log and its screen, never for its peers."""
-
-    level: Literal["info", "warning"]
-    text: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -256,31 +234,13 @@ def _plain_columns(features: Sequence[Feature]) -> Made:
     return Made(plain(starts[-1]).products, tuple(factors))
 
 
-def _notes(
-    raw: RawTable, ids: Sequence[Column], ignored: Sequence[str], missing: str, target: NDArray[np.float64]
-) -> tuple[Note, ...]:
-    """Notes for the owner on what is no error."""
-    notes = []
-    if ignored:
-        notes.append(Note("info", f"columns that are not used: {', '.join(ignored)}"))
-    if missing:
-        notes.append(Note("warning", missing))
-    compared = [column for column in raw.columns if column.name and column not in ids]
-    repeated = raw.repeated(compared)
-    if repeated:
-        but = " but the id" if ids else ""
-        notes.append(
-            Note("warning", f"duplicates: {rows_text(repeated)} the same as an earlier one in every column{but}")
-        )
-    if target.size and target.min() == target.max():
-        # A class is public; any other value would be a patient's.
-        class_or_same = f"{target[0]:g}" if target[0] in (0.0, 1.0) else "the same"
-        notes.append(Note("warning", f"the target is {class_or_same} in all of this owner's rows"))
-    return tuple(notes)
-
-
-def _label(column: Column) -> str:
-    return column.name or f"(column {column.index + 1}, without a name)"
+def _target_notes(target: NDArray[np.float64]) -> list[Note]:
+    """A note on a target that is the same in all rows."""
+    if not target.size or target.min() != target.max():
+        return []
+    # A class is public; any other value would be a patient's.
+    class_or_same = f"{target[0]:g}" if target[0] in (0.0, 1.0) else "the same"
+    return [Note("warning", f"the target is {class_or_same} in all of this owner's rows")]
 
 
 def _table(

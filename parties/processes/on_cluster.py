@@ -122,8 +122,7 @@ class ClusterClients:
     def _lost(self, name: str, problem: Exception) -> list[Reply]:
         """A worker is lost, whatever Dask raises for that: its clients are gone."""
         text = f"the clients of {name} are gone, for their worker failed: {type(problem).__name__}; see its log"
-        self._log.warning("%s", text)
-        self._reporter.log("warning", text)
+        self._reporter.warn(self._log, text)
         del self._actors[name]
         return [Reply(i, (), gone=True) for i in self._parts[name]]
 

@@ -18,7 +18,5 @@ def entropy_of(scenario: Scenario, me: str, reporter: Reporter, log: Logger) -> 
     """The source of a party's secrets; under a test seed, it says so."""
     seed = seed_for_tests(scenario)
     if seed is not None:
-        text = "INSECURE: this run's secrets come from the scenario's test seed; use it for tests only"
-        log.warning(text)
-        reporter.log("warning", text)
+        reporter.warn(log, "INSECURE: this run's secrets come from the scenario's test seed; use it for tests only")
     return party_entropy(seed, me)

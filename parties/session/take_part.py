@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import threading
 import time
 import traceback
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from logging import Logger
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -114,12 +114,13 @@ def take_part(
         keep_to_a_core(scenario.owners.index(me), len(scenario.owners))
     allow_connections(len(place.peers), _DESCRIPTORS_A_PEER)
     tracer = own.tracer or Tracer()
-    trace = Trace(_stages(reporter, log), _make_say(reporter, log), tracer=tracer)
+    say = partial(reporter.warn, log)
+    trace = Trace(_stages(reporter, log), say, tracer=tracer)
     transport = Transport(place.identity, place.peers, place.listen)
     channel: Channel | None = None
     try:
         dial = place.find(transport.endpoint)
-        channel = _channel(scenario, me, place, place.through(transport), trace, _make_say(reporter, log))
+        channel = _channel(scenario, me, place, place.through(transport), trace, say)
         for peer, endpoint in dial.items():
             transport.dial(peer, endpoint)
         return _play(scenario, me, channel, trace, reporter, log, started, own)
@@ -171,7 +172,7 @@ def _play(
         unshared = [name for name in table.columns if name not in set(agreement.columns)]
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
     result: Any = None
-    say = _make_say(reporter, log)
+    say = partial(reporter.warn, log)
     noting = _note_release(own, scenario, table, agreement, trace, say)
     program = job.run.program(scenario, agreement, table) if table is not None else None
     told = table is not None and table.excluded is not None and scenario.privacy is None
@@ -304,9 +305,10 @@ def _note_release(
 
 def _tell_notes(table: OwnTable | None, reporter: Reporter, log: Logger) -> None:
     for note in table.notes if table is not None else ():
-        log.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
         if note.level == "warning":
-            reporter.log("warning", note.text)
+            reporter.warn(log, note.text)
+        else:
+            log.info("%s", note.text)
 
 
 def _offer(scenario: Scenario, table: OwnTable | None) -> Offer:
@@ -372,14 +374,6 @@ def _stages(reporter: Reporter, log: Logger) -> Callable[[str, int, int], None]:
         reporter.stage(name, done, total)
 
     return stage
-
-
-def _make_say(reporter: Reporter, log: Logger) -> Callable[[str], None]:
-    def say(text: str) -> None:
-        log.warning(text)
-        reporter.log("warning", text)
-
-    return say
 
 
 def _as_error(problem: BaseException, me: str, log: Logger) -> BeaverlodgeError:

@@ -10,8 +10,8 @@ import numpy as np
 from mpc.links.meeting.handshake import Agreement
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.cells import TextForm
-from parties.data.checks import find_columns
-from parties.data.plain_table import PlainTable, category_codes, check_rows, table_notes
+from parties.data.checks import check_rows, find_columns
+from parties.data.plain_table import PlainTable, category_codes, table_notes
 from parties.data.read import open_source
 from parties.scenario.file import Scenario
 from parties.show.blocks import Line, count_text, plural
@@ -39,7 +39,7 @@ def load(scenario: Scenario, owner: str) -> PlainTable:
         columns = find_columns(raw, task.columns, "categories")
         values = np.stack([category_codes(raw, one, task.categories[one.name]) for one in columns], axis=1)
         values.flags.writeable = False
-        check_rows(raw.where, owner, spec.rows, len(values))
+        check_rows(raw.where, spec.rows, len(values))
         return PlainTable(owner, raw.where.source, task.columns, values, table_notes(raw, (), task.columns, values))
 
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from mpc.errors import DisagreementError, UsageError
 from parties.data.cells import TextForm
-from parties.data.checks import ROW_HINT, check_ids, find_columns, refuse_extremes, rows_text
+from parties.data.checks import ROW_HINT, check_ids, check_rows, find_columns, refuse_extremes, rows_text
 from parties.data.features import choose_features, read_features
 from parties.data.header import Origin
 from parties.data.interactions import multiply_terms, terms_of
-from parties.data.plain_table import ValueRows, check_rows
+from parties.data.notes import Note, unused_columns, unused_notes
+from parties.data.plain_table import ValueRows
 from parties.data.read import Column, RawTable, open_source
-from parties.data.table import Note
 from parties.data.vertical import sort_rows
 from parties.scenario.file import ModelTask, Scenario
 from parties.tasks.predict.settings import PredictTask
@@ -102,14 +102,14 @@ def load_predict_table(scenario: Scenario, owner: str) -> PredictTable:
     form = TextForm(spec.encoding, spec.decimal, spec.thousands)
     with open_source(scenario.data_source(owner), owner, scenario.directory, form) as raw:
         values, used = _read(raw, bound)
-        check_rows(raw.where, owner, spec.rows, raw.rows, fewest=0)
+        check_rows(raw.where, spec.rows, raw.rows, fewest=0)
         table = PredictTable(owner, raw.where.source, path, bound, values)
         if (name := scenario.task_as(PredictTask).id) is not None:
             (column,) = find_columns(raw, [name], "the id")
             check_ids(raw, column)
             used.add(column.index)
             table = _add_row_names(table, raw, column)
-        return replace(table, notes=_notes(raw, used))
+        return replace(table, notes=tuple(unused_notes(unused_columns(raw, used))))
 
 
 def here(scenario: Scenario, owner: str) -> Path:
@@ -251,12 +251,3 @@ def _refuse_missing(where: Origin, origins: Sequence[str], values: Values) -> No
                 f"column '{name}' lacks a value in {rows_text(count)} (first in data row {first})",
                 f"a score needs all of a row's values: fill these cells, or leave the rows out; {ROW_HINT}",
             )
-
-
-def _notes(raw: RawTable, used: set[int]) -> tuple[Note, ...]:
-    ignored = [_label(column) for column in raw.columns if column.index not in used]
-    return (Note("info", f"columns that are not used: {', '.join(ignored)}"),) if ignored else ()
-
-
-def _label(column: Column) -> str:
-    return column.name or f"(column {column.index + 1}, without a name)"

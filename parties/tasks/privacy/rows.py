@@ -29,7 +29,8 @@ def load_private_table(scenario: Scenario, owner: str) -> Table:
         UsageError: the scenario does not say where this owner's data are.
         DataError: the data cannot be read, are not fit for the task, or have fewer than `min_rows` rows.
     """
-    from parties.data.table import FEWEST_ROWS, load_owner_table
+    from parties.data.checks import FEWEST_ROWS
+    from parties.data.table import load_owner_table
 
     table = load_owner_table(scenario, owner)
     fewest = fewest_rows(scenario, FEWEST_ROWS)

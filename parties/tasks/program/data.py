@@ -15,9 +15,10 @@ from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.inputs import Input
 from parties.data.cells import TextForm
-from parties.data.checks import find_columns, kinds_of, refuse_extremes
+from parties.data.checks import check_rows, find_columns, kinds_of, refuse_extremes
 from parties.data.features import Feature, read_features
-from parties.data.plain_table import PlainTable, check_rows, table_notes
+from parties.data.notes import unused_columns
+from parties.data.plain_table import PlainTable, table_notes
 from parties.data.read import RawTable, open_source
 from parties.scenario.file import Scenario
 from parties.scenario.program import GIVEN, is_given, is_table
@@ -56,9 +57,8 @@ def load(scenario: Scenario, owner: str) -> PlainTable:
                 "a protocol computes with every number: fill it, or leave the row or the column out",
             )
         refuse_extremes(raw.where, names, values, "`columns` in [task]")
-        check_rows(raw.where, owner, spec.rows, len(values), fewest=1)  # min_rows of the task is what refuses few
-        unused = (one for one in raw.columns if one.name not in names)
-        ignored = [one.name or f"(column {one.index + 1}, without a name)" for one in unused]
+        check_rows(raw.where, spec.rows, len(values), fewest=1)  # min_rows of the task is what refuses few
+        ignored = unused_columns(raw, {one.column.index for one in columns})
         values.flags.writeable = False
         return PlainTable(owner, raw.where.source, names, values, table_notes(raw, ignored, names, values))
 

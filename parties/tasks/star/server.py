@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from mpc.errors import BeaverlodgeError
 from mpc.star.server import StarLimits, StarServer
 from parties.base.memory import peak_memory
-from parties.base.reporter import Reporter
 from parties.scenario.star import StarScenario
 from parties.tasks.star.base import Seat
 
@@ -51,16 +50,6 @@ class Costs:
             "peak_memory": self.memory,
             "seconds": dict(self.seconds),
         }
-
-
-def warner(reporter: Reporter, log: Logger) -> Callable[[str], None]:
-    """Takes lines for the user: each is a warning in the log, and goes to the launcher."""
-
-    def say(text: str) -> None:
-        log.warning(text)
-        reporter.log("warning", text)
-
-    return say
 
 
 def links_of(

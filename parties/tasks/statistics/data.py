@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parties.data.cells import TextForm
-from parties.data.checks import find_columns, kinds_of, refuse_extremes, rows_text
+from parties.data.checks import FEWEST_ROWS, check_rows, find_columns, kinds_of, refuse_extremes, rows_text
 from parties.data.features import Feature, read_features
 from parties.data.header import Origin
-from parties.data.plain_table import PlainTable, category_codes, check_rows, table_notes
+from parties.data.notes import unused_columns
+from parties.data.plain_table import PlainTable, category_codes, table_notes
 from parties.data.read import RawTable, open_source
-from parties.data.table import FEWEST_ROWS
 from parties.data.target import read_event
 from parties.scenario.file import Scenario
 from parties.tasks.privacy.rows import fewest_rows
@@ -38,7 +38,7 @@ def load_statistics_table(scenario: Scenario, owner: str) -> PlainTable:
     form = TextForm(spec.encoding, spec.decimal, spec.thousands)
     with open_source(scenario.data_source(owner), owner, scenario.directory, form) as raw:
         table = _read(raw, task, owner)
-        check_rows(raw.where, owner, spec.rows, table.rows, fewest_rows(scenario, FEWEST_ROWS))
+        check_rows(raw.where, spec.rows, table.rows, fewest_rows(scenario, FEWEST_ROWS))
         if scenario.privacy is None:  # with it, values beyond their grid count at its nearer end
             _check_grids(raw.where, table, task)
     return table
@@ -58,11 +58,7 @@ def _read(raw: RawTable, task: StatisticsTask, owner: str) -> PlainTable:
     values.flags.writeable = False
     names = (*task.numbers, *task.grouping, *task.events)
     used = {column.index for column in (*numbers, *categories, *events)}
-    ignored = [
-        column.name or f"(column {column.index + 1}, without a name)"
-        for column in raw.columns
-        if column.index not in used
-    ]
+    ignored = unused_columns(raw, used)
     return PlainTable(owner, raw.where.source, names, values, table_notes(raw, ignored, names, values))
 
 

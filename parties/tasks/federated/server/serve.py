@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from logging import Logger
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from parties.tasks.federated.server.state import keeper, kept_state
 from parties.tasks.federated.settings import FederatedScenario, Round
 from parties.tasks.star.base import Seat
 from parties.tasks.star.record import losses
-from parties.tasks.star.server import Costs, links_of, meet_and_play, warner
+from parties.tasks.star.server import Costs, links_of, meet_and_play
 from parties.trust.rounds import new_session
 from protocols.aggregation.server import Aggregated, BeforeRelease
 from protocols.aggregation.settings import Occasion
@@ -42,7 +43,7 @@ def serve(
         ProtocolError: a client's sums cannot be used.
         DataError: there is no model to be found.
     """
-    say = warner(reporter, log)
+    say = partial(reporter.warn, log)
     state, keep = kept_state(scenario, seat.state) or first_state(scenario), keeper(seat.state)
     if state.history:
         log.info("started again after round %d", state.t - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from logging import Logger
 from typing import Any
 
@@ -15,7 +16,7 @@ from parties.tasks.program.star.play import entropy_of, pair_of, server_program
 from parties.tasks.program.star.record import server_part
 from parties.tasks.program.star.settings import StarProgramScenario
 from parties.tasks.star.base import Seat
-from parties.tasks.star.server import Costs, links_of, meet_and_play, warner
+from parties.tasks.star.server import Costs, links_of, meet_and_play
 from parties.trust.rounds import new_session
 
 _FIRST_BYTES = 4
@@ -40,7 +41,7 @@ def serve(
         BeaverlodgeError: the author's function failed, or too few clients came or stayed.
     """
     pair, name = pair_of(scenario), scenario.server
-    server = links_of(scenario, seat, reporter.stage, warner(reporter, log))
+    server = links_of(scenario, seat, reporter.stage, partial(reporter.warn, log))
     session = session_of(scenario, seat.first)
     s = Server(scenario.count, session, entropy_of(scenario)(name), shapes_of(scenario))
 

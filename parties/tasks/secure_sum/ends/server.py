@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from logging import Logger
 from typing import Any
 
@@ -15,7 +16,7 @@ from parties.base.reporter import Reporter
 from parties.tasks.secure_sum.ends.result import RoundDone, round_sums, server_result
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.base import Seat
-from parties.tasks.star.server import links_of, meet_and_play, warner
+from parties.tasks.star.server import links_of, meet_and_play
 from parties.trust.rounds import new_session
 from protocols.aggregation.messages import CONSISTENCY, DISCLOSED, HIDDEN, UNMASK
 from protocols.aggregation.server import aggregation_server
@@ -34,7 +35,7 @@ def serve(
         TooFewError: too few clients came, or stayed.
         ProtocolError: too many gave wrong shares.
     """
-    say, session = warner(reporter, log), new_session(seat.first)
+    say, session = partial(reporter.warn, log), new_session(seat.first)
     server = links_of(scenario, seat, reporter.stage, say)
     return meet_and_play(
         scenario,
