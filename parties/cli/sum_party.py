@@ -46,6 +46,7 @@ from parties.tasks.star.base import (
     server_address,
     server_state,
 )
+from parties.tasks.star.clients import trust_of
 from parties.tasks.star.noise import Charging
 from parties.trust import keys as key_files
 from parties.trust.budget import Charge, Ledger
@@ -225,7 +226,7 @@ def _take_part(part: _Part) -> dict[str, Any]:
     scenario, star, trust = part.scenario, star_of(part.scenario), None
     if scenario.task.server == "malicious":
         public = [key_files.signing_key(part.texts[name]).public_bytes_raw() for name in scenario.client_names]
-        trust = star.trust_of(part.pair.signing.private_bytes_raw(), public)
+        trust = trust_of(part.pair.signing.private_bytes_raw(), public)
     journal = RoundJournal(part.keys / f"{part.me}-{scenario.digest[:_DIGITS]}.rounds")
     noting = None if part.releases is None else _Noting(part, part.releases).around
     member = Membership(journal, trust, noting, _charging(part))

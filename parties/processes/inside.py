@@ -24,6 +24,7 @@ from parties.scenario.star import HOSTED, StarScenario
 from parties.session.traced import traced_clients
 from parties.tasks.registry import star_of
 from parties.tasks.star.base import Membership
+from parties.tasks.star.clients import trust_of
 from parties.trust.round_journal import RoundJournal
 
 INSIDE: Final = "inside"
@@ -102,8 +103,7 @@ def clients_of(
     public = [bytes.fromhex(key) for key in order.get("verifying", ())]
     signing = {name: bytes.fromhex(key) for name, key in order.get("signing", {}).items()}
     members = {
-        name: Membership(RoundJournal(None), star.trust_of(signing[name], public) if signing else None)
-        for name in names
+        name: Membership(RoundJournal(None), trust_of(signing[name], public) if signing else None) for name in names
     }
     return star.clients(scenario, members, log, hosted_trials(scenario, order, struck, star.client_faults(scenario)))
 

@@ -25,6 +25,7 @@ from parties.session.hosted import host_clients
 from parties.session.traced import traced_server
 from parties.tasks.registry import star_of
 from parties.tasks.star.base import LINGER, ClientMistake, Membership, Seat, server_state
+from parties.tasks.star.clients import trust_of
 from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import RoundNumbers
 
@@ -128,7 +129,7 @@ def _take_part(
     allow_connections(len(mine), _DESCRIPTORS_A_CLIENT, instead="set more `processes` in [clients]")
     reporter.listening(None)
     public = [bytes.fromhex(key) for key in order.get("verifying", ())]
-    trusts = {name: star.trust_of(bytes.fromhex(key), public) for name, key in order.get("signing", {}).items()}
+    trusts = {name: trust_of(bytes.fromhex(key), public) for name, key in order.get("signing", {}).items()}
     folder = Path(order["out"])
     members = {name: Membership(RoundJournal(folder / f"{name}.rounds", sync=alone), trusts.get(name)) for name in mine}
     trials = trials_of(scenario, order, reporter, {} if alone else star.client_faults(scenario))

@@ -78,37 +78,37 @@ def within(how: Evaluation, clients: int, bits: int) -> Evaluation:
     return replace(how, loss_scale=min(LOSS_SCALE, scale_within(most, clients, bits)))
 
 
-def evaluation_parts(how: Evaluation, prefix: str = "") -> tuple[Part, ...]:
+def evaluation_parts(how: Evaluation) -> tuple[Part, ...]:
     """The parts of a client's vector: counts, and losses as multiples of 1 / loss_scale."""
     most = how.most_rows
-    second = Part(f"{prefix}correct", 1, 0, most)
+    second = Part("correct", 1, 0, most)
     if how.classes == 1:
-        second = Part(f"{prefix}squares", 1, 0, 2 * how.most_loss * most, how.loss_scale)
+        second = Part("squares", 1, 0, 2 * how.most_loss * most, how.loss_scale)
     parts = [
-        Part(f"{prefix}rows", 1, 0, most),
-        Part(f"{prefix}loss", 1, 0, how.most_loss * most, how.loss_scale),
+        Part("rows", 1, 0, most),
+        Part("loss", 1, 0, how.most_loss * most, how.loss_scale),
         second,
     ]
-    parts += [Part(f"{prefix}scores of class {c}", 2 * how.bins, 0, most) for c in how.told]
+    parts += [Part(f"scores of class {c}", 2 * how.bins, 0, most) for c in how.told]
     return tuple(parts)
 
 
-def evaluation_sums(model: Judge, w: Array, rows: Rows, how: Evaluation, prefix: str = "") -> dict[str, Array]:
+def evaluation_sums(model: Judge, w: Array, rows: Rows, how: Evaluation) -> dict[str, Array]:
     """A client's addends to these parts, from its held-out rows; 0 of none."""
     if not rows.y.size:
-        return {part.name: np.zeros(part.length) for part in evaluation_parts(how, prefix)}
+        return {part.name: np.zeros(part.length) for part in evaluation_parts(how)}
     losses = clipped(model.losses(w, rows), how.most_loss)
     scores = model.scores(w, rows.x)
-    sums = {f"{prefix}rows": np.array([float(rows.y.size)]), f"{prefix}loss": np.array([losses.sum()])}
+    sums = {"rows": np.array([float(rows.y.size)]), "loss": np.array([losses.sum()])}
     if how.classes == 1:
-        sums[f"{prefix}squares"] = np.array([clipped((scores - rows.y) ** 2, 2 * how.most_loss).sum()])
+        sums["squares"] = np.array([clipped((scores - rows.y) ** 2, 2 * how.most_loss).sum()])
         return sums
-    sums[f"{prefix}correct"] = np.array([float(np.count_nonzero(predicted(scores) == rows.y))])
+    sums["correct"] = np.array([float(np.count_nonzero(predicted(scores) == rows.y))])
     for c in how.told:
         own = rows.y == c
         place = _bins(_log_odds(scores, c), how.bins)
         halves = [np.bincount(place[one], minlength=how.bins) for one in (own, ~own)]
-        sums[f"{prefix}scores of class {c}"] = np.concatenate(halves).astype(np.float64)
+        sums[f"scores of class {c}"] = np.concatenate(halves).astype(np.float64)
     return sums
 
 
@@ -160,16 +160,16 @@ class Figures:
     auc: Mapping[int, Auc | None]
 
 
-def figures(sums: Mapping[str, Array], how: Evaluation, prefix: str = "") -> Figures:
+def figures(sums: Mapping[str, Array], how: Evaluation) -> Figures:
     """The figures, from the decoded sums of these parts."""
-    rows = round(float(sums[f"{prefix}rows"][0]))
-    aucs = {c: auc_of(sums[f"{prefix}scores of class {c}"]) for c in how.told}
+    rows = round(float(sums["rows"][0]))
+    aucs = {c: auc_of(sums[f"scores of class {c}"]) for c in how.told}
     if rows == 0:
         return Figures(0, None, None, None, aucs)
-    loss = float(sums[f"{prefix}loss"][0]) / rows
+    loss = float(sums["loss"][0]) / rows
     if how.classes == 1:
-        return Figures(rows, loss, None, math.sqrt(float(sums[f"{prefix}squares"][0]) / rows), aucs)
-    return Figures(rows, loss, float(sums[f"{prefix}correct"][0]) / rows, None, aucs)
+        return Figures(rows, loss, None, math.sqrt(float(sums["squares"][0]) / rows), aucs)
+    return Figures(rows, loss, float(sums["correct"][0]) / rows, None, aucs)
 
 
 def auc_of(histograms: Array) -> Auc | None:

@@ -1,6 +1,6 @@
 """Models as functions of one flat weight vector: linear, logistic and multinomial regression, and small networks.
 
-    a_0 = x,   a_l = h(a_(l-1) W_l + b_l)  for the hidden layers,   scores = a_(L-1) W_L + b_L
+    a_0 = x,   a_l = tanh(a_(l-1) W_l + b_l)  for the hidden layers,   scores = a_(L-1) W_L + b_L
 
 A regression is a network without hidden layers. The flat vector holds W_1 (row by row), b_1, W_2, b_2, ... The loss of
 a row with label y and scores s is
@@ -27,7 +27,6 @@ from protocols.federated.draws.numbers import uniforms
 
 ModelName = Literal["linear", "logistic", "multinomial", "mlp"]
 Loss = Literal["squared", "logistic", "softmax"]
-Activation = Literal["tanh", "relu"]
 
 
 @dataclass(frozen=True)
@@ -78,12 +77,10 @@ class Network:
     Args:
         widths: of the features, each hidden layer, and the scores.
         loss: what its scores are compared with the labels by.
-        activation: of the hidden layers. The gradient of relu at 0 is taken as 0.
     """
 
     widths: tuple[int, ...]
     loss: Loss
-    activation: Activation = "tanh"
 
     @cached_property
     def size(self) -> int:
@@ -148,8 +145,7 @@ class Network:
             np.matmul(entered.T, back, out=by_weights)
             np.sum(back, axis=0, out=by_intercepts)
             if at:
-                slope = 1 - entered**2 if self.activation == "tanh" else entered > 0
-                back = (back @ weights.T) * slope
+                back = (back @ weights.T) * (1 - entered**2)
         return gradient
 
     def _forward(self, w: Array, x: Array) -> list[Array]:
@@ -158,8 +154,7 @@ class Network:
         layers = self.layers(w)
         for at, (weights, intercepts) in enumerate(layers):
             z = outputs[-1] @ weights + intercepts
-            hidden = at < len(layers) - 1
-            outputs.append((np.tanh(z) if self.activation == "tanh" else np.maximum(z, 0.0)) if hidden else z)
+            outputs.append(np.tanh(z) if at < len(layers) - 1 else z)
         return outputs
 
     def _residuals(self, s: Array, y: Array) -> Array:
@@ -179,9 +174,7 @@ class Network:
         return s if self.loss == "softmax" else s[:, 0]
 
 
-def model_of(
-    name: ModelName, features: int, classes: int, hidden: tuple[int, ...] = (), activation: Activation = "tanh"
-) -> Network:
+def model_of(name: ModelName, features: int, classes: int, hidden: tuple[int, ...] = ()) -> Network:
     """The model of this name.
 
     Args:
@@ -198,4 +191,4 @@ def model_of(
         needed = {"linear": "no classes", "logistic": "two classes", "multinomial": "classes"}.get(name, "classes")
         raise UsageError(f"a {name} model needs {needed}, and the target has {classes}", "set another model or classes")
     loss: Loss = "squared" if classes == 1 else "softmax" if classes > 2 or name == "multinomial" else "logistic"
-    return Network((features, *hidden, classes if loss == "softmax" else 1), loss, activation)
+    return Network((features, *hidden, classes if loss == "softmax" else 1), loss)

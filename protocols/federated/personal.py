@@ -171,10 +171,6 @@ class PersonalFigures:
     loss: Mapping[Kind, float]
     accuracy: Mapping[Kind, float] | None
 
-    def shares(self) -> dict[Kind, float]:
-        """For what share of clients each model is best."""
-        return {kind: count / self.clients for kind, count in self.best.items()} if self.clients else {}
-
 
 def personal_figures(sums: Mapping[str, Array], how: Comparison) -> PersonalFigures:
     """The figures, from the decoded sums."""

@@ -79,11 +79,6 @@ def honest(scenario: FederatedScenario, asked: int) -> int:
     return client_noise.honest(scenario.least(asked), scenario.bounds(asked))
 
 
-def together(scenario: FederatedScenario, asked: int) -> int:
-    """How many clients may take off their own noise, of so many asked."""
-    return client_noise.together(scenario.bounds(asked))
-
-
 def rounds_of_a_client(scenario: FederatedScenario) -> int:
     """In how many training rounds the client is that is drawn most often."""
     rounds = scenario.task.rounds
@@ -152,9 +147,7 @@ def paid(scenario: FederatedScenario, phase: Phase, spent: Array, survivors: Seq
     how = scenario.mechanisms.get(phase)
     if how is None:
         return spent
-    noises = how.fewest
-    if asked and scenario.task.server == "semi-honest":
-        noises = max(noises, len(survivors) - together(scenario, asked))
+    noises = client_noise.noises_of(how, len(survivors), scenario.bounds(asked)) if asked else how.fewest
     after = spent.copy()
     after[list(survivors)] += how.rho_of(noises)
     return after
@@ -229,14 +222,6 @@ def privacy_facts(scenario: FederatedScenario, spent: Array | None = None) -> di
             }
         )
     planned = sum(times[phase] * how.rho for phase, how in scenario.mechanisms.items())
-    return {
-        "epsilon": privacy.epsilon,
-        "delta": privacy.delta,
-        "unit": privacy.unit,
-        "neighbours": client_noise.NEIGHBOURS,
-        "planned": epsilon_at(planned, privacy.delta, _slack(scenario)),
-        "spent": None if spent is None else epsilon_spent(scenario, spent),
-        "work_together": together(scenario, scenario.cohort),
-        "releases": releases,
-        "outside": list(OUTSIDE),
-    }
+    spending = None if spent is None else epsilon_spent(scenario, spent)
+    cost, bounds = epsilon_at(planned, privacy.delta, _slack(scenario)), scenario.bounds(scenario.cohort)
+    return client_noise.guarantee_facts(privacy, bounds, cost, spending, releases, OUTSIDE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mpc.errors import InternalError
 from mpc.star.client import Host
 from parties.tasks.federated.clients.data import OwnRows, own_rows, rows_of
 from parties.tasks.federated.clients.hosted import FederatedClient, clients_of
@@ -22,7 +21,7 @@ from parties.tasks.federated.show.plan import (
 )
 from parties.tasks.federated.show.record import client_record, federated_record, merged_work
 from parties.tasks.star.base import Star
-from parties.tasks.star.clients import hosts_result, trust_of
+from parties.tasks.star.clients import hosts_result
 
 
 def _load(scenario: FederatedScenario, me: str, place: int) -> OwnRows:
@@ -45,10 +44,6 @@ def _result(host: Host) -> dict[str, Any]:
     return found
 
 
-def _no_helper(*of: object) -> Any:
-    raise InternalError("federated learning has no helper", "please report this as a bug")
-
-
 def _client_faults(scenario: FederatedScenario) -> dict[str, Any]:
     """None that lasts: who drops out or is late is drawn anew in each round."""
     return {}
@@ -62,9 +57,6 @@ STAR: Final = Star(
     data_notice=data_notice,
     clients=clients_of,
     client_faults=_client_faults,
-    trust_of=trust_of,
-    helper=_no_helper,
-    helper_result=_no_helper,
     serve=serve,
     result=_result,
     record=federated_record,

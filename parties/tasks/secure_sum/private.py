@@ -22,7 +22,15 @@ from mpc.errors import DataError
 from mpc.randomness.streams import Stream, derive, os_entropy
 from parties.scenario.problems import Problem, quote
 from parties.show.blocks import Block, Grid, Line, count_text, plural, to_digits
-from parties.tasks.star.noise import LEDGER_TEXT, NEIGHBOURS, client_mechanism, honest, together
+from parties.tasks.star.noise import (
+    LEDGER_TEXT,
+    client_mechanism,
+    guarantee_facts,
+    guarantee_line,
+    honest,
+    noises_of,
+    together,
+)
 from parties.trust.budget import Charge
 from protocols.aggregation.parts.quantise import residues
 from protocols.privacy.agreed_range import AgreedRange
@@ -191,38 +199,25 @@ def privacy_facts(scenario: SumScenario, survivors: Sequence[int] | None = None)
         return None
     how, spent = scenario.noise, None
     if survivors is not None:
-        noises = [how.fewest] * len(survivors)
-        if task.server == "semi-honest":
-            noises = [max(how.fewest, one - together(scenario.bounds)) for one in survivors]
-        spent = epsilon_at(sum(map(how.rho_of, noises)), privacy.delta, task.rounds * how.slack)
-    return {
-        "epsilon": privacy.epsilon,
-        "delta": privacy.delta,
-        "unit": privacy.unit,
-        "neighbours": NEIGHBOURS,
-        "planned": epsilon_at(task.rounds * how.rho, privacy.delta, task.rounds * how.slack),
-        "spent": spent,
-        "work_together": together(scenario.bounds),
-        "releases": [
-            {
-                "what": "the noisy sum of the clients' counts and sums",
-                "of": ", ".join(task.columns),
-                "times": task.rounds,
-                "numbers": how.size,
-                "share": 1.0,
-                "norm": how.norm,
-                "honest_clients": how.fewest,
-                "client_deviation": how.deviation(1),
-                "sensitivity": sqrt(how.squared_norm) / how.scale,
-                "bits": how.bits,
-                "errors": [
-                    {"column": column, "of": kind, "error": error}
-                    for (column, kind), error in errors_of(scenario).items()
-                ],
-            }
+        rho = sum(how.rho_of(noises_of(how, one, scenario.bounds)) for one in survivors)
+        spent = epsilon_at(rho, privacy.delta, task.rounds * how.slack)
+    release = {
+        "what": "the noisy sum of the clients' counts and sums",
+        "of": ", ".join(task.columns),
+        "times": task.rounds,
+        "numbers": how.size,
+        "share": 1.0,
+        "norm": how.norm,
+        "honest_clients": how.fewest,
+        "client_deviation": how.deviation(1),
+        "sensitivity": sqrt(how.squared_norm) / how.scale,
+        "bits": how.bits,
+        "errors": [
+            {"column": column, "of": kind, "error": error} for (column, kind), error in errors_of(scenario).items()
         ],
-        "outside": list(OUTSIDE),
     }
+    planned = epsilon_at(task.rounds * how.rho, privacy.delta, task.rounds * how.slack)
+    return guarantee_facts(privacy, scenario.bounds, planned, spent, [release], OUTSIDE)
 
 
 def privacy_blocks(scenario: SumScenario) -> list[Block]:
@@ -249,7 +244,7 @@ def privacy_blocks(scenario: SumScenario) -> list[Block]:
     title = f"What is released with noise (error: at most, in 95 of 100 runs, if all {count_text(scenario.count)} stay)"
     return [
         Line(""),
-        Line(f"Differentially private: {privacy.text}. Neighbours: {NEIGHBOURS}.", "bold"),
+        guarantee_line(privacy),
         Grid(title, ("number", "error"), rows, frozenset({0})),
         *map(Line, lines),
     ]

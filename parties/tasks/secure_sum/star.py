@@ -14,7 +14,7 @@ from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.show.plan import data_notice, knowledge_blocks, plan_blocks, protection_blocks, sum_plan
 from parties.tasks.secure_sum.show.record import client_record, sum_record
 from parties.tasks.star.base import Star
-from parties.tasks.star.clients import client_faults, hosts_result, trust_of
+from parties.tasks.star.clients import client_faults, hosts_result
 from parties.tasks.star.rows import ClientRows, Values
 from protocols.aggregation.messages import stages
 
@@ -35,7 +35,6 @@ STAR: Final = Star(
     data_notice=data_notice,
     clients=clients_of,
     client_faults=lambda scenario: client_faults(scenario, stages(scenario.task.server == "malicious")),
-    trust_of=trust_of,
     helper=helper_client,
     helper_result=helper_result,
     serve=serve,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from logging import Logger
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.errors import BeaverlodgeError, UsageError
+from mpc.errors import BeaverlodgeError, InternalError, UsageError
 from mpc.faults.fault import Fault, Kind
 from mpc.links.network import Network
 from mpc.runtime.trace import Tracer
@@ -55,6 +55,12 @@ class Membership:
     trust: Trust | None = None
     noting: Noting | None = None
     charge: Charging | None = None
+
+    def note(self, session: bytes, name: str, rows: Any) -> tuple[AbstractContextManager[object], Journal]:
+        """What notes a release around the client's part in a round of this name, and the journal that goes with it."""
+        if self.noting is None:
+            return nullcontext(), self.journal
+        return self.noting(session, name, rows, self.journal)
 
 
 def _nobody(*of: object) -> None:
@@ -118,6 +124,11 @@ def _no_charge(scenario: StarScenario) -> Charge | None:
     return None
 
 
+def _no_helper(*of: object) -> Any:
+    """`helper` and `helper_result` of a kind without one."""
+    raise InternalError("this kind of task has no helper", "please report this as a bug")
+
+
 def _keeps_nothing(scenario: StarScenario, client: StarClient, folder: Path) -> dict[str, Any]:
     """`keep` of a kind whose clients keep nothing."""
     return {}
@@ -133,7 +144,6 @@ class Star:
         protection: what it withstands; `knowledge` who learns what; `data_notice` what is asked of a party's data.
         clients: the clients of one process, ready to join; `client_faults` what the
             hosted ones do of a trial.
-        trust_of: what a client goes by where the server may lie, of its own and everybody's signing keys.
         helper: the helper, ready to join; `helper_result` what it reports.
         serve: the server's part; returns its result.
         result: what a process of clients reports.
@@ -157,9 +167,6 @@ class Star:
     data_notice: Callable[[Any, str], list[Block]]
     clients: Callable[[Any, Mapping[str, Membership], Logger, Trials], dict[str, StarClient]]
     client_faults: Callable[[Any], dict[str, Fault]]
-    trust_of: Callable[[bytes, list[bytes]], Trust]
-    helper: Callable[[Any], StarClient]
-    helper_result: Callable[[Any, ClientHost, Logger], dict[str, Any]]
     serve: Callable[[Any, Seat, Reporter, Logger, Callable[[], object]], dict[str, Any]]
     result: Callable[[Host], dict[str, Any]]
     record: Callable[[Any, Mapping[str, Mapping[str, Any]]], dict[str, Any]]
@@ -170,6 +177,8 @@ class Star:
     entries: Callable[[Any], int]
     release: Callable[[Any, str, Any, str], Release]
     quorum: Callable[[Any], int]
+    helper: Callable[[Any], StarClient] = _no_helper
+    helper_result: Callable[[Any, ClientHost, Logger], dict[str, Any]] = _no_helper
     keep: Callable[[Any, StarClient, Path], dict[str, Any]] = _keeps_nothing
     survives: bool = False
     pools: Callable[[Any], bool] = _always

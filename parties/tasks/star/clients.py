@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from logging import Logger
 from statistics import median
 from typing import Any
 
-from mpc.errors import BeaverlodgeError
+from mpc.errors import DataError
 from mpc.faults.fault import Fault, Kind
 from mpc.randomness.key_agreement import Signer
 from mpc.randomness.streams import Stream, derive
+from mpc.ring.array import Array
 from mpc.star.client import Host, StarClient
 from mpc.star.stage import ClientProgram
 from parties.base.memory import peak_memory
 from parties.scenario.star import StarScenario
+from parties.tasks.star.base import Membership
+from parties.tasks.star.noise import Charging
+from parties.trust.releases import Release, now
 from protocols.aggregation.parts.graph import shuffled
 from protocols.aggregation.settings import Trust
 
@@ -81,8 +86,29 @@ async def within(noted: AbstractContextManager[object], program: ClientProgram) 
         await program
 
 
-def unfit(error: BeaverlodgeError) -> StarClient:
-    """A client whose data are unfit: it reports only that to the server."""
+def ready(
+    scenario: StarScenario,
+    members: Mapping[str, Membership],
+    log: Logger,
+    make: Callable[[str, int, Membership], StarClient],
+) -> dict[str, StarClient]:
+    """The clients of this process, ready to join; one with unfit data reports only that to the server.
+
+    Args:
+        make: makes a client, of its name and number; raises DataError where its data are unfit.
+    """
+    numbers = {name: number for number, name in enumerate(scenario.client_names)}
+    clients = {}
+    for name, member in members.items():
+        try:
+            clients[name] = make(name, numbers[name], member)
+        except DataError as error:
+            log.error("%s: %s", name, error)
+            clients[name] = _unfit(error)
+    return clients
+
+
+def _unfit(error: DataError) -> StarClient:
     client = StarClient(_never, b"")
     client.failure = error
     return client
@@ -90,3 +116,65 @@ def unfit(error: BeaverlodgeError) -> StarClient:
 
 def _never(session: bytes, round_: int, attempt: int) -> ClientProgram:
     raise AssertionError
+
+
+class NoisyVectors:
+    """A client's noisy vectors: the vector of a round is the same in all attempts at it.
+
+    The mean of two with other noise has less of it. So noise is drawn once for a round, whatever a server asks for, and
+    before anything is sent the journal notes the draw and the client's ledger is charged: the ledger counts no more and
+    no fewer releases than there were. A client that was started again no longer has the noise, and leaves the round.
+    """
+
+    def __init__(self) -> None:
+        self._latest: tuple[Hashable, Array] | None = None
+
+    def has(self, round_: Hashable) -> bool:
+        """Whether the vector of a round was made."""
+        return self._latest is not None and self._latest[0] == round_
+
+    def of(
+        self,
+        member: Membership,
+        round_: Hashable,
+        draw: str,
+        charge: Callable[[Charging], None],
+        make: Callable[[], Array],
+    ) -> Array:
+        """The vector of a round.
+
+        Args:
+            draw: the name of its draw, of which there is one only, in the client's journal.
+            charge: charges its ledger, where it has one.
+            make: the vector with noise.
+
+        Raises:
+            ProtocolError: the noise was drawn before.
+            BudgetError: it is too much.
+        """
+        if self._latest is None or self._latest[0] != round_:
+            member.journal.draw(draw)
+            if member.charge is not None:
+                charge(member.charge)
+            self._latest = round_, make()
+        return self._latest[1]
+
+
+def release_entry(
+    scenario: StarScenario,
+    me: str,
+    session: str,
+    digest: str,
+    rows: int,
+    columns: tuple[str, ...],
+    what: tuple[str, ...],
+    epsilon: float = 0.0,
+) -> Release:
+    """An entry of a client's list of releases, which are to the server.
+
+    Args:
+        digest: of the client's data.
+        what: is released.
+    """
+    to = (scenario.server,)
+    return Release(now(), scenario.name, scenario.digest, session, me, to, digest, rows, columns, what, epsilon=epsilon)

@@ -7,10 +7,11 @@ is computed, let alone sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from mpc.errors import UsageError
+from parties.scenario.privacy import ClientPrivacySpec
 from parties.show.blocks import Block, Line, entries, to_digits
 from parties.trust.budget import Charge
 from protocols.aggregation.bounds import Bounds
@@ -52,6 +53,11 @@ def honest(least: int, bounds: Bounds) -> int:
     return min(found, bounds.smallest_group) if bounds.malicious else found
 
 
+def noises_of(how: Distributed, summed: int, bounds: Bounds) -> int:
+    """How many clients' noise counts in a sum over so many; of a server that may lie about these, the fewest's."""
+    return how.fewest if bounds.malicious else max(how.fewest, summed - together(bounds))
+
+
 def client_mechanism(how: Distributed, times: int = 1) -> VectorMechanism:
     """So many releases, as a ledger has them: with the noise of the fewest, whose sum is N(h v) nearly."""
     return VectorMechanism(how.fewest * how.variance, how.squared_norm, times)
@@ -60,6 +66,38 @@ def client_mechanism(how: Distributed, times: int = 1) -> VectorMechanism:
 def client_charge(how: Distributed, delta: float) -> Charge:
     """What one release costs a client."""
     return Charge((client_mechanism(how),), epsilon_at(how.rho, delta), delta, "client")
+
+
+def guarantee_facts(
+    privacy: ClientPrivacySpec,
+    bounds: Bounds,
+    planned: float,
+    spent: float | None,
+    releases: Sequence[Mapping[str, Any]],
+    outside: Sequence[str],
+) -> dict[str, Any]:
+    """The guarantee, its releases, and what they cost, as plain JSON.
+
+    Args:
+        planned, spent: epsilon; None before a run.
+        outside: what is told exactly.
+    """
+    return {
+        "epsilon": privacy.epsilon,
+        "delta": privacy.delta,
+        "unit": privacy.unit,
+        "neighbours": NEIGHBOURS,
+        "planned": planned,
+        "spent": spent,
+        "work_together": together(bounds),
+        "releases": list(releases),
+        "outside": list(outside),
+    }
+
+
+def guarantee_line(privacy: ClientPrivacySpec) -> Line:
+    """The guarantee in a sentence."""
+    return Line(f"Differentially private: {privacy.text}. Neighbours: {NEIGHBOURS}.", "bold")
 
 
 def spent_blocks(one: Mapping[str, Any]) -> list[Block]:

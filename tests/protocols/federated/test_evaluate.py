@@ -26,7 +26,7 @@ CUTS = (0, 13, 13, 200, 500)  # four clients, the second without rows
 
 def summed(own: list[dict[str, Array]], how: Evaluation) -> dict[str, Array]:
     """The decoded sum of the clients' coded addends."""
-    layout = Layout(evaluation_parts(how, "on "), len(own))
+    layout = Layout(evaluation_parts(how), len(own))
     total = np.zeros(layout.length, dtype=np.uint64)
     for sums in own:
         words, outside = layout.encode(sums)
@@ -47,14 +47,14 @@ def evaluated(name: str, classes: int, how: Evaluation) -> tuple[Array, Array, d
         y = (scores + draw.logistic(size=500) > 0).astype(np.float64)
     else:
         y = np.argmax(scores + draw.gumbel(size=scores.shape), axis=1).astype(np.float64)
-    own = [evaluation_sums(model, w, Rows(x[a:b], y[a:b]), how, "on ") for a, b in pairwise(CUTS)]
+    own = [evaluation_sums(model, w, Rows(x[a:b], y[a:b]), how) for a, b in pairwise(CUTS)]
     return y, scores, summed(own, how)
 
 
 def test_figures_of_two_classes_are_those_of_all_rows() -> None:
     how = Evaluation(classes=2, most_rows=400)
     y, z, sums = evaluated("logistic", 2, how)
-    found = figures(sums, how, "on ")
+    found = figures(sums, how)
     assert found.rows == 500 and found.root_mean_square is None
     assert found.accuracy == accuracy_score(y, z >= 0)
     assert found.loss == pytest.approx(log_loss(y, 1 / (1 + np.exp(-z))), abs=4 / (2 * 2**20 * 500) + 1e-12)
@@ -67,7 +67,7 @@ def test_figures_of_two_classes_are_those_of_all_rows() -> None:
 def test_each_class_of_more_has_its_auc_against_the_others() -> None:
     how = Evaluation(classes=4, most_rows=400, bins=512)
     y, scores, sums = evaluated("multinomial", 4, how)
-    found = figures(sums, how, "on ")
+    found = figures(sums, how)
     assert found.accuracy == accuracy_score(y, np.argmax(scores, axis=1))
     probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     assert found.loss == pytest.approx(log_loss(y, probabilities), abs=1e-6)
@@ -79,7 +79,7 @@ def test_each_class_of_more_has_its_auc_against_the_others() -> None:
 def test_squared_errors_of_numbers_are_summed() -> None:
     how = Evaluation(classes=1, most_rows=400)
     y, z, sums = evaluated("linear", 1, how)
-    found = figures(sums, how, "on ")
+    found = figures(sums, how)
     assert found.root_mean_square == pytest.approx(np.sqrt(np.mean((y - z) ** 2)), abs=1e-6)
     assert found.loss == pytest.approx(np.mean((y - z) ** 2) / 2, abs=1e-6)
     assert found.accuracy is None and found.auc == {}
@@ -119,5 +119,5 @@ def test_losses_can_be_coded_in_few_bits() -> None:
     assert Layout(evaluation_parts(within(Evaluation(1, 400), 4, 24)), 4).bits == 24
     assert Layout(evaluation_parts(how), 4).bits == 24
     y, z, sums = evaluated("logistic", 2, how)
-    found = figures(sums, how, "on ").loss
+    found = figures(sums, how).loss
     assert found == pytest.approx(log_loss(y, 1 / (1 + np.exp(-z))), abs=4 / (2 * how.loss_scale * 500))

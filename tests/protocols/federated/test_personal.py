@@ -115,7 +115,7 @@ def test_a_client_without_held_out_rows_adds_nothing() -> None:
     assert own_figures(MODEL, W, Rows(np.zeros((0, 3)), np.zeros(0)), 32.0, classes=True) is None
     sums = personal_sums(None, HOW)
     assert not any(one.any() for one in sums.values())
-    assert personal_figures(sums, HOW).shares() == {}
+    assert personal_figures(sums, HOW).clients == 0
 
 
 def mean_of(values: dict[Kind, list[float]]) -> dict[Kind, float]:
@@ -179,6 +179,6 @@ def test_pooled_figures_are_those_of_the_clients() -> None:
     found, right, lost = compared(0.1)
     assert found.accuracy == pytest.approx(right)
     assert found.loss == pytest.approx(lost, abs=1e-6)
-    assert sum(found.best.values()) == found.clients and sum(found.shares().values()) == pytest.approx(1)
+    assert sum(found.best.values()) == found.clients
     assert {sum(counts) for counts in found.gains.values()} == {found.clients}
     assert found.gains.keys() == {"alone", "fine-tuned", "ditto"}

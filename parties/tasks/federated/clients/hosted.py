@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from logging import Logger
 from typing import Final
@@ -25,11 +24,11 @@ from parties.tasks.federated.clients.work import Done, check_cells, check_messag
 from parties.tasks.federated.costs import MB
 from parties.tasks.federated.settings import FederatedScenario, Round
 from parties.tasks.star.base import NO_TRIALS, Membership, Trials
-from parties.tasks.star.clients import unfit, within
-from parties.tasks.star.noise import client_charge
+from parties.tasks.star.clients import NoisyVectors, ready, within
+from parties.tasks.star.noise import Charging, client_charge
 from parties.tasks.star.rows import ClientRows
 from parties.trust.rounds import AgreedRounds
-from protocols.aggregation.settings import Journal, Occasion
+from protocols.aggregation.settings import Occasion
 from protocols.federated.messages import PHASES, Message, Phase, release_key
 from protocols.federated.noisy import NoisyLayout
 from protocols.federated.programs import Contribution, federated_client, plain_client
@@ -45,20 +44,15 @@ def round_name(session: bytes, phase: Phase, t: int) -> bytes:
 def clients_of(
     scenario: FederatedScenario, members: Mapping[str, Membership], log: Logger, trials: Trials = NO_TRIALS
 ) -> dict[str, StarClient]:
-    """The clients of this process, ready to join; a client with unfit data reports only that to the server."""
-    numbers = {name: number for number, name in enumerate(scenario.client_names)}
+    """The clients of this process, ready to join."""
     rows, draw, rounds = rows_of(scenario), draw_of(scenario), _rounds_of(scenario)
     learner = learners_of(scenario)
-    clients: dict[str, StarClient] = {}
-    for name, member in members.items():
-        try:
-            part = FederatedPart(scenario, name, numbers[name], member, rows, log, trials, draw, rounds, learner(name))
-        except DataError as error:
-            log.error("%s: %s", name, error)
-            clients[name] = unfit(error)
-            continue
-        clients[name] = FederatedClient(part, scenario)
-    return clients
+
+    def make(name: str, number: int, member: Membership) -> StarClient:
+        part = FederatedPart(scenario, name, number, member, rows, log, trials, draw, rounds, learner(name))
+        return FederatedClient(part, scenario)
+
+    return ready(scenario, members, log, make)
 
 
 RoundOf = Callable[[Phase, int], Round]
@@ -135,7 +129,7 @@ class FederatedPart:
         self._rounds = rounds
         self._learner = learner
         self._fault: Fault | None = None
-        self._vector: tuple[tuple[Phase, int], Array] | None = None
+        self._vectors = NoisyVectors()
         self._session = b""  # a noisy round keeps that in which its noise was drawn: a restarted server has another
         self._asked: dict[int, int] = {}  # of each round, the key of its message: a server has no second try
         self.name = name
@@ -158,15 +152,12 @@ class FederatedPart:
         scenario = self._scenario
         session, phase, t = _place(scenario, started, number, attempt)
         agreed = self._rounds(phase, t)
-        if self._vector is None or self._vector[0] != (phase, t):
+        if not self._vectors.has((phase, t)):
             self._session = session
         self._fault = self._draw(agreed.members, t, attempt).get(self._number)
         if self._number not in agreed.members:
             return _nothing()
-        journal: Journal = self._member.journal
-        noted: AbstractContextManager[object] = nullcontext()
-        if self._member.noting is not None:
-            noted, journal = self._member.noting(self._session, _round_text(phase, t), self.rows, journal)
+        noted, journal = self._member.note(self._session, _round_text(phase, t), self.rows)
 
         def work(message: Message) -> Contribution:
             return self._work(message, agreed)
@@ -236,23 +227,18 @@ class FederatedPart:
             return Done({"update": np.zeros(self._scenario.size)})
 
     def _noisy(self, layout: NoisyLayout, values: Array, message: Message) -> Array:
-        """The round's vector with noise: the same in all attempts at the round.
+        """The round's vector with noise, whatever the model: what a client sends, others can open without it."""
+        privacy, place = self._scenario.privacy, (message.phase, message.t)
+        assert privacy is not None
 
-        The mean of two with other noise has less of it, so noise is drawn once for a round, whatever the model, and
-        the journal notes it before anything is sent: what a client sends, others can open without it. One that was
-        started again no longer has the noise, and leaves the round. The client's ledger has each draw, too: so it
-        counts no more and no fewer releases than there were, whatever a server asks for.
-        """
-        place = message.phase, message.t
-        if self._vector is None or self._vector[0] != place:
-            assert self._scenario.privacy is not None
-            self._member.journal.draw(_round_text(*place) if message.phase == "train" else message.phase)
-            if self._member.charge is not None:
-                charge = client_charge(layout.how, self._scenario.privacy.delta)
-                self._member.charge(self._session, _round_text(*place), self.rows, charge)
-            vector = layout.encode(values, self._scenario.signs(*place), Stream(os_entropy("noise")))
-            self._vector = place, vector
-        return self._vector[1]
+        def charge(ledger: Charging) -> None:
+            ledger(self._session, _round_text(*place), self.rows, client_charge(layout.how, privacy.delta))
+
+        def make() -> Array:
+            return layout.encode(values, self._scenario.signs(*place), Stream(os_entropy("noise")))
+
+        draw = _round_text(*place) if message.phase == "train" else message.phase
+        return self._vectors.of(self._member, place, draw, charge, make)
 
 
 def _round_text(phase: Phase, t: int) -> str:

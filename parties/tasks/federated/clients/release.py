@@ -5,7 +5,8 @@ from __future__ import annotations
 from parties.tasks.federated.clients.data import OwnRows
 from parties.tasks.federated.reveals import revealed
 from parties.tasks.federated.settings import FederatedScenario
-from parties.trust.releases import Release, now
+from parties.tasks.star.clients import release_entry
+from parties.trust.releases import Release
 
 
 def release_of(scenario: FederatedScenario, me: str, rows: OwnRows, session: str = "") -> Release:
@@ -16,16 +17,5 @@ def release_of(scenario: FederatedScenario, me: str, rows: OwnRows, session: str
     phase = session.rpartition("/")[2].partition(" ")[0]
     columns = tuple(sorted(scenario.read_columns))
     what = tuple(item["what"] for item in revealed(scenario) if scenario.server in item["to"])[:-1]
-    return Release(
-        now(),
-        scenario.name,
-        scenario.digest,
-        session,
-        me,
-        (scenario.server,),
-        rows.digest,
-        len(rows),
-        columns,
-        what,
-        epsilon=scenario.privacy.epsilon if scenario.privacy is not None and phase in scenario.mechanisms else 0.0,
-    )
+    epsilon = scenario.privacy.epsilon if scenario.privacy is not None and phase in scenario.mechanisms else 0.0
+    return release_entry(scenario, me, session, rows.digest, len(rows), columns, what, epsilon)

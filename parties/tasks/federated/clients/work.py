@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -164,20 +165,20 @@ def _evaluated(
     scenario: FederatedScenario, number: int, train: Rows, held: Rows, message: Message, learner: Learner | None
 ) -> Done:
     """The figures of the last model on the held-out rows (of Newton's fit on all), and the personal models."""
+    w, done = message.weights, partial(Done, means=message.means, deviations=message.deviations)
     if scenario.privacy is not None:
         told: dict[str, Array] = {"nothing": np.zeros(1)}
         if scenario.judges:
-            told = {"figures": client_figures(_judge(scenario, learner), message.weights, held, scenario.classes)}
-        return Done(told, personal={"global": message.weights}, means=message.means, deviations=message.deviations)
+            told = {"figures": client_figures(_judge(scenario, learner), w, held, scenario.classes)}
+        return done(told, personal={"global": w})
     if not scenario.judges:
-        rows = {"rows": np.array([float(train.y.size)])}
-        return Done(rows, personal={"global": message.weights}, means=message.means, deviations=message.deviations)
+        return done({"rows": np.array([float(train.y.size)])}, personal={"global": w})
     judged = train if scenario.newton else held
-    how, w = evaluation_of(scenario, scores=True), message.weights
+    how = evaluation_of(scenario, scores=True)
     values = dict(evaluation_sums(_judge(scenario, learner), w, judged, how))
     compared = comparison_of(scenario)
     if compared is None:
-        return Done(values, personal={"global": w}, means=message.means, deviations=message.deviations)
+        return done(values, personal={"global": w})
     task, model = scenario.task, scenario.model
 
     def stream(kind: str) -> Stream:
@@ -199,12 +200,5 @@ def _evaluated(
         if found is not None:
             own[kind] = found
     gains: dict[str, float] = {kind: gain(own[kind], own["global"]) for kind in compared.personal if own}
-    return Done(
-        values | personal_sums(own or None, compared),
-        personal=models,
-        own=own,
-        gains=gains,
-        best=best_of(own, compared) if own else None,
-        means=message.means,
-        deviations=message.deviations,
-    )
+    best = best_of(own, compared) if own else None
+    return done(values | personal_sums(own or None, compared), personal=models, own=own, gains=gains, best=best)

@@ -10,7 +10,7 @@ from parties.tasks.federated.leaks import intermediate_blocks, intermediate_fact
 from parties.tasks.federated.private import privacy_facts
 from parties.tasks.federated.reveals import revealed, split_record
 from parties.tasks.federated.settings import FederatedScenario, Round
-from parties.tasks.star.noise import LEDGER_TEXT
+from parties.tasks.star.noise import LEDGER_TEXT, guarantee_line
 from parties.tasks.star.plan import read_rows, server_line, time_text, withstands
 from protocols.aggregation.cost import server_seconds
 from protocols.federated.coding import Layout
@@ -245,7 +245,7 @@ def _privacy_blocks(scenario: FederatedScenario) -> list[Block]:
     ]
     return [
         Line(""),
-        Line(f"Differentially private: {privacy.text}. Neighbours: {facts['neighbours']}.", "bold"),
+        guarantee_line(privacy),
         Grid("Releases with noise", columns, rows),
         *map(Line, lines),
     ]

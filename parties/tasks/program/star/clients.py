@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from logging import Logger
 from typing import Any
 
-from mpc.errors import DataError
 from mpc.faults.fault import Fault
 from mpc.ring.array import Array
 from mpc.star.client import Host, StarClient, always
@@ -20,7 +18,7 @@ from parties.tasks.program.star.data import ClientInputs
 from parties.tasks.program.star.play import client_program, entropy_of, pair_of, planned_run
 from parties.tasks.program.star.settings import StarProgramScenario
 from parties.tasks.star.base import NO_TRIALS, Membership, Trials
-from parties.tasks.star.clients import client_faults, hosts_result, unfit, within
+from parties.tasks.star.clients import client_faults, hosts_result, ready, within
 from parties.tasks.star.rows import Values
 from parties.trust.rounds import AgreedRounds
 
@@ -45,23 +43,18 @@ class ProgramClient(StarClient):
 def clients_of(
     scenario: StarProgramScenario, members: Mapping[str, Membership], log: Logger, trials: Trials = NO_TRIALS
 ) -> dict[str, StarClient]:
-    """The clients of this process, ready to join; one with unfit data reports only that to the server."""
+    """The clients of this process, ready to join."""
     pair, inputs = pair_of(scenario), ClientInputs(scenario)
-    numbers = {name: number for number, name in enumerate(scenario.client_names)}
-    clients: dict[str, StarClient] = {}
-    for name, member in members.items():
-        try:
-            table, given = inputs.table(name), inputs.of(name)
-        except DataError as error:
-            log.error("%s: %s", name, error)
-            clients[name] = unfit(error)
-            continue
-        part = _Part(scenario, pair, name, numbers[name], given, member, table)
+
+    def make(name: str, number: int, member: Membership) -> StarClient:
+        table, given = inputs.table(name), inputs.of(name)
+        part = _Part(scenario, pair, name, number, given, member, table)
         fault, enters = always(trials.faults.get(name)), partial(trials.enters, name)
         one = ProgramClient(part.program, scenario.meeting, fault, enters=enters)
         part.keep = one.keep
-        clients[name] = one
-    return clients
+        return one
+
+    return ready(scenario, members, log, make)
 
 
 class _Part:
@@ -90,15 +83,11 @@ class _Part:
     def program(self, session: bytes, number: int, attempt: int) -> ClientProgram:
         """This client's program."""
         self._agreed.place(session, number, attempt)
-        noted: AbstractContextManager[object] = nullcontext()
-        if self._member.noting is not None:  # from here on messages may be on their way that hold its rows
-            noted, journal = self._member.noting(session, str(number), self._table, self._member.journal)
-        else:
-            journal = self._member.journal
+        noted, journal = self._member.note(session, str(number), self._table)
         me = Client(self._number, self._scenario.count, session, entropy_of(self._scenario)(self._name))
 
         async def program() -> None:
-            if self._member.noting is not None:
+            if self._member.noting is not None:  # from here on messages may be on their way that hold its rows
                 journal(number, _RELEASED)
             self.keep(await client_program(self._pair, me, self._given, self._name))
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from logging import Logger
-from typing import Any, Final
+from typing import Final
 
-from mpc.errors import InternalError
-from mpc.star.client import StarClient
 from parties.tasks.program.star.clients import clients_of, clients_result, faults_of
 from parties.tasks.program.star.compare import compare
 from parties.tasks.program.star.data import ClientInputs
@@ -16,9 +13,9 @@ from parties.tasks.program.star.record import client_record, star_record
 from parties.tasks.program.star.server import serve
 from parties.tasks.program.star.settings import StarProgramScenario
 from parties.tasks.star.base import Star
-from parties.tasks.star.clients import trust_of
+from parties.tasks.star.clients import release_entry
 from parties.tasks.star.rows import Values
-from parties.trust.releases import Release, now
+from parties.trust.releases import Release
 
 _WHAT: Final = "program"
 
@@ -30,16 +27,7 @@ def _load(scenario: StarProgramScenario, me: str, place: int) -> Values:
 def _release(scenario: StarProgramScenario, me: str, values: Values, session: str = "") -> Release:
     columns = tuple(sorted(scenario.task.columns or ()))
     data = hashlib.sha256("\0".join(columns).encode() + b"\0" + values.tobytes()).hexdigest()
-    to = (scenario.server,)
-    return Release(now(), scenario.name, scenario.digest, session, me, to, data, len(values), columns, (_WHAT,))
-
-
-def _no_helper(scenario: StarProgramScenario) -> StarClient:
-    raise InternalError("a protocol between a server and clients has no helper", "please report this as a bug")
-
-
-def _no_result(scenario: StarProgramScenario, host: Any, log: Logger) -> dict[str, Any]:
-    raise InternalError("a protocol between a server and clients has no helper", "please report this as a bug")
+    return release_entry(scenario, me, session, data, len(values), columns, (_WHAT,))
 
 
 STAR: Final = Star(
@@ -50,9 +38,6 @@ STAR: Final = Star(
     data_notice=data_notice,
     clients=clients_of,
     client_faults=faults_of,
-    trust_of=trust_of,
-    helper=_no_helper,
-    helper_result=_no_result,
     serve=serve,
     result=clients_result,
     record=star_record,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from logging import Logger
 
-from mpc.errors import DataError
 from mpc.randomness.streams import os_entropy
 from mpc.ring.array import Array
 from mpc.star.client import StarClient, always
@@ -16,32 +14,27 @@ from parties.scenario.problems import quote
 from parties.tasks.secure_sum.ends.data import numbers_of
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.base import NO_TRIALS, Membership, Trials
-from parties.tasks.star.clients import unfit, within
-from parties.tasks.star.noise import client_charge
+from parties.tasks.star.clients import NoisyVectors, ready, within
+from parties.tasks.star.noise import Charging, client_charge
 from parties.tasks.star.rows import ClientRows, Values
 from parties.trust.rounds import AgreedRounds
 from protocols.aggregation.client import aggregation_client
-from protocols.aggregation.settings import Journal, Occasion, Settings
+from protocols.aggregation.settings import Occasion, Settings
 
 
 def clients_of(
     scenario: SumScenario, members: Mapping[str, Membership], log: Logger, trials: Trials = NO_TRIALS
 ) -> dict[str, StarClient]:
-    """The clients of this process, ready to join; a client with unfit data reports only that to the server."""
-    numbers = {name: number for number, name in enumerate(scenario.client_names)}
+    """The clients of this process, ready to join."""
     settings, rows = scenario.settings, ClientRows(scenario, scenario.read_columns)
-    clients = {}
-    for name, member in members.items():
-        part = _Part(scenario, settings, name, numbers[name], member, rows, log)
-        try:
-            part.prepare()
-        except DataError as error:
-            log.error("%s: %s", name, error)
-            clients[name] = unfit(error)
-            continue
+
+    def make(name: str, number: int, member: Membership) -> StarClient:
+        part = _Part(scenario, settings, name, number, member, rows, log)
+        part.prepare()
         fault, enters = always(trials.faults.get(name)), partial(trials.enters, name)
-        clients[name] = StarClient(part.program, scenario.meeting, fault, scenario.task.rounds, enters=enters)
-    return clients
+        return StarClient(part.program, scenario.meeting, fault, scenario.task.rounds, enters=enters)
+
+    return ready(scenario, members, log, make)
 
 
 class _Part:
@@ -66,7 +59,7 @@ class _Part:
         self._log = log
         self._agreed = AgreedRounds(scenario.task.rounds, scenario.task.attempts)
         self._place = 0
-        self._noisy: tuple[int, Array] | None = None
+        self._noisy = NoisyVectors()
         self._values: Values
         self._numbers: Array
 
@@ -91,10 +84,7 @@ class _Part:
     def program(self, session: bytes, number: int, attempt: int) -> ClientProgram:
         """This client's program for an attempt at a round; its rows are read before anything is sent."""
         self.prepare(self._agreed.place(session, number, attempt))
-        journal: Journal = self._member.journal
-        noted: AbstractContextManager[object] = nullcontext()
-        if self._member.noting is not None:
-            noted, journal = self._member.noting(session, str(number), self._values, journal)
+        noted, journal = self._member.note(session, str(number), self._values)
         occasion = Occasion(session, number, attempt)
 
         async def take_part() -> None:
@@ -106,19 +96,16 @@ class _Part:
         return within(noted, take_part())
 
     def _with_noise(self, session: bytes, number: int) -> Array:
-        """The round's vector with noise: the same in all attempts at the round.
-
-        Two of other noise would have a mean with less of it. So noise is drawn once for a round, and the journal and
-        the client's ledger have the draw before anything is sent. A client that was started again no longer has the
-        noise, and leaves the round.
-        """
+        """The round's vector with noise."""
         from parties.tasks.secure_sum.private import noisy_vector
 
-        assert self._scenario.privacy is not None
-        if self._noisy is None or self._noisy[0] != number:
-            self._member.journal.draw(f"round {number}")
-            if self._member.charge is not None:
-                charge = client_charge(self._scenario.noise, self._scenario.privacy.delta)
-                self._member.charge(session, str(number), self._values, charge)
-            self._noisy = number, noisy_vector(self._scenario, self._numbers, number)
-        return self._noisy[1]
+        privacy = self._scenario.privacy
+        assert privacy is not None
+
+        def charge(ledger: Charging) -> None:
+            ledger(session, str(number), self._values, client_charge(self._scenario.noise, privacy.delta))
+
+        def make() -> Array:
+            return noisy_vector(self._scenario, self._numbers, number)
+
+        return self._noisy.of(self._member, number, f"round {number}", charge, make)

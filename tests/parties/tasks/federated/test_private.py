@@ -154,7 +154,7 @@ def test_each_draw_of_noise_is_charged_first(tmp_path: Path) -> None:
     again._member = replace(again._member, charge=charge)
     with pytest.raises(BudgetError):
         again._work(Message("train", 1, weights, word=4), one.round("train", 1, weights))
-    assert again._vector is None and len(ledger.read().charges) == 5
+    assert not again._vectors.has(("train", 1)) and len(ledger.read().charges) == 5
 
 
 def test_a_servers_new_session_names_no_uncharged_release(tmp_path: Path) -> None:

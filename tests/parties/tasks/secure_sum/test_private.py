@@ -161,7 +161,7 @@ def test_a_sum_is_that_of_all_but_for_the_noise(tmp_path: Path, server: str) -> 
     served, clients, _ = run(one, tmp_path)
     result = served()
     sums, facts = result["sums"], result["privacy"]
-    vectors = [part_of(client)._noisy[1] for client in clients]
+    vectors = [part_of(client)._noisy._latest[1] for client in clients]
     total = np.add.reduce(vectors) & np.uint64((1 << one.noise.bits) - 1)
     assert sums["columns"] == noisy_columns(one, total, 12, 1)
     off = 2.5 * errors_of(one)["age", "count"]
