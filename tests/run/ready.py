@@ -1,6 +1,6 @@
 """A process that has loaded what the command `mpc` loads, and does each command in a copy of itself.
 
-Loading it takes a third of a second of processor time, more than all else that most of the tests' hundreds of commands
+Loading it takes half a second of processor time, more than all else that most of the tests' hundreds of commands
 do. A copy is made as the launcher makes its parties (`parties.processes.fork`), and by the same code. It listens at the
 socket that it is given until that is closed: of each command it tells the process id, and how it ended.
 """
@@ -14,9 +14,12 @@ import socket
 import sys
 import time
 from functools import partial
+from importlib import import_module
+from pkgutil import walk_packages
 from types import ModuleType
 from typing import Any
 
+import parties
 from parties.processes.child import one_blas_thread
 from parties.processes.fork import ForkedProcess, Start, fork
 
@@ -41,37 +44,17 @@ def command(folder: str) -> None:
 
 
 def loaded() -> list[ModuleType]:
-    """What commands import when they are called."""
+    """What commands import when they are called; but for what one or two of the tests' commands need."""
     one_blas_thread()
+    import cryptography.hazmat.backends.openssl.backend
     import duckdb
     import numpy.ma
     import rich.console
+    import rich.table
+    import scipy.special
 
-    from parties.cli import run_locally, run_party, run_sum, sum_party
-    from parties.doctor import owners as doctor
-    from parties.doctor import sums as sum_doctor
-    from parties.processes import star_member as sum_member
-    from parties.report import page as report
-    from parties.report import plan as plan_text
-    from parties.report import summary
-    from parties.tasks import registry as plan_scenario
-    from parties.tasks.linear import plan as linear_plan
-    from parties.tasks.linear import show as linear_summary
-    from parties.tasks.logistic import run as training
-    from parties.tasks.predict import run as predict
-    from parties.tasks.statistics import plan as statistics_plan
-    from parties.tasks.statistics import run as statistics
-    from parties.tasks.statistics import show as statistics_summary
-    from protocols.plain import logistic as reference
-    from protocols.plain import logistic_columns as reference_vertical
-    from protocols.training import rows_job as training_job
-
-    return [
-        *(duckdb, numpy.ma, rich.console),
-        *(doctor, linear_plan, linear_summary, plan_scenario, plan_text, predict, run_locally, run_party, run_sum),
-        *(statistics, statistics_plan, statistics_summary, sum_doctor, sum_member, sum_party, summary, training),
-        *(report, reference, reference_vertical, training_job),
-    ]
+    ours = (found.name for found in walk_packages(parties.__path__, "parties.") if not found.name.endswith("__main__"))
+    return [*(cryptography, duckdb, numpy.ma, rich.console, rich.table, scipy.special), *map(import_module, ours)]
 
 
 def serve(asked: socket.socket) -> None:
