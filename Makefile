@@ -23,6 +23,9 @@ SOAK = $(LONG) -o python_files='test_*.py soak_*.py' -m '(soak or hypothesis) an
 	--hypothesis-seed=$(SOAK_SEED)
 SWEEP = $(LONG) -o python_files='test_*.py sweep_*.py' -m sweep --hypothesis-seed=$(SWEEP_SEED)
 
+# Hundreds of processes load the same modules: byte code is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
 .PHONY: help demo test soak sweep test-lowest expected bench format lock clean
