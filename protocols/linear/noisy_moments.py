@@ -40,7 +40,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from protocols.privacy.accounting import VectorMechanism, least_variance
 from protocols.privacy.agreed_range import AgreedRange
-from protocols.privacy.noisy_sum import Noise, noisy_sum
+from protocols.privacy.noisy_sum import Noise, noisy_sum, own_noise
 
 NOISY = "noisy sums of products"
 LABEL: Final = "noisy sums of products"
@@ -243,15 +243,12 @@ async def noisy_linear_job(
         assert own is not None
         return own_products(*own, settings).view(np.uint64)
 
-    def own_noise() -> Array:
-        assert stream is not None
-        return settings.noise.own(stream, settings.size)
-
     why = (
         f"epsilon = {settings.epsilon:g}, delta = {settings.delta:g}: each number has noise of standard deviation "
         f"{settings.deviation:.3g} patients, half of its variance from the helper and half from the owners"
     )
-    mine, added = p.compute(products, shape=(settings.size,)), p.compute(own_noise, shape=(settings.size,))
+    mine = p.compute(products, shape=(settings.size,))
+    added = own_noise(p, settings.noise, stream, settings.size)
     total = await noisy_sum(p, mine, added, settings.noise, what=NOISY, why=why, label=LABEL)
     p.stage("done")
     return None if p.dry else moments_of(total.value.view(np.int64), settings)

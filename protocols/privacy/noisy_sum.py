@@ -98,16 +98,26 @@ class DiscreteGaussian:
         return (samples(Stream(key), self.variance, self.count).view(np.uint64),)
 
 
+def own_noise(p: Party, noise: Noise, stream: Stream | None, size: int) -> Array:
+    """An owner's own noise (size,), drawn from its randomness now; of a dry party, which has none, of no meaning."""
+
+    def drawn() -> Array:
+        assert stream is not None
+        return noise.own(stream, size)
+
+    return p.compute(drawn, shape=(size,))
+
+
 async def noisy_sum(
-    p: Party, own: Array, own_noise: Array, noise: Noise, *, what: str, why: str, label: str = "noisy sum"
+    p: Party, own: Array, added: Array, noise: Noise, *, what: str, why: str, label: str = "noisy sum"
 ) -> Public:
     """The sum over all owners of `own` (m,), elements of Z_2^64, with noise of variance 2 v.
 
     1 round; reveals the noisy sum, which is (epsilon, delta)-differentially private by accounting.py.
 
     Args:
-        own_noise: (m,) of `noise.own`, drawn for this sum alone.
+        added: (m,) of `own_noise`, drawn for this sum alone.
     """
     _, dealt = p.correlation(DiscreteGaussian(own.shape[0], noise.variance))
-    (total,) = await p.reveal(Share(own) + Share(own_noise) + dealt, what=what, why=why, label=label)
+    (total,) = await p.reveal(Share(own) + Share(added) + dealt, what=what, why=why, label=label)
     return total

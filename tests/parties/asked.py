@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from mpc.errors import UsageError
 from parties.data.own_table import OwnTable
 from parties.report.consent import consent_blocks, read_blocks
 from parties.scenario.file import Scenario
-from parties.show.blocks import Block
-from parties.tasks.registry import request_of
+from parties.show.blocks import Block, Grid
+from parties.tasks.registry import job_of, request_of
 from parties.trust.policy import load_policy
 
 
@@ -27,6 +28,13 @@ def asked_and_read(
     """All of it; nothing is read of a helper."""
     read = [] if table is None else read_blocks(scenario, me, table, warnings)
     return [*consent_blocks(scenario, me, publics, changes), *read]
+
+
+def asked_text(scenario: Scenario, me: str) -> str:
+    """All of it as text, once the party's data are read."""
+    table = job_of(scenario).data.load(scenario, me)
+    blocks = asked_and_read(scenario, me, table, {name: f"bl1-{name}" for name in scenario.parties})
+    return json.dumps([block.rows if isinstance(block, Grid) else block.text for block in blocks])
 
 
 def check_policy(

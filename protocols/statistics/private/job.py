@@ -33,7 +33,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from protocols.privacy.accounting import Calibration, Mechanism, calibrated
 from protocols.privacy.agreed_range import AgreedRange
-from protocols.privacy.noisy_sum import noisy_sum
+from protocols.privacy.noisy_sum import noisy_sum, own_noise
 from protocols.statistics.own_cells import OwnColumns, places
 from protocols.statistics.private.quantile_tree import Tree, best_tree
 from protocols.statistics.settings import Axis, Cells, Sample, StatisticsSettings
@@ -214,15 +214,11 @@ async def private_statistics_job(
         assert own is not None
         return own_numbers(own, settings).view(np.uint64)
 
-    def own_noise() -> Array:
-        assert stream is not None
-        return noise.own(stream, size)
-
     why = (
         f"epsilon = {settings.epsilon:g}, delta = {settings.delta:g}: each number has noise of standard deviation "
         f"{settings.deviation:.3g} patients, half of its variance from the helper and half from the owners"
     )
-    mine, added = p.compute(numbers, shape=(size,)), p.compute(own_noise, shape=(size,))
+    mine, added = p.compute(numbers, shape=(size,)), own_noise(p, noise, stream, size)
     total = await noisy_sum(p, mine, added, noise, what=NOISY, why=why, label=LABEL)
     p.stage("done")
     return None if p.dry else total.value.view(np.int64) / unit

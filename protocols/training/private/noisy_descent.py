@@ -39,7 +39,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from protocols.evaluation.noisy_metrics import BINS, cells
 from protocols.privacy.accounting import VectorMechanism, least_variance, rounded_up
-from protocols.privacy.noisy_sum import LEAST, Noise, noisy_sum
+from protocols.privacy.noisy_sum import LEAST, Noise, noisy_sum, own_noise
 from protocols.privacy.sampled import unsampled_rho
 from protocols.training.private.clipped_gradients import (
     FINE,
@@ -235,12 +235,7 @@ async def _released(
     p: Party, numbers: Callable[[], Array], size: int, noise: Noise, stream: Stream | None, what: str, why: str
 ) -> NDArray[np.int64]:
     """The noisy sum (size,) of the owners' numbers; of a dry party, of no meaning."""
-
-    def own_noise() -> Array:
-        assert stream is not None
-        return noise.own(stream, size)
-
-    mine, added = p.compute(numbers, shape=(size,)), p.compute(own_noise, shape=(size,))
+    mine, added = p.compute(numbers, shape=(size,)), own_noise(p, noise, stream, size)
     total = await noisy_sum(p, mine, added, noise, what=what, why=why, label=what)
     return total.value if p.dry else total.value.view(np.int64)
 

@@ -20,7 +20,7 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from protocols.core.alignment import check_aligned
 from protocols.core.stacked import Stacked
-from protocols.privacy.noisy_sum import Noise
+from protocols.privacy.noisy_sum import own_noise
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
 from protocols.training.private.bounds import Perturbed
@@ -116,13 +116,8 @@ async def perturbed_columns_job(
 
 def _own_noise(p: Party, stream: Stream | None, how: Perturbed) -> tuple[Array, Perturbed, Array | None]:
     """The noise of the result, how, and the objective's, if it has some."""
-
-    def drawn(noise: Noise) -> Array:
-        assert stream is not None
-        return noise.own(stream, how.columns)
-
-    told = p.compute(drawn, how.noise, shape=(how.columns,))
-    linear = None if how.linear is None else p.compute(drawn, how.linear.noise, shape=(how.columns,))
+    told = own_noise(p, how.noise, stream, how.columns)
+    linear = None if how.linear is None else own_noise(p, how.linear.noise, stream, how.columns)
     return told, how, linear
 
 

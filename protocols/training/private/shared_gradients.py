@@ -42,7 +42,7 @@ from protocols.functions.sigmoid import TRIG_SCALE, less_half, odd_part
 from protocols.functions.sigmoid_fits import SigmoidFit
 from protocols.linalg.held import HeldRows, Rows, hold, take_rows, transpose_product
 from protocols.privacy.accounting import VectorMechanism, least_variance
-from protocols.privacy.noisy_sum import Noise, noisy_sum
+from protocols.privacy.noisy_sum import Noise, noisy_sum, own_noise
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
 from protocols.rows.results import Trained
 from protocols.training.private.clipped_gradients import Ranges
@@ -199,15 +199,11 @@ async def noisy_gradient(
     errors = s - wanted
     g = await transpose_product(p, rows, errors, errors.scale - E_BITS, label="step/e")
 
-    def own_noise() -> Array:
-        assert stream is not None
-        return how.noise.own(stream, how.features + 1)
-
     why = (
         f"epsilon = {how.epsilon:g}, delta = {how.delta:g}, of all {how.steps} together: each row's part has a norm of "
         f"at most {how.norm:g}, and each number noise of standard deviation {how.deviation:.3g}"
     )
-    mine = p.compute(own_noise, shape=(how.features + 1,))
+    mine = own_noise(p, how.noise, stream, how.features + 1)
     return await noisy_sum(p, g.value, mine, how.noise, what=GRADIENTS, why=why, label=GRADIENTS)
 
 

@@ -12,12 +12,12 @@ from parties.tasks.privacy.guarantee import NEIGHBOURS_TEXT, noise_text, outside
 from parties.tasks.private_job import plan_text
 from protocols.linear.noisy_fit import CLEAR
 from protocols.linear.noisy_moments import NoisyLinear, Number
+from protocols.privacy.estimates import margin
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
 
 _ROWS: Final = (1_000, 10_000, 100_000)
-_Z: Final = 1.959963984540054
 
 
 def private_plan_text(settings: NoisyLinear, scenario: Scenario) -> PlanText:
@@ -70,7 +70,7 @@ def _errors_grid(settings: NoisyLinear) -> Grid:
     """What noise alone adds to each coefficient, for numbers of rows that nobody states."""
     (slope, _), (_, halves) = settings.scaling.parts, settings.scaling.ends
     own = [math.hypot(*row) / half for row, half in zip(slope / _spreads(settings), halves, strict=True)]
-    unit = _Z * settings.deviation / math.sqrt(2.0) * settings.scaling.target.half
+    unit = margin(settings.deviation) / math.sqrt(2.0) * settings.scaling.target.half
     rows = tuple(
         (name, *(to_digits(unit * one / count, 3) for count in _ROWS))
         for name, one in zip(settings.names, own, strict=True)

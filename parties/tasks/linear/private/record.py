@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from parties.tasks.linear.settings import LinearTask
 from parties.tasks.privacy.guarantee import NoisyRelease, noise_facts, outside, privacy_facts
 from protocols.linear.noisy_fit import CLEAR, NoisyFit, fit_moments
 from protocols.linear.noisy_moments import REACH, Floats, NoisyLinear
+from protocols.privacy.estimates import margin
 from protocols.rows.results import INTERCEPT
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
-
-_Z: Final = 1.959963984540054  # of the normal law, on both sides of 0.95 of it
 
 
 def private_record(scenario: Scenario, settings: NoisyLinear, moments: Floats) -> dict[str, Any]:
@@ -80,7 +79,7 @@ def _facts(fit: NoisyFit, task: LinearTask) -> dict[str, Any]:
 def releases_of(settings: NoisyLinear) -> list[NoisyRelease]:
     """The one release."""
     name = f"{', '.join((*settings.names, settings.target))} and 1"
-    return [NoisyRelease("products", name, settings.size, 1.0, _Z * settings.deviation)]
+    return [NoisyRelease("products", name, settings.size, 1.0, margin(settings.deviation))]
 
 
 def guarantee(scenario: Scenario, settings: NoisyLinear) -> dict[str, Any]:

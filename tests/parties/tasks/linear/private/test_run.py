@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from parties.report.record import add_comparison, record_of
 from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.show.blocks import Grid, Line
+from parties.show.blocks import Grid
 from parties.tasks.linear.run import NOISY_LINEAR
 from parties.tasks.linear.show import linear_figures
 from parties.tasks.privacy.figures import figure_beside
@@ -25,7 +24,8 @@ from parties.tasks.privacy.guarantee import SMALL_COUNTS
 from parties.tasks.registry import job_of, load_scenario, planned
 from protocols.linear.noisy_moments import NoisyLinear
 from protocols.privacy.accounting import epsilon_of
-from tests.parties.asked import asked_and_read
+from tests.parties.asked import asked_text
+from tests.parties.shown import summary_text
 from tests.parties.tasks.exact_numbers import check_not_told
 from tests.scenario_texts import two_owners
 
@@ -140,13 +140,9 @@ def test_what_is_charged_is_epsilon(tmp_path: Path) -> None:
     assert NOISY_LINEAR.notice.small_counts(scenario(tmp_path), 5) == [SMALL_COUNTS]
 
 
-def text_of(record: dict[str, Any]) -> str:
-    return " ".join(block.text for block in summary_blocks(record, Path("out")) if isinstance(block, Line))
-
-
 def test_summary_and_page_show_epsilon_and_intervals(ran: tuple[Scenario, dict[str, Any]]) -> None:
     one, record = ran
-    text, page = text_of(record), report_html(record)
+    text, page = summary_text(record), report_html(record)
     for words in (
         "epsilon = 4 and delta = 1e-06 were spent, for each patient, on 1 release",
         "(95 % for the noise: ",
@@ -159,7 +155,7 @@ def test_summary_and_page_show_epsilon_and_intervals(ran: tuple[Scenario, dict[s
     grids = {block.title: block for block in summary_blocks(record, Path("out")) if isinstance(block, Grid)}
     grid = grids["Coefficients per unit of the feature, with noise"]
     assert grid.columns == ("feature", "coefficient", "s.e.", "of noise alone", "95 % from", "to")
-    assert "do not pass it on" in text_of(add_comparison(one, record))
+    assert "do not pass it on" in summary_text(add_comparison(one, record))
     assert "do not pass it on" not in text
 
 
@@ -168,7 +164,7 @@ def test_a_fit_that_is_too_noisy_has_no_intervals(tmp_path: Path) -> None:
     record = record_of(one, run_in_one_thread(one))
     assert all(row[key] is None for row in record["inference"] for key in ("se", "low", "high"))
     assert record["fit"]["ridge"] > 0
-    assert "The noise is too large for intervals" in text_of(record)
+    assert "The noise is too large for intervals" in summary_text(record)
 
 
 def test_a_sweep_has_the_lines_without_noise(ran: tuple[Scenario, dict[str, Any]]) -> None:
@@ -186,7 +182,7 @@ def test_an_offset_is_taken_off_before_clipping(tmp_path: Path) -> None:
     one = scenario(tmp_path, asked, PRIVACY.replace("pain = [0, 100]", "pain = [-30, 50]").replace("4", "20") + SEED)
     record = record_of(one, run_in_one_thread(one))
     assert abs(record["inference"][0]["coefficient"]) < 0.2
-    assert "Least squares of the target less expected" in text_of(record)
+    assert "Least squares of the target less expected" in summary_text(record)
 
 
 def test_features_are_those_with_a_range_if_none_is_listed(tmp_path: Path) -> None:
@@ -195,9 +191,7 @@ def test_features_are_those_with_a_range_if_none_is_listed(tmp_path: Path) -> No
 
 
 def test_an_approval_shows_the_guarantee(tmp_path: Path) -> None:
-    one = scenario(tmp_path)
-    blocks = asked_and_read(one, "a", NOISY_LINEAR.data.load(one, "a"), {name: f"bl1-{name}" for name in one.parties})
-    text = json.dumps([block.rows if isinstance(block, Grid) else block.text for block in blocks])
+    text = asked_text(scenario(tmp_path), "a")
     assert "epsilon = 4, delta = 1e-06, for each patient" in text
     assert "age from 20 to 100; pain from 0 to 100" in text
     assert "noisy sums of products" in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,14 @@ from parties.report.record import record_of
 from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.show.blocks import Grid, Line
+from parties.show.blocks import Grid
 from parties.tasks.logistic.private.compare import compare_noisy
 from parties.tasks.logistic.private.gradients.run import GRADIENTS
 from parties.tasks.privacy.rows import load_private_table
 from parties.tasks.registry import job_of, load_scenario, planned
 from protocols.training.private.noisy_descent import NoisySettings
-from tests.parties.asked import asked_and_read
+from tests.parties.asked import asked_text
+from tests.parties.shown import sentences
 from tests.parties.tasks.exact_numbers import check_not_told
 from tests.scenario_texts import two_owners
 
@@ -129,7 +129,7 @@ def test_summary_and_report_show_epsilon_and_what_is_outside(ran: tuple[Scenario
     compared = {**record, "comparison": compare_noisy(one, record)}
     for shown, lines in ((record, 1), (compared, 5)):
         blocks = summary_blocks(shown, Path("out"))
-        text = " ".join(block.text for block in blocks if isinstance(block, Line))
+        text = sentences(blocks)
         assert "epsilon = 8 and delta = 1e-06 were spent, for each patient, on 2 releases" in text
         assert "Not covered by epsilon: that each owner has at least min_rows = 20 rows" in text
         grids = {block.title: block for block in blocks if isinstance(block, Grid)}
@@ -145,9 +145,7 @@ def test_summary_and_report_show_epsilon_and_what_is_outside(ran: tuple[Scenario
 
 
 def test_an_approval_shows_the_guarantee(tmp_path: Path) -> None:
-    one = scenario(tmp_path)
-    blocks = asked_and_read(one, "a", load_private_table(one, "a"), {name: f"bl1-{name}" for name in one.parties})
-    text = json.dumps([block.rows if isinstance(block, Grid) else block.text for block in blocks])
+    text = asked_text(scenario(tmp_path), "a")
     assert "epsilon = 8, delta = 1e-06, for each patient" in text
     assert "age from 20 to 100" in text
     assert "each is held out with chance 0.2" in text

@@ -11,10 +11,8 @@ import pytest
 from mpc.errors import UsageError
 from parties.report.plan import plan_json
 from parties.report.record import record_of
-from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.show.blocks import Line
 from parties.tasks.audited.models import together
 from parties.tasks.logistic.private.compare import compare_noisy
 from parties.tasks.logistic.private.output.audit import output_fit
@@ -22,6 +20,7 @@ from parties.tasks.logistic.private.output.run import OUTPUT
 from parties.tasks.registry import job_of, planned
 from parties.trust.budget import Ledger
 from protocols.privacy.accounting import epsilon_of
+from tests.parties.shown import summary_text
 from tests.parties.tasks.logistic.private.test_output import (
     PRIVACY,
     ROWS_SPLIT,
@@ -79,7 +78,7 @@ def test_a_run_tells_a_model_and_what_it_cost(make: Any, tmp_path: Path) -> None
     assert noise["method"] == "objective" and noise["variance"] == c.noise.variance
     assert noise["on_result"]["variance"] == how.noise.variance
     assert noise["curvature_epsilon"] == c.excess.epsilon
-    text = " ".join(block.text for block in summary_blocks(record, Path("out")) if isinstance(block, Line))
+    text = summary_text(record)
     assert "Objective perturbation:" in text and "in the sum of gradients" in text
     assert "epsilon = 3 and delta = 1e-06 were spent" in text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,15 @@ from parties.report.record import record_of
 from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.show.blocks import Grid, Line
+from parties.show.blocks import Grid
 from parties.tasks.logistic.private.agreed import held_out, load_agreed_table
 from parties.tasks.logistic.private.compare import compare_noisy
 from parties.tasks.logistic.private.output.run import OUTPUT
 from parties.tasks.privacy.rows import own_stream
 from parties.tasks.registry import job_of, load_scenario, planned
 from protocols.training.private.perturbed_job import PerturbedSettings
-from tests.parties.asked import asked_and_read
+from tests.parties.asked import asked_text
+from tests.parties.shown import sentences
 from tests.parties.tasks.exact_numbers import check_not_told
 from tests.run.command import mpc
 from tests.run.command import record as result
@@ -165,7 +165,7 @@ def test_summary_and_report_show_epsilon_and_what_is_outside(ran: tuple[Scenario
     compared = {**record, "comparison": compare_noisy(one, record)}
     for shown, lines in ((record, 0), (compared, 3 if one.vertical else 4)):
         blocks = summary_blocks(shown, Path("out"))
-        text = " ".join(block.text for block in blocks if isinstance(block, Line))
+        text = sentences(blocks)
         assert "epsilon = 20 and delta = 1e-06 were spent, for each patient, on 1 release" in text
         assert "One patient moves the minimum by at most" in text
         assert "Not covered by epsilon: that each owner has 20 (min_rows) to 700 (most_rows) rows" in text
@@ -178,8 +178,7 @@ def test_summary_and_report_show_epsilon_and_what_is_outside(ran: tuple[Scenario
 @BOTH
 def test_an_approval_shows_the_guarantee(make: Any, tmp_path: Path) -> None:
     one = make(tmp_path)
-    blocks = asked_and_read(one, "a", load_agreed_table(one, "a"), {name: f"bl1-{name}" for name in one.parties})
-    text = json.dumps([block.rows if isinstance(block, Grid) else block.text for block in blocks])
+    text = asked_text(one, "a")
     assert "epsilon = 20, delta = 1e-06, for each patient" in text
     assert "most_rows = 700 at most" in text
     assert "are held out, by their ids" in text or not one.vertical

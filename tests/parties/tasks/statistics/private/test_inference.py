@@ -14,10 +14,11 @@ from parties.report.record import record_of
 from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.show.blocks import Grid, Line
+from parties.show.blocks import Grid
 from parties.tasks.registry import load_scenario, planned
 from parties.tasks.statistics.data import load_statistics_table
 from protocols.statistics.private.job import PrivateSettings
+from tests.parties.shown import sentences, summary_text
 from tests.scenario_texts import two_owners
 
 ROWS = 1500
@@ -130,7 +131,7 @@ def test_the_summary_shows_intervals(ran: tuple[Scenario, dict[str, Any]]) -> No
     assert all(text.endswith(")") and " to " in text for text in counts.values()), counts
     assert [line[0] for line in curves.rows[-2:]] == ["median", "its interval"]
     assert grids["Correlations (Pearson)"].columns == ("columns", "rows", "r", "95 % interval", "p")
-    text = " ".join(block.text for block in blocks if isinstance(block, Line))
+    text = sentences(blocks)
     assert "Log-rank: chi-square" in text and "account for sampling, too" in text
 
 
@@ -143,7 +144,7 @@ def test_little_data_tells_no_curve_and_no_test(tmp_path: Path) -> None:
     assert group["log_rank"] is None
     assert found["correlations"][0]["groups"][0]["r"] is None
     assert found["t_tests"][0]["groups"][0]["tests"][0]["p"] is None
-    text = " ".join(block.text for block in summary_blocks(record, Path("out")) if isinstance(block, Line))
+    text = summary_text(record)
     assert (
         "A curve ends where the noise is large" in text
         and "Log-rank: chi-square: no test, as the noise is too large." in text

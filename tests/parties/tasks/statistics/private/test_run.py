@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -18,13 +17,14 @@ from parties.report.record import record_of
 from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.show.blocks import Grid, Line
+from parties.show.blocks import Grid
 from parties.tasks.privacy.rows import own_stream
 from parties.tasks.registry import load_scenario, planned
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.run import STATISTICS
 from protocols.statistics.private.job import PrivateSettings
-from tests.parties.asked import asked_and_read
+from tests.parties.asked import asked_text
+from tests.parties.shown import sentences
 from tests.parties.tasks.exact_numbers import check_not_told
 from tests.scenario_texts import two_owners
 
@@ -172,7 +172,7 @@ def test_the_plan_is_made_without_data(tmp_path: Path) -> None:
 def test_summary_shows_epsilon_estimates_and_what_is_outside(ran: tuple[Scenario, dict[str, Any]]) -> None:
     _, record = ran
     blocks = summary_blocks(record, Path("out"))
-    text = " ".join(block.text for block in blocks if isinstance(block, Line))
+    text = sentences(blocks)
     assert "epsilon = 3 and delta = 1e-06 were spent, for each patient, on 10 releases" in text
     assert "Not covered by epsilon: that each owner has at least min_rows = 20 rows" in text
     assert "learn only that there are min_rows at least" in text
@@ -183,9 +183,7 @@ def test_summary_shows_epsilon_estimates_and_what_is_outside(ran: tuple[Scenario
 
 
 def test_an_approval_shows_the_guarantee(tmp_path: Path) -> None:
-    one = scenario(tmp_path)
-    blocks = asked_and_read(one, "a", load_statistics_table(one, "a"), {name: f"bl1-{name}" for name in one.parties})
-    text = json.dumps([block.rows if isinstance(block, Grid) else block.text for block in blocks])
+    text = asked_text(scenario(tmp_path), "a")
     assert "epsilon = 3, delta = 1e-06, for each patient" in text
     assert "age from 0 to 100" in text and "age from 0 to 90" in text
     assert "noisy counts and sums" in text
