@@ -273,10 +273,10 @@ def _meaning(trial: Trial, best: Bound, beyond: list[str]) -> str:
     low, high = (100 * end for end in best.interval)
     guessed = (
         f"Of 100 guesses whether one {trial.unit} was in, {100 * best.right:.3g} were right ({low:.3g} to {high:.3g} "
-        f"with 95 % confidence; a coin: 50), where the claim allows {100 * most_right(trial):.3g}."
+        f"with 95 % confidence; a coin: 50). The claim allows {100 * most_right(trial):.3g} on average."
     )
     if not beyond:
-        return f"{guessed} Nothing contradicts the claim; that it holds, no attack can prove."
+        return f"{guessed} Nothing contradicts the claim; no attack can prove that it holds."
     return (
         f"{guessed} THE CLAIM CANNOT BE TRUE, as {beyond[0]} sees the results: there is less noise than is claimed, or "
         "part of it can be taken off."

@@ -79,7 +79,7 @@ def digest_lines(scenario: Approvable, me: str) -> list[Block]:
         Line(""),
         Line("The scenario's digest, the same at every party that has the same scenario; compare it by telephone:"),
         Line(scenario.digest, wrap=False),
-        Line(f"What {me} approves, which covers its own data and query, too; --approve takes it:"),
+        Line(f"What {me} approves, which covers its own data and query, too; approve it by this digest:"),
         Line(consent_digest(scenario, me), wrap=False),
     ]
 

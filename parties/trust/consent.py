@@ -144,7 +144,7 @@ def obtain(
             since = " on these terms"
         raise UsageError(
             f"{me} has not approved the scenario '{scenario.name}'{since}",
-            f"if you agree to what is shown, start it once with --approve {digest}",
+            f"if you agree to what is shown, run `mpc approve` with --digest, or `mpc party` with --approve {digest}",
             party=me,
         )
     remember(scenario, me, folder, terms)
@@ -250,17 +250,17 @@ def _now() -> dt.datetime:
 
 def _check_given(given: str, digest: str, scenario: Approvable, me: str) -> None:
     if not _DIGEST.fullmatch(given.lower()):
-        raise UsageError("--approve needs a whole digest, of 64 digits", f"here it is {digest}")
+        raise UsageError("an approval needs a whole digest, of 64 digits", f"here it is {digest}")
     if given.lower() == scenario.digest:
         raise UsageError(
-            "--approve has the scenario's digest, which leaves out the data and the query of each party",
-            f"if you agree to what is shown without --approve, start it once with --approve {digest}",
+            "this is the scenario's digest, which leaves out the data and the query of each party",
+            f"read what is shown without a digest; if you agree to it, approve it by {digest}",
             party=me,
         )
     if given.lower() != digest:
         raise UsageError(
-            f"--approve names another scenario, or other data of {me}, than {scenario.path} now has",
-            f"look at it again without --approve; the digest to approve is {digest}",
+            f"this digest is of another scenario, or of other data of {me}, than {scenario.path} now has",
+            f"read it again without a digest; the one to approve is {digest}",
             party=me,
         )
 

@@ -217,9 +217,9 @@ def test_the_scenarios_own_digest_approves_nothing(desk: Desk) -> None:
 
 def test_another_digest_approves_nothing_beside_an_approved_one(desk: Desk) -> None:
     other = ("0" if desk.digest()[0] != "0" else "1") + desk.digest()[1:]
-    assert "names another scenario" in desk.refusal(other).message
+    assert "is of another scenario" in desk.refusal(other).message
     desk.obtain(desk.digest())
-    assert "names another scenario" in desk.refusal(other).message
+    assert "is of another scenario" in desk.refusal(other).message
     assert desk.digest() in desk.refusal(other).hint
 
 
@@ -248,7 +248,7 @@ def test_a_changed_scenario_is_asked_for_anew(desk: Desk, old: str, new: str, sa
     error = desk.refusal()
     assert re.search(r"; it was changed since the approval of \d{4}-\d\d-\d\d$", error.message)
     assert desk.shown[-1] == [says]
-    assert "names another scenario" in desk.refusal(before).message
+    assert "is of another scenario" in desk.refusal(before).message
     desk.obtain(desk.wanted())
     desk.obtain()
     desk.edit(new, old)
@@ -271,7 +271,7 @@ def test_other_data_of_ones_own_are_asked_for_anew(desk: Desk, old: str, new: st
     wanted = desk.wanted()
     assert wanted != before
     assert desk.shown[-1][0].startswith("this party's own data or query")
-    assert "names another scenario, or other data" in desk.refusal(before).message  # it may stand in a start script
+    assert "is of another scenario, or of other data" in desk.refusal(before).message  # it may stand in a start script
     desk.obtain(wanted)
     desk.obtain()
     desk.edit(new, old)
