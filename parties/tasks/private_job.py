@@ -1,4 +1,4 @@
-"""A model with [privacy], by whichever method: what all of them do alike, and how a plan says it.
+"""A job with [privacy], by whichever method: what all of them do alike, and how the plan of a model says it.
 
 A method's settings follow from the scenario alone. So a plan is made without data, and no message depends on a number
 of rows.
@@ -14,10 +14,9 @@ from mpc.links.meeting.handshake import Agreement
 from mpc.randomness.streams import Stream
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan
-from parties.data.table import Table
 from parties.scenario.file import Scenario
 from parties.show.blocks import Block, Line, plural
-from parties.tasks.base import Data, Job, Notice, PlanText, Run, outcome_for_all, own_rows_only
+from parties.tasks.base import Data, Job, Notice, PlanText, Run, Tab, outcome_for_all, own_rows_only
 from parties.tasks.privacy.guarantee import SMALL_COUNTS, USES, NoisyRelease, outside_grid, releases_grid
 from parties.tasks.privacy.rows import load_private_table, own_stream, private_counts, private_extent, private_rows
 from parties.tasks.rows.extent import Rows
@@ -65,7 +64,7 @@ class Method(Generic[Set, Res]):
 
     settings: Callable[[Scenario], Set]
     job: Callable[[Party, Any, Stream | None, Set], Coroutine[Any, Any, Res | None]]
-    own: Callable[[Scenario, Agreement, Table, Set], Any]
+    own: Callable[[Scenario, Agreement, Any, Set], Any]
     record: Callable[[Scenario, Set, Res], dict[str, Any]]
     part: tuple[str, ...]
     plan: Callable[[Set, Scenario], PlanText]
@@ -73,25 +72,32 @@ class Method(Generic[Set, Res]):
     constants: Callable[[Set], str] = no_constants
 
 
+def model_reveals(scenario: Scenario) -> Sequence[str]:
+    """`reveals` of a model."""
+    return scenario.model_task.reveal
+
+
 def private_job(
     method: Method[Set, Res],
-    data: Data[Table],
-    asked: Callable[[Scenario, str, Table | None], list[tuple[str, str]]],
-    summary: Callable[[Scenario, Table], str],
-    compare: Callable[[Scenario, Mapping[str, Any]], dict[str, Any]],
+    data: Data[Tab],
+    asked: Callable[[Scenario, str, Tab | None], list[tuple[str, str]]],
+    summary: Callable[[Scenario, Tab], str],
+    compare: Callable[[Scenario, Mapping[str, Any]], dict[str, Any]] | None = None,
     pooled: Callable[[Scenario, Rows, int], int] = own_rows_only,
-) -> Job[Table, Set, Res]:
-    """The job of a model by a method.
+    reveals: Callable[[Scenario], Sequence[str]] = model_reveals,
+) -> Job[Tab, Set, Res]:
+    """The job by a method.
 
     Args:
         asked: what is asked of an owner's data; `summary`, `compare` and `pooled` are those of the job, too.
+        reveals: what is revealed, as a policy names it.
     """
 
     def plan(settings: Set) -> Plan:
         constants = method.constants(settings)
         return make_plan(lambda p: method.job(p, None, None, settings), settings.owners, settings.helper, constants)
 
-    def program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
+    def program(scenario: Scenario, agreement: Agreement, table: Tab) -> ProgramFactory:
         settings = agreement.settings or method.settings(scenario)
         own = method.own(scenario, agreement, table, settings)
         stream = own_stream(scenario, table.owner, agreement.session)
@@ -121,8 +127,8 @@ def private_job(
             plan=method.plan,
             data=asked,
             summary=summary,
-            outcome=lambda scenario: outcome_for_all(scenario, scenario.model_task.reveal),
-            reveals=lambda scenario: [(what,) for what in scenario.model_task.reveal],
+            outcome=lambda scenario: outcome_for_all(scenario, reveals(scenario)),
+            reveals=lambda scenario: [(what,) for what in reveals(scenario)],
             small_counts=lambda scenario, least: [SMALL_COUNTS],
             charge=charge,
         ),

@@ -16,10 +16,8 @@ from parties.tasks.audited.audit import Audit, Population, Trial
 from parties.tasks.audited.noise import noisy_sum_trial, opened_by_runs
 from parties.tasks.audited.sums import sums_population
 from parties.tasks.statistics.audit_counts import counted
-from parties.tasks.statistics.data import load_statistics_table
-from parties.tasks.statistics.private.settings import with_noise
-from parties.tasks.statistics.run import statistics_settings
-from parties.tasks.statistics.settings import StatisticsTask
+from parties.tasks.statistics.data import load_statistics_table, own_columns
+from parties.tasks.statistics.shape import private_statistics_settings, statistics_settings
 from protocols.statistics.own_cells import OwnColumns, places
 from protocols.statistics.private.job import (
     LABEL,
@@ -38,22 +36,12 @@ _BEYOND: Final = 10.0  # widths of its range, by which a worst row's value is ou
 _AT_ONCE: Final = 50  # openings for which one plan is made
 
 
-def _settings(scenario: Scenario, rows: Mapping[str, int]) -> StatisticsSettings:
-    return statistics_settings(scenario, {owner: (count, 0) for owner, count in rows.items()}, 0)
-
-
-def _private(scenario: Scenario) -> PrivateSettings:
-    assert scenario.privacy is not None
-    least = scenario.task_as(StatisticsTask).min_rows
-    return with_noise(_settings(scenario, dict.fromkeys(scenario.owners, least)), scenario.privacy)
-
-
 def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Population | None:
     """Each row with what it adds to every count and sum."""
     tables = {owner: load_statistics_table(scenario, owner) for owner in scenario.owners}
-    own = [OwnColumns(dict(zip(one.columns, one.values.T, strict=True)), one.rows) for one in tables.values()]
-    settings = _settings(scenario, {owner: table.rows for owner, table in tables.items()})
-    private = None if scenario.privacy is None else _private(scenario)
+    own = [own_columns(one) for one in tables.values()]
+    settings = statistics_settings(scenario, {owner: (table.rows, 0) for owner, table in tables.items()}, 0)
+    private = None if scenario.privacy is None else private_statistics_settings(scenario)
     added = np.concatenate([row_numbers(one, settings, private) for one in own])
     if private is None:
         told = np.count_nonzero(added, axis=0) >= settings.min_cell
@@ -100,7 +88,7 @@ def _trials(scenario: Scenario) -> tuple[Trial, ...]:
     """The one opening of private statistics, with rows that move each number as far as any can."""
     if scenario.privacy is None:
         return ()
-    settings = _private(scenario)
+    settings = private_statistics_settings(scenario)
     rows = worst_rows(settings)
     without = own_numbers(_columns(rows[:0], rows[0]), settings)
     with_row = np.array([own_numbers(_columns([row], row), settings) for row in rows])

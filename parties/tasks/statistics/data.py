@@ -21,6 +21,7 @@ from parties.data.target import read_event
 from parties.scenario.file import Scenario
 from parties.tasks.privacy.rows import fewest_rows
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
+from protocols.statistics.own_cells import OwnColumns
 
 Values = NDArray[np.float64]
 
@@ -42,6 +43,11 @@ def load_statistics_table(scenario: Scenario, owner: str) -> PlainTable:
         if scenario.privacy is None:  # with it, values beyond their grid count at its nearer end
             _check_grids(raw.where, table, task)
     return table
+
+
+def own_columns(table: PlainTable) -> OwnColumns:
+    """The table as the protocols take it."""
+    return OwnColumns(dict(zip(table.columns, table.values.T, strict=True)), table.rows)
 
 
 def _read(raw: RawTable, task: StatisticsTask, owner: str) -> PlainTable:

@@ -9,6 +9,7 @@ from parties.tasks.base import Job, Kind, Show, has_part
 from parties.tasks.statistics.settings import READER
 
 if TYPE_CHECKING:
+    from parties.scenario.file import Scenario
     from parties.tasks.audited.audit import Audit
 
 
@@ -16,6 +17,12 @@ def _job() -> Job[Any, Any, Any]:
     from parties.tasks.statistics.run import STATISTICS
 
     return STATISTICS
+
+
+def _noisy(scenario: Scenario) -> Job[Any, Any, Any]:
+    from parties.tasks.statistics.run import NOISY_STATISTICS
+
+    return NOISY_STATISTICS
 
 
 def _audit() -> Audit:
@@ -39,5 +46,6 @@ KIND: Final = Kind(
     older=partial(has_part, "statistics"),
     reader=READER,
     job=_job,
+    noisy=_noisy,
     audit=_audit,
 )

@@ -107,6 +107,16 @@ class PrivateSettings:
     delta: float
     calibration: Calibration
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """All owners, in order."""
+        return self.statistics.owners
+
+    @property
+    def helper(self) -> str:
+        """The helper."""
+        return self.statistics.helper
+
     @cached_property
     def releases(self) -> tuple[Release, ...]:
         """What is released, in the order of the vector."""

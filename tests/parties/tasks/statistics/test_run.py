@@ -18,8 +18,9 @@ from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.plan import cell_rules
-from parties.tasks.statistics.run import STATISTICS, statistics_settings
+from parties.tasks.statistics.run import STATISTICS
 from parties.tasks.statistics.settings import StatisticsTask
+from parties.tasks.statistics.shape import statistics_settings
 from parties.tasks.statistics.show import statistics_blocks
 from tests.parties.asked import asked_and_read, check_policy
 from tests.scenario_texts import STATISTICS as FULL

@@ -21,7 +21,7 @@ from parties.show.blocks import Grid
 from parties.tasks.privacy.rows import own_stream
 from parties.tasks.registry import load_scenario, planned
 from parties.tasks.statistics.data import load_statistics_table
-from parties.tasks.statistics.run import STATISTICS
+from parties.tasks.statistics.run import NOISY_STATISTICS
 from protocols.statistics.private.job import PrivateSettings
 from tests.parties.asked import asked_text
 from tests.parties.shown import sentences
@@ -144,8 +144,8 @@ def test_no_message_depends_on_the_numbers_of_rows(tmp_path: Path) -> None:
     """The shapes that parties tell, the plan and so all lengths are those of the scenario alone."""
     few, many = (scenario(tmp_path, rows=rows) for rows in (30, 300))
     for one in (few, many):
-        assert STATISTICS.data.counts(one, 300) == (20, 0)
-        assert STATISTICS.data.extent(one, None).rows == {"a": 20, "b": 20}
+        assert NOISY_STATISTICS.data.counts(one, 300) == (20, 0)
+        assert NOISY_STATISTICS.data.extent(one, None).rows == {"a": 20, "b": 20}
     assert planned(few)[1].digest == planned(many)[1].digest
 
 
