@@ -27,7 +27,7 @@ from mpc.star.lockstep import StarMessage, run_star
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.messages import MASKED, stages
-from protocols.aggregation.parts.quantise import Coding, coding, decode, encode
+from protocols.aggregation.parts.quantise import Coding, decode, residues
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion, Settings, Trust, settings_of
 
@@ -96,7 +96,7 @@ def _round(settings: Settings) -> dict[str, float]:
     began = time.process_time()
     clients = {}
     for i in range(CLIENTS):
-        numbers, _ = encode(vectors[i], how, "clip")
+        numbers = residues(np.rint(vectors[i].astype(np.float64) * how.scale), how.bits)
         trust = Trust(signers[i], public) if signers else None
         journal = partial(_note, {})
         clients[i] = partial(aggregation_client, i, settings, occasion, numbers, os_entropy, journal, trust)
@@ -134,7 +134,7 @@ def _vectors() -> list[Array]:
 
 
 def _coding() -> Coding:
-    return coding(-RANGE, RANGE, LEVELS / (2 * RANGE), CLIENTS)
+    return Coding(-LEVELS // 2, LEVELS // 2, LEVELS / (2 * RANGE), CLIENTS)
 
 
 def _note(kept: dict[int, bytes], number: int, digest: bytes) -> None:

@@ -13,6 +13,7 @@ from mpc.randomness.key_agreement import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES
 from mpc.runtime.round import HEADER_BYTES
 from protocols.aggregation import messages as m
 from protocols.aggregation.helper_messages import facts_bytes, opened_bytes
+from protocols.aggregation.parts.pack import word
 from protocols.aggregation.parts.shamir import SHARE_BYTES
 from protocols.aggregation.server import Aggregated, Circle
 from protocols.aggregation.settings import Settings
@@ -143,8 +144,7 @@ def helper_seconds(s: Settings, dropped: int) -> float:
     test = s.test
     assert test is not None
     streams, agreements = (s.clients - dropped) + dropped * s.neighbours, s.clients + dropped * s.neighbours
-    word = 4 if s.bits <= 32 else 8
-    seconds = streams * (_MASK + s.length * word * _MASK_BYTE) + agreements * _AGREEMENT
+    seconds = streams * _masking(s) + agreements * _AGREEMENT
     seconds += s.clients * (_TAG + _CLIENT + s.neighbours * _OPENED)
     return seconds + test.parts * (_HASHING + 2 * _AGREEMENT) + test.guesses * _AGREEMENT
 
@@ -153,8 +153,7 @@ def client_seconds(s: Settings) -> float:
     """One client's computation in a round, on a core as measured (docs/aggregation.md)."""
     k = s.neighbours
     pairs = 2 * k - k * k // (s.clients - 1) if s.malicious else k
-    word = 4 if s.bits <= 32 else 8
-    seconds = 2 * pairs * _AGREEMENT + (pairs + 1) * (_MASK + s.length * word * _MASK_BYTE)
+    seconds = 2 * pairs * _AGREEMENT + (pairs + 1) * _masking(s)
     seconds += _packing(s) + s.threshold * (_SHARING_STEP + 18 * k * _SHARING) + 5 * _STAGE
     if s.malicious:
         seconds += _SIGNING + k * _CHECKING + 2 * k * _TAG
@@ -163,18 +162,22 @@ def client_seconds(s: Settings) -> float:
 
 def server_seconds(s: Settings, dropped: int, *, network: bool = True) -> float:
     """The server's computation in a round in which so many drop out after giving shares; `network`: with frames."""
-    word = 4 if s.bits <= 32 else 8
     pairs = 2 * s.neighbours if s.malicious else s.neighbours
     seconds = s.clients * _packing(s)
     if network:
         seconds += s.clients * (len(m.stages(s.malicious)) * 2 * _TAKING + s.vector_bytes * _RECEIVED_BYTE)
     if s.test is None:
         streams = (s.clients - dropped) + dropped * pairs
-        seconds += streams * (_MASK + s.length * word * _MASK_BYTE) + dropped * pairs * _AGREEMENT
+        seconds += streams * _masking(s) + dropped * pairs * _AGREEMENT
         seconds += s.clients * s.neighbours * (_RELAYED + (_PROVED if s.malicious else 0.0))
     else:  # the helper puts the shares together and takes the masks off
         seconds += s.test.guesses * (_HASHING + _AGREEMENT) + s.test.parts * _AGREEMENT
     return _START + seconds + s.clients * _CLIENT
+
+
+def _masking(s: Settings) -> float:
+    """A mask added to a vector, or taken off."""
+    return _MASK + s.length * word(s.bits).itemsize * _MASK_BYTE
 
 
 def _packing(s: Settings) -> float:

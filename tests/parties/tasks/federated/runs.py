@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mpc.randomness.key_agreement import Signer
 from mpc.randomness.streams import derive
 from mpc.ring.array import Array
-from mpc.star.client import StarClient
-from mpc.star.wire import UP
-from parties.base.reporter import Reporter
-from parties.tasks.federated.clients.hosted import clients_of
-from parties.tasks.federated.server.serve import serve
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.registry import load_any
-from parties.tasks.star.base import Membership, Seat
-from parties.tasks.star.clients import trust_of
-from parties.trust.round_journal import RoundJournal
-from protocols.aggregation.settings import Trust
-from tests.links.star.fake import FakeNetwork, Fault, no_fault
 
-LOG = logging.getLogger("test_federated")
 FEATURES = ("age", "dose", "flag")
 
 TEXT = """
@@ -52,8 +36,6 @@ most_rows = {most}
 {task}
 {more}
 """
-
-Faults = Callable[[list[StarClient]], Fault]
 
 
 def rows(count: int, model: str = "logistic", seed: int = 1) -> dict[str, Array]:
@@ -104,55 +86,3 @@ def scenario(
     found = load_any(path)
     assert isinstance(found, FederatedScenario)
     return found
-
-
-@dataclass
-class Study:
-    """A study that is about to run.
-
-    Attributes:
-        used: the round numbers that the server noted.
-    """
-
-    served: Callable[[], dict[str, Any]]
-    clients: list[Any]
-    network: FakeNetwork
-    used: list[int] = field(default_factory=list)
-
-
-def study(one: FederatedScenario, folder: Path, faults: Faults = lambda clients: no_fault, first: int = 1) -> Study:
-    """The server and the clients of a scenario."""
-    names = one.client_names
-    trusts: dict[str, Trust | None] = dict.fromkeys(names)
-    if one.task.server == "malicious":
-        keys = [derive(bytes(32), name) for name in names]
-        public = [Signer(key).public for key in keys]
-        trusts = {name: trust_of(key, public) for name, key in zip(names, keys, strict=True)}
-    members = {name: Membership(RoundJournal(folder / f"{name}.rounds", sync=False), trusts[name]) for name in names}
-    clients: list[StarClient] = list(clients_of(one, members, LOG).values())
-    network = FakeNetwork(one.star_names, clients, faults(clients))
-    used: list[int] = []
-    seat = Seat(network, first, used.append, folder, 1.0, tuple, {})
-
-    def served() -> dict[str, Any]:
-        try:
-            return serve(one, seat, Reporter(lambda event: None), LOG, network.begin)
-        finally:
-            while network.poll(1.0) is not None:
-                pass
-
-    return Study(served, clients, network, used)
-
-
-def late(numbers: set[int], stage: str, rounds: range, attempts: int = 9) -> Faults:
-    """The messages of these clients in a stage come after the deadline, in these rounds and so many attempts."""
-
-    def over(clients: list[StarClient]) -> Fault:
-        def fault(client: int, up: bool, kind: int, at: str) -> tuple[float, ...]:
-            hit = client in numbers and (up, kind, at) == (True, UP, stage)
-            round_, attempt = clients[client]._at
-            return (200.0,) if hit and round_ in rounds and attempt <= attempts else (0.001,)
-
-        return fault
-
-    return over

@@ -19,7 +19,8 @@ from parties.tasks.audited.noise import WORK_TOGETHER
 from parties.tasks.federated.audit.population import AUDIT
 from parties.tasks.federated.settings import FederatedScenario
 from protocols.privacy.discrete_gaussian import samples
-from tests.parties.tasks.federated.runs import rows, scenario, study
+from tests.parties.tasks.federated.runs import rows, scenario
+from tests.parties.tasks.star.runs import study
 
 PRIVACY = "[privacy]\nepsilon = 4.0\ndelta = 1e-5"
 TASKS = {

@@ -17,7 +17,8 @@ from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.registry import load_any
 from protocols.federated.local import update_of
 from protocols.federated.models import Rows
-from tests.parties.tasks.federated.runs import scenario, study
+from tests.parties.tasks.federated.runs import scenario
+from tests.parties.tasks.star.runs import study
 from tests.run.command import ROOT
 
 FILE = Path(__file__).parent / "own" / "learners.py"

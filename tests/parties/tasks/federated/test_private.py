@@ -34,7 +34,8 @@ from protocols.federated.noisy import NoisyLayout, client_figures, figures_norm
 from protocols.federated.programs import Contribution, federated_client
 from protocols.privacy.accounting import epsilon_of
 from protocols.privacy.concentrated import epsilon_at
-from tests.parties.tasks.federated.runs import late, scenario, study
+from tests.parties.tasks.federated.runs import scenario
+from tests.parties.tasks.star.runs import late, study
 
 PRIVACY = "[privacy]\nepsilon = 4.0\ndelta = 1e-5"
 

@@ -27,7 +27,8 @@ from protocols.federated.local import train
 from protocols.federated.messages import Message
 from protocols.federated.models import Rows
 from protocols.federated.programs import MODEL
-from tests.parties.tasks.federated.runs import late, rows, scenario, study
+from tests.parties.tasks.federated.runs import rows, scenario
+from tests.parties.tasks.star.runs import late, study
 
 
 def fed_avg(one: FederatedScenario, rounds: int, proximal: float = 0.0) -> list[Array]:

@@ -17,6 +17,7 @@ from parties.tasks.federated.show.plan import federated_plan
 from parties.tasks.registry import request_of
 from protocols.federated.programs import MODEL
 from tests.parties.tasks.federated.runs import rows, scenario
+from tests.parties.tasks.star.runs import study
 
 
 @pytest.mark.parametrize(
@@ -143,8 +144,6 @@ def test_costs_grow_with_the_model_and_the_rows(tmp_path: Path) -> None:
 
 
 def test_a_client_that_takes_too_much_leaves_the_round(tmp_path: Path) -> None:
-    from tests.parties.tasks.federated.runs import study
-
     one = scenario(tmp_path, "rounds = 1\nmost_seconds = 50.0\nmost_memory_mb = 50.0")
     found = study(one, tmp_path)
     found.clients[2].part._scenario = one.model_copy(

@@ -11,30 +11,21 @@ from typing import Any
 import pytest
 
 from mpc.errors import ProtocolError, TooFewError, UsageError
-from mpc.randomness.key_agreement import Signer
-from mpc.randomness.streams import derive
 from mpc.star.client import StarClient
 from mpc.star.wire import DOWN, UP
-from parties.base.reporter import Reporter
 from parties.tasks.registry import load_any
 from parties.tasks.secure_sum.ends import server as sum_server
-from parties.tasks.secure_sum.ends.clients import clients_of
-from parties.tasks.secure_sum.ends.helper import helper_client
-from parties.tasks.secure_sum.ends.server import serve
 from parties.tasks.secure_sum.reveals import revealed
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.star.base import Membership, Seat
-from parties.tasks.star.clients import trust_of
-from parties.trust.round_journal import RoundJournal
 from parties.trust.rounds import AgreedRounds, RoundNumbers, new_session
 from protocols.aggregation import messages as m
-from protocols.aggregation.settings import Occasion, Trust
-from tests.links.star.fake import FakeNetwork, Fault, no_fault
+from protocols.aggregation.settings import Occasion
+from tests.links.star.fake import Fault, no_fault
 from tests.parties.tasks.secure_sum.test_settings import loaded
+from tests.parties.tasks.star.runs import Faults, late, study
 from tests.run.sums import expected, with_helper
 
 LOG = logging.getLogger("test_sum_server")
-Faults = Callable[[list[StarClient]], Fault]
 
 
 def in_rounds(folder: Path, rounds: int = 1, task: str = "") -> SumScenario:
@@ -56,40 +47,8 @@ def run(
     scenario: SumScenario, folder: Path, faults: Faults = lambda clients: no_fault, first: int = 1
 ) -> tuple[Callable[[], dict[str, Any]], list[StarClient], list[int]]:
     """What runs the server, the clients, and the round numbers that it noted."""
-    names = scenario.client_names
-    trusts: dict[str, Trust | None] = dict.fromkeys(names)
-    if scenario.settings.malicious:
-        keys = [derive(bytes(32), name) for name in names]
-        public = [Signer(key).public for key in keys]
-        trusts = {name: trust_of(key, public) for name, key in zip(names, keys, strict=True)}
-    members = {name: Membership(RoundJournal(folder / f"{name}.rounds", sync=False), trusts[name]) for name in names}
-    clients = list(clients_of(scenario, members, LOG).values())
-    clients += [helper_client(scenario)] if scenario.helper is not None else []
-    network = FakeNetwork(scenario.star_names, clients, faults(clients))
-    used: list[int] = []
-    seat = Seat(network, first, used.append, folder, 1.0, tuple, {})
-
-    def served() -> dict[str, Any]:
-        try:
-            return serve(scenario, seat, Reporter(lambda event: None), LOG, network.begin)
-        finally:
-            while network.poll(1.0) is not None:
-                pass
-
-    return served, clients, used
-
-
-def late(numbers: set[int], stage: str, attempts: int) -> Faults:
-    """The messages of these clients in a stage come after the deadline, in so many attempts."""
-
-    def over(clients: list[StarClient]) -> Fault:
-        def fault(client: int, up: bool, kind: int, at: str) -> tuple[float, ...]:
-            hit = client in numbers and (up, kind, at) == (True, UP, stage)
-            return (60.0,) if hit and clients[client]._at[1] <= attempts else (0.001,)
-
-        return fault
-
-    return over
+    one = study(scenario, folder, faults, first)
+    return one.served, one.clients, one.used
 
 
 def test_rounds_over_one_set_of_connections(tmp_path: Path) -> None:
@@ -159,7 +118,7 @@ def test_cells_out_of_range_are_told_to_their_client_alone(
 @pytest.mark.parametrize("stage", [m.KEYS, m.SHARES, m.MASKED])
 def test_a_round_with_too_few_is_repeated_with_all_who_are_there(tmp_path: Path, stage: str) -> None:
     scenario = in_rounds(tmp_path, task="attempts = 2")
-    served, clients, used = run(scenario, tmp_path, late(set(range(6)), stage, 1))
+    served, clients, used = run(scenario, tmp_path, late(set(range(6)), stage, attempts=1))
     result = served()
     assert used == [1]
     assert (result["sums"]["attempt"], len(result["sums"]["failed_attempts"])) == (2, 1)
@@ -240,7 +199,7 @@ def test_a_helper_that_does_not_answer_ends_the_run(tmp_path: Path, label: str) 
 
 
 def test_an_attempt_with_too_few_is_repeated_with_the_helper_too(tmp_path: Path) -> None:
-    served, clients, _ = run(helped(tmp_path, task="attempts = 2"), tmp_path, late(set(range(6)), m.MASKED, 1))
+    served, clients, _ = run(helped(tmp_path, task="attempts = 2"), tmp_path, late(set(range(6)), m.MASKED, attempts=1))
     result = served()
     assert (result["sums"]["attempt"], result["sums"]["clients"]) == (2, 12)
     assert result["sums"]["columns"]["age"] == expected()["age"]
@@ -249,7 +208,7 @@ def test_an_attempt_with_too_few_is_repeated_with_the_helper_too(tmp_path: Path)
 
 def test_attempts_come_to_an_end(tmp_path: Path) -> None:
     scenario = in_rounds(tmp_path, task="attempts = 2")
-    served, clients, _ = run(scenario, tmp_path, late(set(range(6)), m.MASKED, 9))
+    served, clients, _ = run(scenario, tmp_path, late(set(range(6)), m.MASKED, attempts=9))
     with pytest.raises(TooFewError, match="6 clients answered in stage 'masked'"):
         served()
     assert {type(client.failure) for client in clients} == {TooFewError}
@@ -259,7 +218,7 @@ def test_attempts_come_to_an_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("server", ["semi-honest", "malicious"])
 def test_once_shares_were_asked_for_there_is_no_other_attempt(tmp_path: Path, server: str) -> None:
     scenario = in_rounds(tmp_path, task=f'attempts = 3\nserver = "{server}"')
-    served, _, _ = run(scenario, tmp_path, late(set(range(9)), m.UNMASK, 9))
+    served, _, _ = run(scenario, tmp_path, late(set(range(9)), m.UNMASK, attempts=9))
     with pytest.raises(TooFewError, match="3 clients answered in stage 'unmask'"):
         served()
     assert len(list(tmp_path.glob("*.rounds"))) == 12
