@@ -1,4 +1,6 @@
-"""Exceptions that are no `BeaverlodgeError`, Ctrl-C and bugs: both end in one sentence and the right exit code."""
+"""Exceptions that are no `BeaverlodgeError`: Ctrl-C and bugs, which end in one sentence and the right exit code; and
+what the system refuses.
+"""
 
 from __future__ import annotations
 
@@ -16,3 +18,9 @@ def as_error(problem: BaseException) -> BeaverlodgeError:
     *_, last = traceback.extract_tb(problem.__traceback__)
     place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
     return InternalError(f"a bug: {type(problem).__name__} at {place}", "please report this line; it holds no data")
+
+
+def reason_of(problem: OSError | ValueError) -> str:
+    """Why something cannot be read or written, as the system says it, in small letters."""
+    said = problem.strerror if isinstance(problem, OSError) else None
+    return (said or str(problem) or "unknown reason").lower()

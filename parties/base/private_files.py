@@ -102,6 +102,15 @@ def replace_file(path: Path, content: bytes, *, sync: bool = True) -> None:
         _sync_folder(path)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Replace a text that can be made again, such as a page: as `replace_file`, but without a wait for the disk.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    replace_file(path, text.encode("utf-8", "backslashreplace"), sync=False)
+
+
 def _sync_folder(path: Path) -> None:
     """Wait until the name of a new file is on the disk: a file that was synchronised may else be lost with its name."""
     try:
@@ -191,11 +200,18 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold a lock that this machine's processes share for the folder."""
+def lock_folder(folder: Path, taken: UsageError | None = None) -> Iterator[None]:
+    """Hold a lock that this machine's processes share for the folder. The kernel frees it when the process ends.
+
+    Args:
+        taken: the error where another process holds it; None waits for that process.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if taken is not None else 0))
+        except BlockingIOError:
+            raise taken or UsageError(f"{folder} is locked") from None
         yield
     finally:
         os.close(descriptor)

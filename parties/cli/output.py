@@ -81,7 +81,9 @@ class Output:
         try:
             self.blocks(show(run.record, run.folder, recorded=run.unwritten is None))
         except OSError as problem:
-            reason = (problem.strerror or "unknown reason").lower()
+            from parties.base.bugs import reason_of
+
+            reason = reason_of(problem)
             raise run.unwritten or RecordError(
                 f"the run is done and its record is in {run.folder}, but its summary could not be printed: {reason}",
                 f"`mpc report {run.folder}` prints it",

@@ -17,7 +17,7 @@ from parties.cli.output import Output
 from parties.processes.child import Program
 from parties.show.blocks import PLAIN_WIDTH, Line, plural
 from parties.sweep.conduct import Runner, conduct
-from parties.sweep.folder import Outcome, lock_folder, record_folder, scenario_path, sweep_folder
+from parties.sweep.folder import Outcome, lock_sweep, record_folder, scenario_path, sweep_folder
 from parties.sweep.local import EndCallback, Order, run_local
 from parties.sweep.page import write_page
 from parties.sweep.study import Cell, Study
@@ -53,7 +53,7 @@ def sweep_all(study: Study, out: Path | None, *, jobs: int | None, dask: str | N
 
 
 def _conduct(study: Study, folder: Path, run: Runner, side_by_side: int, progress: Progress) -> list[Outcome]:
-    with lock_folder(folder):
+    with lock_sweep(folder):
         try:
             outcomes = conduct(study, folder, run, side_by_side, progress)
         except (InterruptedRun, KeyboardInterrupt):

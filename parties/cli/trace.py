@@ -35,7 +35,7 @@ def trace(
     `mpc trace --view owner0 median.py:median --input reals:5` runs a protocol many times with each of two secrets of
     equal outputs, and draws what owner0 saw with the one and with the other, with the verdict of the test kit.
     """
-    from parties.base.private_files import replace_file
+    from parties.base.private_files import replace_text
 
     if view is not None:
         from parties.cli.view import view_by
@@ -43,7 +43,7 @@ def trace(
 
         seen = view_by(str(folder), view, owners, inputs)
         page = out or Path("view.html")
-        replace_file(page, view_html(seen).encode("utf-8", "backslashreplace"), sync=False)
+        replace_text(page, view_html(seen))
         click.echo(f"{seen}\n{page}")
         return
     from parties.trace.chrome import chrome_trace
@@ -58,8 +58,8 @@ def trace(
         return
     lanes, record = read_lanes(folder), record_beside(folder)
     path = out or folder / "trace.html"
-    replace_file(path, trace_html(lanes, record).encode("utf-8", "backslashreplace"), sync=False)
+    replace_text(path, trace_html(lanes, record))
     click.echo(f"{path}")
     if chrome is not None:
-        replace_file(chrome, chrome_trace(lanes).encode(), sync=False)
+        replace_text(chrome, chrome_trace(lanes))
         click.echo(f"{chrome}")

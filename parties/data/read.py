@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parties.base.bugs import reason_of
 from parties.data.cells import TextForm, literal
 from parties.data.header import HEAD_BYTES, Origin, csv_error, encoding_error, read_header, refuse_repeated
 from parties.data.query import (
@@ -136,8 +137,7 @@ def _find_file(name: str, base: Path, where: Origin) -> Path:
     except FileNotFoundError:
         raise where.error(f"there is no file {path}", _missing_file_hint(name)) from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise where.error(f"the file cannot be read ({reason.lower()})", "check its permissions") from None
+        raise where.error(f"the file cannot be read ({reason_of(error)})", "check its permissions") from None
     return path
 
 
@@ -268,7 +268,7 @@ def _read_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: O
     except UnicodeDecodeError:
         raise encoding_error(codec, where) from None
     except OSError as error:
-        raise where.error(f"the file cannot be read to its end ({str(error.strerror).lower()})") from None
+        raise where.error(f"the file cannot be read to its end ({reason_of(error)})") from None
     return _raw_table(connection, names, where, form)
 
 

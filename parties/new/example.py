@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mpc.errors import UsageError
+from parties.base.bugs import reason_of
 
 ROWS: Final = {"made_up_a.csv": 140, "made_up_b.csv": 110}
 TARGET: Final = "readmitted"
@@ -31,7 +32,7 @@ def write_example(folder: Path) -> list[Path]:
             with (folder / name).open("x", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerows(_table(place, rows))
         except OSError as error:
-            raise UsageError(f"{folder / name} cannot be written: {(error.strerror or str(error)).lower()}") from None
+            raise UsageError(f"{folder / name} cannot be written: {reason_of(error)}") from None
         paths.append(folder / name)
     return paths
 

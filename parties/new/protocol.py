@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mpc.errors import UsageError
+from parties.base.bugs import reason_of
 from parties.new.clients_protocol import PROTOCOL, TEST
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -99,8 +100,7 @@ def new_protocol(folder: Path, name: str, *, clients: bool = False) -> Sequence[
             with path.open("x", encoding="utf-8") as file:
                 file.write(text.replace("NAME", name))
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise UsageError(f"{folder} cannot be written: {reason}", "name another folder") from None
+        raise UsageError(f"{folder} cannot be written: {reason_of(error)}", "name another folder") from None
     protocol, test = contents
     how = "--clients 50 --input reals:5" if clients else "--owners 3 --input reals:5,scale=14"
     return (

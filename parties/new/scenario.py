@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from mpc.errors import UsageError
+from parties.base.bugs import reason_of
 from parties.data.cells import TextForm
 from parties.data.table import load_owner_table
 from parties.new.choices import Choice, Options, choose
@@ -120,7 +121,7 @@ def _make_folder(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = "it is, or is in, a file" if there or not error.strerror else error.strerror.lower()
+        reason = "it is, or is in, a file" if there else reason_of(error)
         raise UsageError(f"the folder {folder} cannot be used: {reason}", "name another") from None
     return not there
 
@@ -154,9 +155,7 @@ def _write(path: Path, text: str, mode: str) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {(error.strerror or str(error)).lower()}", "name another"
-        ) from None
+        raise UsageError(f"{path} cannot be written: {reason_of(error)}", "name another") from None
 
 
 def _useful(choice: Choice, scenario: Scenario) -> Choice:

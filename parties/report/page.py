@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from parties.base.private_files import replace_file
+from parties.base.private_files import replace_text
 from parties.base.record_files import REPORT, RESULT
 from parties.report.about_text import about_facts, about_line
 from parties.report.audit import NOTE, TITLE, audit_blocks
@@ -43,7 +43,7 @@ def write_report(record: Mapping[str, Any], out: Path) -> Path:
         UsageError: it cannot be written.
     """
     path = out / REPORT
-    replace_file(path, report_html(record).encode("utf-8", "backslashreplace"), sync=False)
+    replace_text(path, report_html(record))
     return path
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import UsageError
+from parties.base.bugs import reason_of
 from parties.base.record_files import RESULT, SCHEMA
 
 _SCHEMAS = (1, SCHEMA)
@@ -33,7 +34,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise _damage_error(path, "is not text") from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}", _HINT) from None
+        raise UsageError(f"{path} cannot be read: {reason_of(error)}", _HINT) from None
     try:
         record = json.loads(text)
     except (ValueError, RecursionError) as error:

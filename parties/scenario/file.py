@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
 from mpc.errors import InternalError, UsageError, plain_text
+from parties.base.bugs import reason_of
 from parties.scenario.checks import check_links, check_roles, check_text_settings
 from parties.scenario.faults import FaultsSpec, check_faults, check_owners_faults, read_faults
 from parties.scenario.models import (
@@ -280,8 +281,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except IsADirectoryError:
         raise UsageError(f"{path}: this is a folder, not a scenario file", "name a .toml file in it") from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"{path}: the scenario file cannot be read ({reason.lower()})") from None
+        raise UsageError(f"{path}: the scenario file cannot be read ({reason_of(error)})") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from mpc.errors import UsageError
+from parties.base.bugs import reason_of
 
 MOST_BYTES: Final = 1_000_000
 HINT: Final = "name it as FILE:FUNCTION, such as median.py:median"
@@ -124,7 +125,7 @@ def read_file(named: str, hint: str, absent: str = "check the path") -> tuple[Pa
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text", "save it as UTF-8") from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {(error.strerror or 'unknown reason').lower()}", hint) from None
+        raise UsageError(f"{path} cannot be read: {reason_of(error)}", hint) from None
     return path, name, text, _parsed(path, text)
 
 

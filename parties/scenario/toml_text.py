@@ -23,19 +23,19 @@ _WORD: Final = re.compile(r"[\w-]+|[ \t]+")
 _HEAD: Final = re.compile(r"^\[", re.MULTILINE)
 
 
-def read_text_file(path: Path, most: int = MOST_BYTES) -> bytes:
+def read_text_file(path: Path) -> bytes:
     """Read a whole file.
 
     Raises:
-        ValueError: it is longer than so many bytes, or no file.
+        ValueError: it is longer than `MOST_BYTES`, or no file.
         OSError: it cannot be read.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         raise ValueError("it is a pipe or a device, not a file")
     with path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"it is longer than {most:,} bytes")
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it is longer than {MOST_BYTES:,} bytes")
     return content
 
 

@@ -6,18 +6,17 @@ this folder keeps its finished runs.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
-from parties.base.private_files import make_folder, replace_file
+from parties.base.bugs import reason_of
+from parties.base.private_files import lock_folder, make_folder, replace_file
 from parties.base.record_files import RESULT
 from parties.base.version import VERSION
 from parties.report.read import read_record
@@ -83,21 +82,13 @@ def _facts_of(study: Study) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock the folder against other sweeps; the kernel releases the lock when this process ends.
+def lock_sweep(folder: Path) -> AbstractContextManager[None]:
+    """Keep other sweeps out of the folder.
 
     Raises:
-        UsageError: another sweep holds the lock.
+        UsageError: another sweep is under way in it.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise UsageError(f"another sweep is under way in {folder}", "wait until it ends") from None
-    finally:
-        os.close(descriptor)
+    return lock_folder(folder, UsageError(f"another sweep is under way in {folder}", "wait until it ends"))
 
 
 def prepare(folder: Path, cell: Cell) -> Outcome:
@@ -115,7 +106,7 @@ def prepare(folder: Path, cell: Cell) -> Outcome:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise UsageError(f"{place} cannot be removed: {(error.strerror or 'unknown reason').lower()}") from None
+        raise UsageError(f"{place} cannot be removed: {reason_of(error)}") from None
     make_folder(place.parent)
     replace_file(scenario_path(folder, cell), cell.text.encode(), sync=False)
     return Outcome(cell)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from parties.base.private_files import replace_file
+from parties.base.private_files import replace_text
 from parties.base.version import VERSION
 from parties.show.blocks import Grid, Line, join_words
 from parties.show.html import blocks_section, escape, paragraph, section, whole_page
@@ -31,7 +31,7 @@ def write_page(study: Study, outcomes: Sequence[Outcome], folder: Path) -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    replace_file(folder / PAGE, page_html(study, outcomes).encode("utf-8", "backslashreplace"), sync=False)
+    replace_text(folder / PAGE, page_html(study, outcomes))
 
 
 def page_html(study: Study, outcomes: Sequence[Outcome]) -> str:

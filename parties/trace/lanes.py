@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
+from parties.base.bugs import reason_of
 
 SCHEMA: Final = 1
 DEAL: Final = "deal"
@@ -171,7 +172,7 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise UsageError(f"{path} cannot be read: {reason_of(error)}") from None
 
 
 def _lines(where: str, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from parties.trace.lanes import DEAL, Lane, RoundSeen
+
+_MOST_SLOW: Final = 15
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def placed(one: RoundSeen) -> str:
     return ", ".join(text for text in (f"'{one.label}'", where(one)) if text)
 
 
-def slowest(lanes: Iterable[Lane], most: int = 15) -> list[tuple[Lane, RoundSeen, int]]:
+def slowest(lanes: Iterable[Lane]) -> list[tuple[Lane, RoundSeen, int]]:
     """The rounds that took longest at some party, and how long."""
     found = [(lane, one, times(one, lane.last)[2] - one.began) for lane in lanes for one in lane.protocol]
-    return sorted(found, key=lambda each: -each[2])[:most]
+    return sorted(found, key=lambda each: -each[2])[:_MOST_SLOW]

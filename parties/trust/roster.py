@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mpc.errors import DisagreementError, UsageError
+from parties.base.bugs import reason_of
 from parties.base.private_files import replace_file
 from parties.scenario.models import RosterSpec
 from parties.scenario.paths import resolve_inside
@@ -263,5 +264,4 @@ def _read(path: Path, what: str, hint: str = "check `file` in [roster]") -> byte
         hint = "sign the roster with `mpc roster sign`" if what == "signature" else hint
         raise UsageError(f"there is no {what} {path}", hint) from None
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"the {what} {path} cannot be read: {why}", hint) from None
+        raise UsageError(f"the {what} {path} cannot be read: {reason_of(error)}", hint) from None

@@ -17,6 +17,8 @@ STUDY = ROOT / "scenarios" / "two_hospitals.toml"
 
 def test_a_study_is_planned_run_and_read(tmp_path: Path) -> None:
     planned = beaverlodge.plan(STUDY)
+    slower = beaverlodge.plan(STUDY, network="wan").facts["seconds"]
+    assert slower["network"] == slower["wan"] > slower["lan"]
     done = beaverlodge.run(STUDY, out=tmp_path / "run", trace=True, compare=False)
     assert planned.facts["rounds"] == done.record["plan"]["rounds"] == len(done.trace.lanes[0].protocol)
     read = beaverlodge.read(tmp_path / "run")

@@ -10,7 +10,7 @@ import pytest
 
 from mpc.errors import UsageError
 from parties.cli.sweep_source import source_of
-from parties.sweep.folder import Outcome, lock_folder, outcome_of, prepare, record_folder, sweep_folder, write_table
+from parties.sweep.folder import Outcome, lock_sweep, outcome_of, prepare, record_folder, sweep_folder, write_table
 from parties.sweep.settings import read_settings
 from parties.sweep.study import Study, read_study
 from tests.run.scenarios import write_scenario
@@ -105,7 +105,7 @@ def test_a_record_that_was_cut_off_is_none(scenario: Path) -> None:
 
 def test_one_sweep_at_a_time_in_a_folder(scenario: Path) -> None:
     folder, _ = begun(scenario)
-    with lock_folder(folder), pytest.raises(UsageError, match="another sweep is under way"), lock_folder(folder):
+    with lock_sweep(folder), pytest.raises(UsageError, match="another sweep is under way"), lock_sweep(folder):
         pass
-    with lock_folder(folder):
+    with lock_sweep(folder):
         shutil.rmtree(folder / "cells")
