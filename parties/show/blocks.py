@@ -89,7 +89,8 @@ def duration_text(seconds: float) -> str:
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.2g} seconds" if seconds < 10 else f"{seconds:.0f} seconds"
+    text = f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
+    return f"{text} second" if text == "1" else f"{text} seconds"
 
 
 def bytes_text(value: Any) -> str:

@@ -156,6 +156,7 @@ def plan_blocks(scenario: FederatedScenario) -> list[Block]:
         ),
         *_limits(scenario),
         *knowledge_blocks(scenario),
+        Line(""),
         Line("Server and clients start only with the same digest:"),
         Line(scenario.digest, wrap=False),
     ]

@@ -76,6 +76,7 @@ def plan_blocks(scenario: StarProgramScenario) -> list[Block]:
         Grid("Bytes, headers included", ("party", "sends", "receives"), traffic),
         *([] if sizes["exact"] else [Line(SIZES_TOLD, "bold red")]),
         Grid("What the server learns", ("what", "why"), reveals, frozenset({0, 1})),
+        Line(""),
         Line("Server and clients start only with the same digest:"),
         Line(scenario.digest, wrap=False),
     ]

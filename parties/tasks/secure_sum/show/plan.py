@@ -97,6 +97,7 @@ def plan_blocks(scenario: SumScenario) -> list[Block]:
             f"{short_bytes(facts['memory']['client'])} of the server's messages."
         ),
         *knowledge_blocks(scenario),
+        Line(""),
         Line("Server and clients start only with the same digest:"),
         Line(scenario.digest, wrap=False),
     ]
