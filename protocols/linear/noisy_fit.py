@@ -120,7 +120,7 @@ def fit_moments(moments: Floats, names: Sequence[str], scaling: Scaling, deviati
 
 
 def _noise_covariance(b: Floats, deviation: float) -> Floats:
-    """V: of e - E b."""
+    """V, the covariance of e - E b."""
     found: Floats = deviation**2 / 2 * ((1 + b @ b) * np.eye(len(b)) + np.outer(b, b))
     return found
 
@@ -175,12 +175,12 @@ def _to_own_units(scaling: Scaling) -> tuple[Floats, Floats]:
 
 
 def _in_order(values: Floats) -> tuple[float, ...]:
-    """The intercept last."""
+    """The values with the intercept last instead of first."""
     return tuple(map(float, (*values[1:], values[0])))
 
 
 def _quantile(df: float) -> float:
-    """Of Student's t, on both sides of 95 %."""
+    """The quantile of Student's t with 95 % between it and its negative."""
     from scipy.special import stdtrit
 
     return float(stdtrit(df, 0.975))

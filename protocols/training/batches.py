@@ -36,7 +36,7 @@ def split(seed: int, owner: str, rows: int, test_fraction: float) -> tuple[Array
 
 
 def batch_sizes(steps: Sequence[Rows]) -> Iterator[int]:
-    """How many rows each mini-batch has; which ones, is not worked out for it."""
+    """The number of rows of each mini-batch, without working out which ones they are."""
     return steps.sizes() if isinstance(steps, Batches | Part) else (rows.index.size for rows in steps)
 
 

@@ -58,7 +58,7 @@ class Seen:
 
 
 def kept_all() -> Seen:
-    """Weights of which none is checked before all are there."""
+    """Collect weights, and check none of them before all are there."""
 
     async def check(part: range, weights: Sequence[Share]) -> None:
         """There are no chunks."""

@@ -181,7 +181,7 @@ async def _train_dual(
 
 
 def _from(steps: Sequence[Rows], first: int) -> Sequence[Rows]:
-    """The steps from this one on; of all of them, which need not be worked out for their sizes, all."""
+    """The steps from `first` on; all of them are handed on as they are, so that none is worked out."""
     return steps[first:] if first else steps
 
 

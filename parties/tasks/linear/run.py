@@ -149,7 +149,7 @@ def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
 
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
-    """The fit's cells are tested; its metrics are of all rows."""
+    """What may tell a small count: cells that are tested against a lower minimum, and missing values."""
     task = scenario.task_as(LinearTask)
     untested = {
         f"it has min_cell = {task.min_cell}": task.min_cell < least,

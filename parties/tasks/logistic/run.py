@@ -170,7 +170,7 @@ def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
 
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
-    """A model's cells are tested, and so sums of columns of few values, and a calibration's; not those of metrics."""
+    """What may tell a small count: cells tested against a lower minimum, metrics, and missing values."""
     task = scenario.task_as(LogisticTask)
     untested = {
         f"it has min_cell = {task.min_cell}": task.min_cell < least,

@@ -87,7 +87,7 @@ def no_metrics_text(record: Mapping[str, Any]) -> str:
 
 
 def quality_grid(record: Mapping[str, Any], which: RowSet) -> Grid:
-    """Alone against together against pooled, on held-out ("test") or training rows."""
+    """The metrics of owners' own models, the joint one and the pooled one, on held-out ("test") or training rows."""
     rows = tuple(
         (
             name,

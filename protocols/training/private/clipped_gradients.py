@@ -59,7 +59,7 @@ class Ranges:
 
     @property
     def widths(self) -> tuple[float, ...]:
-        """How far each feature can go."""
+        """The width of each range."""
         return tuple(1.0 if one is None else one[1] - one[0] for one in self.each)
 
     def whole_rows(self, x: NDArray[np.float64]) -> Whole:
@@ -70,7 +70,7 @@ class Ranges:
         return np.column_stack((whole, np.full(len(x), 1 << FINE)))
 
     def in_own_units(self, scaled: NDArray[np.float64]) -> tuple[tuple[float, ...], float]:
-        """Weights of the features' own units (d,), and their intercept, from those of scaled ones (d + 1,); the same
+        """Weights in the features' own units (d,), and their intercept, from those of scaled ones (d + 1,); the same
         bits at every owner."""
         weights = scaled[:-1] / self.halves
         return tuple(weights.tolist()), float(scaled[-1]) - fsum((weights * self.centres).tolist())
@@ -78,7 +78,7 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Clipping:
-    """How far a row's addend may reach.
+    """The bounds of a row's addend.
 
     Args:
         norm: C, the L2 norm of a row's gradient; at least 2^-6.
@@ -112,7 +112,7 @@ class WholeRows:
     y: Whole = field(repr=False)
 
     def of(self, which: NDArray[np.bool_]) -> WholeRows:
-        """Those of a mask (m,)."""
+        """The rows where a mask (m,) is true."""
         return WholeRows(self.a[which], self.y[which])
 
 

@@ -42,7 +42,7 @@ class Steps(Protocol):
 
 @dataclass(frozen=True)
 class Iterate:
-    """Where a training is, after some steps.
+    """The state of a training after some steps.
 
     Args:
         w, velocity: (d + 1,).

@@ -96,7 +96,7 @@ class NoisySettings:
 
     @property
     def noise(self) -> Noise:
-        """Of each sum of gradients."""
+        """The noise in each sum of gradients."""
         return Noise(self.variance, len(self.owners))
 
     @property
@@ -106,7 +106,7 @@ class NoisySettings:
 
     @cached_property
     def counts_noise(self) -> Noise:
-        """Of the counts of held-out rows."""
+        """The noise in each count of held-out rows."""
         return Noise(metrics_variance(self.mechanism, len(self.owners)), len(self.owners))
 
     @property
@@ -155,7 +155,7 @@ class NoisyTrained:
 
 @dataclass(frozen=True)
 class Descent:
-    """Where a training is, after some steps.
+    """The state of a training after some steps.
 
     Args:
         rows: the sum of the noisy numbers of rows, in units.

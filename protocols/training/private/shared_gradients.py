@@ -92,7 +92,7 @@ class SharedGradients:
 
     @property
     def noise(self) -> Noise:
-        """Of each sum of gradients."""
+        """The noise in each sum of gradients."""
         return Noise(self.variance, len(self.owners))
 
     @property
@@ -125,7 +125,7 @@ def largest_error(fit: SigmoidFit) -> int:
 
 
 def squared_sensitivity(norm: float, rows: int) -> int:
-    """D^2."""
+    """D^2: by how much a row changes a sum at most, in squared units of 2^-(X_BITS + E_BITS)."""
     roundings = ceil(2 + 2 * 2.0**E_BITS * _waved(_FIT))
     return squared_norm(norm) * (largest_error(_FIT) + (rows - 1) * roundings) ** 2
 

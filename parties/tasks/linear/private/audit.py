@@ -31,7 +31,7 @@ _AT_ONCE: Final = 50  # openings for which one plan is made
 
 
 def noisy_fit(scenario: Scenario, rows: Together) -> Fit:
-    """The fit from sums of products with noise of the same variance that is not secret."""
+    """The fit in the clear: from exact sums of products, with noise of the run's variance that is drawn here."""
     settings = with_noise(scenario)
     places = [rows.names.index(name) for name in settings.names]
     deviation = np.sqrt(settings.noise.opened_variance)
@@ -49,7 +49,7 @@ def noisy_fit(scenario: Scenario, rows: Together) -> Fit:
 
 
 def linear_trials(scenario: Scenario) -> tuple[Trial, ...]:
-    """The one opening, with rows as long as any can be; none without [privacy]."""
+    """The trial of the run's one opening, with rows of the largest length; empty without [privacy]."""
     if scenario.privacy is None:
         return ()
     settings = with_noise(scenario)
@@ -73,7 +73,7 @@ def linear_trials(scenario: Scenario) -> tuple[Trial, ...]:
 
 
 def worst_rows(settings: NoisyLinear, reach: float) -> tuple[Array, Array]:
-    """Features (4, d) and targets (4,), to all sides: of categories the first level and others.
+    """Rows on all sides of the ranges: features (4, d), of categories two levels, and targets (4,).
 
     Args:
         reach: of the features, in halves of their ranges; targets are far beyond theirs.

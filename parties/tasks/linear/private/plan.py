@@ -36,7 +36,7 @@ def private_plan_text(settings: NoisyLinear, scenario: Scenario) -> PlanText:
 
 
 def rows_for_intervals(settings: NoisyLinear) -> int:
-    """From about how many rows of all owners there are intervals, if features are as `_spreads` says."""
+    """About how many rows of all owners it takes for intervals, with features as `_spreads` assumes."""
     inverse = math.hypot(1.0, *(1 / one for one in _spreads(settings)))
     return round(CLEAR * settings.deviation * inverse)
 
@@ -67,7 +67,7 @@ def _how(settings: NoisyLinear) -> list[str]:
 
 
 def _errors_grid(settings: NoisyLinear) -> Grid:
-    """What noise alone adds to each coefficient, for numbers of rows that nobody states."""
+    """The noise in each coefficient, for some numbers of rows: nobody is told how many there are."""
     (slope, _), (_, halves) = settings.scaling.parts, settings.scaling.ends
     own = [math.hypot(*row) / half for row, half in zip(slope / _spreads(settings), halves, strict=True)]
     unit = margin(settings.deviation) / math.sqrt(2.0) * settings.scaling.target.half

@@ -34,7 +34,7 @@ def most_rows(scenario: Scenario) -> int:
 
 
 def row_norm(scenario: Scenario, features: int) -> float:
-    """The largest length of a row, that of its 1 with it."""
+    """The largest length that a row may have, with its 1 for the intercept."""
     assert scenario.privacy is not None
     norm: float = scenario.privacy.norm or min(ROW_NORM, (features + 1) ** 0.5)
     return norm

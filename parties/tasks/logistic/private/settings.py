@@ -105,7 +105,7 @@ def _with_gradients(task: LogisticTask) -> Reading[LogisticTask]:
 
 
 def _on_shares(task: LogisticTask, privacy: PrivacySpec, no_part: tuple[str, ...]) -> Reading[LogisticTask]:
-    """Of a model that is trained under sharing, of which nothing is told but gradients or the model, with noise."""
+    """The task of a training on shares, of which nothing is told but gradients or the model, with noise."""
     if privacy.rate is not None:
         hint = "remove rate"
         yield Problem('[privacy] rate is for method = "gradients", of owners with rows of their own', hint)

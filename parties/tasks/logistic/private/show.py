@@ -36,7 +36,7 @@ def noisy_blocks(record: Mapping[str, Any]) -> list[Block]:
 
 
 def _on_shares(record: Mapping[str, Any]) -> bool:
-    """Whether the model was trained on shares: then nothing but it is told."""
+    """Whether the model was trained on shares: then there are no metrics."""
     noise = table(table(record.get("privacy")).get("noise"))
     return noise.get("method") in _OF_MODELS or bool(table(record.get("training")).get("shared"))
 
@@ -58,7 +58,7 @@ def step_text(facts: Mapping[str, Any]) -> str:
 
 
 def noise_unit(norm: Any) -> str:
-    """Where the noise of an objective is."""
+    """What the noise of an objective is added to, and how far a row moves that."""
     return f"in the sum of gradients that the training starts from, to which a row adds a norm of at most {norm}"
 
 

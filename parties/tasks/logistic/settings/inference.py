@@ -33,7 +33,7 @@ def settle_inference(task: LogisticTask) -> Reading[LogisticTask]:
 
 
 def check_no_inference(task: LogisticTask) -> Iterator[Problem]:
-    """No setting of inference is given where no inference is asked for."""
+    """Problems of settings that go with inference, where none is asked for."""
     given = [key for key in ("inference", "newton_steps", "offset", "weights") if key in task.model_fields_set]
     if given:
         message = f"[task] {quote(given)} {'goes' if len(given) == 1 else 'go'} with {_WHAT[7:]}"
@@ -41,7 +41,7 @@ def check_no_inference(task: LogisticTask) -> Iterator[Problem]:
 
 
 def check_calibration(task: LogisticTask) -> Iterator[Problem]:
-    """Calibration is asked for together with metrics and inference, and with cells that are tested."""
+    """Problems of a calibration without metrics, inference, or tested cells."""
     if "calibration" in task.reveal:
         lacking = [what for what in ("metrics", "inference") if what not in task.reveal]
         if lacking:

@@ -90,7 +90,7 @@ def _seconds(how: TrainingSettings, link: Link) -> float:
 
 
 def _first(how: TrainingSettings, steps: int) -> TrainingSettings:
-    """One epoch over as many rows, the same part of every owner's, as make that many mini-batches.
+    """One epoch of so many mini-batches, over the same part of every owner's rows.
 
     In the form and with the sigmoid of the whole training, which shorter ones may not need.
     """

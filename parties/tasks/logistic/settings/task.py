@@ -126,7 +126,7 @@ def _settle_reveal(task: LogisticTask, parties: Mapping[str, PartySpec]) -> Read
 
 
 def _check_partition(task: LogisticTask, parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
-    """Settings that go with one way of splitting the data only."""
+    """Problems of settings that do not go with the partition."""
     owners = {name: party for name, party in parties.items() if party.role == "owner"}
     yield from check_split(task, owners)
     if task.partition == "horizontal":

@@ -31,7 +31,7 @@ from protocols.training.private.shared_gradients import (
 
 
 def columns_fit(scenario: Scenario, rows: Together) -> Fit:
-    """The training, with noise of the same variance that is not secret."""
+    """The training in the clear, with noise of the run's variance that is drawn here."""
     how = columns_settings(scenario)
     x = scaled_columns(rows.x, how)
 
@@ -48,7 +48,7 @@ def columns_fit(scenario: Scenario, rows: Together) -> Fit:
 
 
 def columns_trial(scenario: Scenario) -> Trial:
-    """All steps' noisy sums together, with a row as long as any, and quite wrong in every step or every other."""
+    """The trial of all steps' sums, with a row of the largest length and error, in every step or every other."""
     how = columns_settings(scenario)
     names = dict(zip(how.owners, features_of(scenario), strict=True))
 
@@ -63,7 +63,7 @@ def columns_trial(scenario: Scenario) -> Trial:
 
 
 def worst_sums(how: SharedGradients) -> Whole:
-    """What such a row adds to all steps' sums (2, numbers)."""
+    """What such a row adds to all steps' sums, in every step and in every other (2, numbers)."""
     values = how.ranges.centres + how.ranges.halves
     row = np.rint(scaled_columns(values[np.newaxis], how)[0] * 2.0**X_BITS).astype(np.int64)
     error = int((0.5 + how.fit.bound) * 2.0**E_BITS)

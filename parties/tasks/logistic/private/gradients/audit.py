@@ -25,7 +25,7 @@ _FAR: Final = 64.0  # of a score: the sigmoid is 1 there, and the gradient as lo
 
 
 def gradients_fit(scenario: Scenario, rows: Together) -> Fit:
-    """The training by noisy gradients, with noise of the same variance that is not secret."""
+    """The training in the clear, with noise of the run's variance that is drawn here."""
     how = noisy_settings(scenario)
     whole = WholeRows(how.ranges.whole_rows(rows.x), rows.y.astype(np.int64))
     deviation = np.sqrt(how.noise.opened_variance)
@@ -44,7 +44,7 @@ def gradients_fit(scenario: Scenario, rows: Together) -> Fit:
 
 
 def gradients_trials(scenario: Scenario) -> tuple[Trial, ...]:
-    """All steps' noisy sums together, with rows whose gradients are as long as any can be.
+    """The trial of all steps' sums together, with rows whose gradients have the largest length.
 
     A row is in every step: the noise is measured, and not what the secrecy of the sample adds to it.
     """
@@ -68,16 +68,15 @@ def gradients_trials(scenario: Scenario) -> tuple[Trial, ...]:
 
 
 def fewest_used(how: NoisySettings) -> int:
-    """In how few features a gradient is as long as the norm allows: it has the intercept's 1, besides."""
+    """The least number of features with which a gradient reaches the norm; the intercept's 1 counts, too."""
     return min(len(how.features), max(0, ceil(how.clipping.norm**2) - 1))
 
 
 def worst_sums(how: NoisySettings, used: int) -> Whole:
-    """What a row adds to all steps' sums, at weights where its gradient is longest, and where it is so in every other
-    step (2, numbers).
+    """What a row adds to all steps' sums, its gradient being longest in every step, and in every other (2, numbers).
 
     Args:
-        used: in how many features the row is far beyond the range; the others are in the middle of theirs.
+        used: the number of features in which the row is far beyond the range; the others are in the middle of theirs.
     """
     features = len(how.features)
     rows = how.ranges.whole_rows(_values(how, used))
@@ -92,6 +91,6 @@ def worst_sums(how: NoisySettings, used: int) -> Whole:
 
 
 def _values(how: NoisySettings, used: int) -> Array:
-    """A row (1, d) with so many values far beyond their ranges, and the others in the middle of theirs."""
+    """A row (1, d): `used` values are far beyond their ranges, the others in the middle of theirs."""
     values = how.ranges.centres + np.where(np.arange(len(how.features)) < used, 2 * _BEYOND * how.ranges.halves, 0.0)
     return values[np.newaxis]

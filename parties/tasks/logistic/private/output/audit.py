@@ -25,7 +25,7 @@ _STEPS: Final = 100
 
 
 def output_fit(scenario: Scenario, rows: Together) -> Fit:
-    """The minimum, with noise of the same variance that is not secret, of the objective too if it has some."""
+    """The minimum in the clear, with noise of the run's variance that is drawn here, of its objective, too."""
     settings = perturbed_settings(scenario)
     names = [name for own in features_of(scenario) for name in own]
     places = list(range(len(names))) if scenario.vertical else [rows.names.index(name) for name in names]

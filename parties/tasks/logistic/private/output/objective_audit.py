@@ -67,7 +67,7 @@ def _of_model(settings: PerturbedSettings, how: Perturbed, linear: Linear) -> Tr
 
 
 def _longest(settings: PerturbedSettings) -> Array:
-    """A row as long as any, but for 1 %, as the training has it: its numbers that are not 0, as few as possible.
+    """A scaled row of 99 % of the largest length or more: its numbers that are not 0, which are the fewest possible.
 
     In the other places a model is noise alone, and no draws are made.
     """
@@ -88,7 +88,7 @@ def _longest(settings: PerturbedSettings) -> Array:
 
 
 def _of_result(how: Perturbed) -> Trial:
-    """Beside the exact minimum, by which alone a row moves the result little."""
+    """The trial of the noise in the result, given the exact minimum: a row then changes the result little."""
     change = np.array([[int(sqrt(how.squared))]])
     claim = epsilon_of([how.told], how.delta), how.delta
     return noisy_sum_trial("the noise in the result", claim, how.noise, [how.told], 0 * change[0], change)
@@ -124,7 +124,7 @@ class Alike:
         return self._pull(1) / sqrt(self.linear.noise.variance + told)
 
     def _pull(self, more: int) -> float:
-        """a."""
+        """a: the row's error, without noise."""
         s, _ = rising_sigmoid(self._scores(np.zeros(1), more), self.how.course.how.fit)
         return float(s[0])
 
