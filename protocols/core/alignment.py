@@ -15,6 +15,7 @@ from mpc.ring.rings import B8
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from protocols.core.comparison import any_set
+from protocols.core.secure_sum import inputs
 from protocols.rows.own_rows import DIGEST_BITS
 
 
@@ -29,9 +30,7 @@ async def check_aligned(p: Party, digest: Array) -> None:
     Raises:
         DataError: at all owners, for some owner's rows are others, or in another order.
     """
-    digests = [
-        p.input(owner, digest if owner == p.name and not p.dry else None, (DIGEST_BITS,), 0, B8) for owner in p.owners
-    ]
+    digests = inputs(p, digest, (DIGEST_BITS,), 0, B8)
     differences = np.concatenate([(digests[0] + other).value for other in digests[1:]])
     word = await any_set(
         p,

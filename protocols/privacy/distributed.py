@@ -194,9 +194,14 @@ def encoded(vector: Array, how: Distributed, signs: bytes, secret: Stream) -> ND
 
 def decoded(total: Array, how: Distributed, signs: bytes) -> Array:
     """The estimate (m,) of the sum of all vectors, from the sum modulo 2^b in machine words (d,)."""
-    half, mask = np.uint64(1 << (how.bits - 1)), np.uint64((1 << how.bits) - 1)
-    centred = ((total.astype(np.uint64) + half) & mask).astype(np.int64) - np.int64(half)
-    return rotated_back(centred.astype(np.float64), signs)[: how.size] / how.scale
+    return rotated_back(centred(total, how.bits), signs)[: how.size] / how.scale
+
+
+def centred(words: Array, bits: int) -> Array:
+    """Numbers modulo 2^b in machine words as what they stand for, from -2^(b-1) up, float64."""
+    half, mask = np.uint64(1 << (bits - 1)), np.uint64((1 << bits) - 1)
+    found: Array = (((words.astype(np.uint64) + half) & mask).astype(np.int64) - np.int64(half)).astype(np.float64)
+    return found
 
 
 def rounded_within(x: Array, squared_norm: int, stream: Stream) -> NDArray[np.int64]:

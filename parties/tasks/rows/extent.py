@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mpc.errors import DataError, UsageError
+from parties.data.own_table import OwnTable
 from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.tasks.rows.regression import row_counts, split_of
@@ -42,10 +43,7 @@ class Extent:
 
 def extent_from_here(scenario: Scenario, table: Table | None) -> Extent:
     """The extent as one party can know it: from the file, and its own table if it has one."""
-    stated = {owner: scenario.parties[owner].rows for owner in scenario.owners}
-    rows = {owner: count for owner, count in stated.items() if count is not None}
-    if table is not None:
-        rows[table.owner] = table.rows
+    rows = known_rows(scenario, table)
     if not scenario.vertical:
         listed = scenario.model_task.feature_names
         here = None if table is None else len(table.columns)
@@ -58,6 +56,21 @@ def extent_from_here(scenario: Scenario, table: Table | None) -> Extent:
         return Extent(None, False, rows, split=True)
     total = sum(widths.values())
     return Extent(total if exact else -(-total * len(scenario.owners) // len(widths)), exact, rows, split=True)
+
+
+def known_rows(scenario: Scenario, table: OwnTable | None) -> dict[str, int]:
+    """The rows of the owners of which the scenario states them, or whose table is here."""
+    stated = {owner: scenario.parties[owner].rows for owner in scenario.owners}
+    rows = {owner: count for owner, count in stated.items() if count is not None}
+    return rows if table is None else {**rows, table.owner: table.rows}
+
+
+def rows_not_stated(owner: str) -> UsageError:
+    """The error where neither the scenario nor data tell an owner's number of rows."""
+    return UsageError(
+        f"the data of {owner} are not here, and the scenario does not state how many rows there are",
+        f"add rows = ... to [parties.{owner}]",
+    )
 
 
 def split_widths(scenario: Scenario, tables: Mapping[str, Table]) -> dict[str, int]:
@@ -89,10 +102,7 @@ def training_shapes(scenario: Scenario) -> tuple[Rows, int]:
             counts[owner] = spec.rows
             continue
         if spec.data is None:
-            raise UsageError(
-                f"the data of {owner} are not here, and the scenario does not state how many rows there are",
-                f"add rows = ... to [parties.{owner}]",
-            )
+            raise rows_not_stated(owner)
         table = load_owner_table(scenario, owner)
         counts[owner] = table.rows
         shared = list(table.columns) if shared is None else [name for name in shared if name in table.columns]

@@ -16,6 +16,7 @@ from parties.tasks.secure_sum.ends.data import numbers_of
 from parties.tasks.secure_sum.private import own_vector, signs
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.rows import ClientRows
+from protocols.privacy.distributed import centred
 
 _BEYOND: Final = 10.0  # widths of its range, by which a worst client's values are outside
 _FEWEST: Final = 4  # clients of whom half are in a sum
@@ -36,13 +37,8 @@ def _population(scenario: SumScenario, record: Mapping[str, Any] | None) -> Popu
 
 
 def _numbers(scenario: SumScenario, vectors: Array) -> Array:
-    """Numbers modulo 2^b as what they stand for, from -2^(b-1) up."""
-    if scenario.privacy is not None:
-        return vectors
-    bits = scenario.coding.bits
-    half, mask = np.uint64(1 << (bits - 1)), np.uint64((1 << bits) - 1)
-    found: Array = (((vectors.astype(np.uint64) + half) & mask).astype(np.int64) - np.int64(half)).astype(np.float64)
-    return found
+    """What the vectors stand for: exact ones are modulo 2^b."""
+    return vectors if scenario.privacy is not None else centred(vectors, scenario.coding.bits)
 
 
 def _trials(scenario: SumScenario) -> tuple[Trial, ...]:

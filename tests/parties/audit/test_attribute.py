@@ -13,12 +13,12 @@ from mpc.ring.array import Array
 from parties.audit.attack import Audited, Found
 from parties.audit.attribute import ATTRIBUTE, advantage, beliefs, guessed_column
 from parties.audit.counts.linkage import linked
+from parties.audit.target import audit_of
 from parties.tasks.audited.audit import Audit, Losses, Mask, Population, Random
 from parties.tasks.audited.counts import Counted, Fact, Weights
-from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.audit import AUDIT
 from tests.parties.audit.test_membership import rows
-from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 
 def line(x: Array, y: Array) -> Array:
@@ -131,13 +131,8 @@ def test_noise_makes_nothing_certain() -> None:
 
 
 def test_a_regression_of_many_columns_is_attacked(tmp_path: Path) -> None:
-    for k, name in enumerate("ab"):
-        (tmp_path / f"{name}.csv").write_text(rows(k, 40, 30))
-    path = tmp_path / "study.toml"
-    path.write_text(two_owners("linear_regression") + 'target = "y"\nmin_rows_per_feature = 1\n')
-    from parties.audit.target import audit_of
-
-    scenario = load_scenario(path)
+    task = 'target = "y"\nmin_rows_per_feature = 1\n'
+    scenario = study_of_two(tmp_path, "linear_regression", task, *(rows(k, 40, 30) for k in range(2)))
     (found,) = ATTRIBUTE.run(Audited(scenario, audit_of(scenario)))
     assert (found.figures[2].low or 0.0) > 0.03
 
@@ -153,12 +148,9 @@ arm = ["old", "new"]
 
 @pytest.mark.parametrize("least", [0, 5])
 def test_no_rule_for_small_cells_covers_a_line_in_one_cell(tmp_path: Path, least: int) -> None:
-    lines = ["x0,sex,arm", *["1,f,old"] * 30, *["2,m,old"] * 20, *["3,f,new"] * 25]
-    for name in "ab":
-        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
-    path = tmp_path / "study.toml"
-    path.write_text(two_owners("statistics") + STATISTICS.format(least=least))
-    (found,) = ATTRIBUTE.run(Audited(load_scenario(path), AUDIT))
+    lines = "\n".join(["x0,sex,arm", *["1,f,old"] * 30, *["2,m,old"] * 20, *["3,f,new"] * 25])
+    scenario = study_of_two(tmp_path, "statistics", STATISTICS.format(least=least), lines, lines)
+    (found,) = ATTRIBUTE.run(Audited(scenario, AUDIT))
     shares = {one.name: one.value for one in found.figures}
     assert shares["patients whose sex follows"] == pytest.approx(25 / 75)
     assert shares["patients whose arm follows"] == pytest.approx(20 / 75)

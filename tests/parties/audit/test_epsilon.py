@@ -19,12 +19,11 @@ from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import EPSILON, Bound, any_epsilon, bound_of, contradicts, gaussian_epsilon, noise_found
 from parties.tasks.audited.audit import Audit, Trial, Worlds
 from parties.tasks.audited.noise import HELPER, noisy_sum_trial
-from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.audit import AUDIT
 from protocols.privacy.accounting import calibrated, gaussian_delta, mean_shift
 from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.statistics.private import job as private
-from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 DELTA = 1e-6
 DRAWS = 4_000
@@ -94,9 +93,7 @@ age = [0, 100]
 
 
 def statistics(folder: Path) -> Audited:
-    path = folder / "study.toml"
-    path.write_text(two_owners("statistics") + TASK)
-    return Audited(load_scenario(path), AUDIT, effort=Effort(draws=2000))
+    return Audited(study_of_two(folder, "statistics", TASK), AUDIT, effort=Effort(draws=2000))
 
 
 def test_statistics_keep_their_claim(tmp_path: Path) -> None:
@@ -189,9 +186,8 @@ def test_the_worst_row_is_tried() -> None:
 
 
 def test_without_privacy_there_is_nothing_to_bound(tmp_path: Path) -> None:
-    path = tmp_path / "study.toml"
-    path.write_text(two_owners("statistics") + TASK.partition("[privacy]")[0])
-    assert "no [privacy]" in EPSILON.applies(Audited(load_scenario(path), AUDIT))
+    exact = study_of_two(tmp_path, "statistics", TASK.partition("[privacy]")[0])
+    assert "no [privacy]" in EPSILON.applies(Audited(exact, AUDIT))
 
 
 def test_trials_of_one_kind_are_those_of_an_audit() -> None:

@@ -13,11 +13,13 @@ from mpc.ring.array import Array
 from parties.audit.attack import Audited, Effort, Found
 from parties.audit.likelihood_ratio import laws, laws_of_the_others
 from parties.audit.membership import MEMBERSHIP, Shadows, gains_of, reach_of
+from parties.audit.target import audit_of
 from parties.report.record import record_of
 from parties.session.lockstep import run_in_one_thread
 from parties.tasks.audited.audit import Audit, Mask, Population, Random
-from parties.tasks.registry import KINDS, load_scenario
+from parties.tasks.registry import load_scenario
 from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 ROWS = 200
 EFFORT = Effort(shadows=64)
@@ -91,15 +93,10 @@ def rows(seed: int, count: int, columns: int) -> str:
 
 
 def findings(folder: Path, kind: str, columns: int, more: str, *, run: bool = False) -> tuple[Found, ...]:
-    for k, name in enumerate("ab"):
-        (folder / f"{name}.csv").write_text(rows(k, 60, columns))
-    path = folder / "study.toml"
-    path.write_text(two_owners(kind) + f'target = "y"\nmin_rows_per_feature = 1\n{more}\n')
-    scenario = load_scenario(path)
+    task = f'target = "y"\nmin_rows_per_feature = 1\n{more}\n'
+    scenario = study_of_two(folder, kind, task, *(rows(k, 60, columns) for k in range(2)))
     record = record_of(scenario, run_in_one_thread(scenario)) if run else None
-    made = KINDS[kind].audit
-    assert made is not None
-    return MEMBERSHIP.run(Audited(scenario, made(), record, EFFORT))
+    return MEMBERSHIP.run(Audited(scenario, audit_of(scenario), record, EFFORT))
 
 
 NEWTON = 'solver = "newton"\niterations = 12\ntest_fraction = 0.5\nreveal = ["model"]\nl2 = '
@@ -132,9 +129,8 @@ def test_a_model_that_nobody_sees_is_not_attacked(tmp_path: Path) -> None:
         two_owners("logistic_regression").replace('.csv"', '.csv"\nmodel = "shares"')
         + 'target = "y"\nreveal = ["metrics"]\n'
     )
-    made = KINDS["logistic_regression"].audit
-    assert made is not None
-    assert MEMBERSHIP.applies(Audited(load_scenario(path), made()))
+    scenario = load_scenario(path)
+    assert MEMBERSHIP.applies(Audited(scenario, audit_of(scenario)))
 
 
 def test_where_no_row_is_held_out_half_are(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from parties.tasks.registry import load_any
 from tests.parties.scenario.test_file import FULL_BATCH, GOOD, INFERENCE
 from tests.parties.shares import OWNERS, write_predict
 from tests.parties.tasks.linear import test_run as test_linear
-from tests.parties.tasks.statistics import test_run as test_statistics
 from tests.run.sums import write_sums
 from tests.scenario_texts import STATISTICS as STATISTICS_TASK
+from tests.scenario_texts import two_owners
 
 Changes = tuple[str, str] | list[tuple[str, str]]
 Rows = list[tuple[Changes, list[str]]]
@@ -367,7 +367,7 @@ KINDS: dict[str, tuple[Callable[[Path], str], Rows]] = {
     "training": (lambda _: GOOD, TRAINING),
     "newton": (lambda _: FULL_BATCH.replace('solver = "sgd"', 'solver = "newton"'), NEWTON),
     "inference": (lambda _: INFERENCE.replace('sigmoid_range = "auto"\n', ""), WITH_INFERENCE),
-    "statistics": (lambda _: test_statistics.HEAD + STATISTICS_TASK, STATISTICS),
+    "statistics": (lambda _: two_owners("statistics") + STATISTICS_TASK, STATISTICS),
     "linear": (lambda _: test_linear.HEAD + test_linear.FULL, LINEAR),
     "sums": (lambda folder: write_sums(folder).read_text(), SUMS),
     "predict": (lambda folder: write_predict(folder, dict.fromkeys(OWNERS)).read_text(), PREDICT),

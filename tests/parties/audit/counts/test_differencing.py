@@ -19,9 +19,9 @@ from parties.report.record import record_of
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.tasks.audited.counts import Asked, Counted, Fact
-from parties.tasks.registry import job_of, load_scenario
+from parties.tasks.registry import job_of
 from parties.tasks.statistics.audit import AUDIT
-from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 TASK = """columns = ["age"]
 statistics = ["count", "missing", "mean"]
@@ -35,12 +35,11 @@ arm = ["old", "new"]
 
 def study(folder: Path, more: str = "min_cell = 5", end: str = "") -> Scenario:
     rng = np.random.default_rng(1)
-    for name in "ab":
+    tables = []
+    for _ in range(2):
         lines = [f"{rng.choice(['f', 'm'])},{rng.choice(['old', 'new'])},{rng.integers(30, 90)}" for _ in range(60)]
-        (folder / f"{name}.csv").write_text("\n".join(["sex,arm,age", *lines]))
-    path = folder / "study.toml"
-    path.write_text(two_owners("statistics") + TASK.format(more=more) + end)
-    return load_scenario(path)
+        tables.append("\n".join(["sex,arm,age", *lines]))
+    return study_of_two(folder, "statistics", TASK.format(more=more) + end, *tables)
 
 
 def shares(found: Found) -> list[float]:
@@ -108,11 +107,6 @@ min_cell = 0
 """
 
 
-def asked(path: Path, task: str) -> Scenario:
-    path.write_text(two_owners("statistics") + task)
-    return load_scenario(path)
-
-
 def test_another_grouping_gives_a_withheld_count_back(tmp_path: Path) -> None:
     """One run withholds how many women lack an age, for they are two; the other tells how many patients do."""
     study(tmp_path)
@@ -122,7 +116,7 @@ def test_another_grouping_gives_a_withheld_count_back(tmp_path: Path) -> None:
         (tmp_path / f"{name}.csv").write_text(
             "\n".join(line.rpartition(",")[0] + "," if k in women else line for k, line in enumerate(text))
         )
-    scenario, other = asked(tmp_path / "one.toml", GROUPED), asked(tmp_path / "other.toml", OTHER)
+    scenario, other = (study_of_two(tmp_path, "statistics", task) for task in (GROUPED, OTHER))
     first = record_of(scenario, run_in_one_thread(scenario))
     second = {**record_of(other, run_in_one_thread(other)), "about": about(other)}
     alone, both = (Audited(scenario, AUDIT, first, beside=beside) for beside in ((), (second,)))

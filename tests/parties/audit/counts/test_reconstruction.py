@@ -19,9 +19,8 @@ from parties.report.record import record_of
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.tasks.audited.counts import Asked, Counted, Fact, Moments, Weights
-from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.audit import AUDIT
-from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 SIZES = {"a": 2, "b": 3}
 RNG = np.random.default_rng(1)
@@ -230,16 +229,15 @@ age = [30, 50, 70, 90]
 
 def study(folder: Path, least: int) -> Audited:
     rng = np.random.default_rng(5)
-    for name in "ab":
+    tables = []
+    for _ in range(2):
         lines = [
             f"{rng.choice(['f', 'm'])},{rng.choice(['no', 'yes', 'was'], p=[0.8, 0.16, 0.04])},"
             f"{rng.choice(['old', 'new'])},{rng.integers(30, 90)},{int(rng.random() < 0.05)}"
             for _ in range(60)
         ]
-        (folder / f"{name}.csv").write_text("\n".join(["sex,smoker,arm,age,flag", *lines]))
-    path = folder / "study.toml"
-    path.write_text(two_owners("statistics") + TASK.format(least=least))
-    return Audited(load_scenario(path), AUDIT)
+        tables.append("\n".join(["sex,smoker,arm,age,flag", *lines]))
+    return Audited(study_of_two(folder, "statistics", TASK.format(least=least), *tables), AUDIT)
 
 
 def figures(found: Found) -> dict[str, float]:

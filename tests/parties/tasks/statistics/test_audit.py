@@ -9,13 +9,13 @@ import pytest
 
 from parties.audit.attack import Audited, Effort
 from parties.audit.membership import MEMBERSHIP
-from parties.tasks.registry import load_scenario, planned
+from parties.tasks.registry import planned
 from parties.tasks.statistics.audit import AUDIT, row_numbers, worst_rows
 from parties.tasks.statistics.data import load_statistics_table
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.private.job import PrivateSettings, own_numbers, parts_of
 from tests.parties.tasks.statistics.private.test_run import scenario
-from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 
 def test_rows_add_up_to_what_an_owner_enters(tmp_path: Path) -> None:
@@ -66,10 +66,6 @@ def test_exact_sums_of_few_rows_tell_who_is_in_them(tmp_path: Path) -> None:
 
 def test_small_cells_are_no_part_of_the_attack(tmp_path: Path) -> None:
     task = 'tables = [["arm", "smoker"]]\n[task.categories]\narm = ["a", "b"]\nsmoker = ["never", "now"]\n'
-    path = tmp_path / "study.toml"
-    path.write_text(two_owners("statistics") + task)
-    odd = ["arm,smoker", *["a,never"] * 30, *["b,now"] * 30, "a,now"]
-    for name in "ab":
-        (tmp_path / f"{name}.csv").write_text("\n".join(odd) + "\n")
-    found = AUDIT.population(load_scenario(path), None)
+    odd = "\n".join(["arm,smoker", *["a,never"] * 30, *["b,now"] * 30, "a,now"])
+    found = AUDIT.population(study_of_two(tmp_path, "statistics", task, odd, odd), None)
     assert found is not None and found.what.startswith("2 counts and sums")

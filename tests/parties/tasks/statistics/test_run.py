@@ -15,7 +15,6 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import Grid, Line
 from parties.tasks.coefficients import p_text
 from parties.tasks.logistic.settings.task import LogisticTask
-from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.plan import cell_rules
 from parties.tasks.statistics.run import STATISTICS
@@ -24,9 +23,8 @@ from parties.tasks.statistics.shape import statistics_settings
 from parties.tasks.statistics.show import statistics_blocks
 from tests.parties.asked import asked_and_read, check_policy
 from tests.scenario_texts import STATISTICS as FULL
-from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
-HEAD = two_owners("statistics")
 ROWS = """age,bmi,sex,smoker,arm,months,died,note
 61,22.5,f,never,1,12,no,x
 ,30.1,M,current,2.0,70,yes,y
@@ -37,11 +35,7 @@ ROWS = """age,bmi,sex,smoker,arm,months,died,note
 
 
 def scenario(folder: Path, task: str = FULL, rows: str = ROWS) -> Scenario:
-    for name in ("a", "b"):
-        (folder / f"{name}.csv").write_text(rows)
-    path = folder / "small.toml"
-    path.write_text(HEAD + task)
-    return load_scenario(path)
+    return study_of_two(folder, "statistics", task, rows, rows)
 
 
 def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:

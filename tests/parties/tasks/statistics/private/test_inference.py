@@ -15,11 +15,11 @@ from parties.report.summary import summary_blocks
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid
-from parties.tasks.registry import load_scenario, planned
+from parties.tasks.registry import planned
 from parties.tasks.statistics.data import load_statistics_table
 from protocols.statistics.private.job import PrivateSettings
 from tests.parties.shown import sentences, summary_text
-from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 ROWS = 1500
 TASK = """correlations = ["age", "bmi"]
@@ -51,11 +51,7 @@ def csv(seed: int, rows: int) -> str:
 
 
 def scenario(folder: Path, task: str = TASK, rows: int = ROWS) -> Scenario:
-    for k, name in enumerate("ab"):
-        (folder / f"{name}.csv").write_text(csv(k, rows))
-    path = folder / "private.toml"
-    path.write_text(two_owners("statistics") + task)
-    return load_scenario(path)
+    return study_of_two(folder, "statistics", task, *(csv(k, rows) for k in range(2)))
 
 
 @pytest.fixture(scope="module")
@@ -159,16 +155,15 @@ def test_a_column_that_is_compared_needs_a_range(tmp_path: Path) -> None:
 def test_groups_are_told_apart(tmp_path: Path) -> None:
     """With `by`, of each group its own samples, pairs and curves."""
     task = TASK.replace("[task.categories]", 'by = "sex"\n[task.categories]\nsex = ["f", "m"]')
-    for k, name in enumerate("ab"):
+    tables = []
+    for k in range(2):
         lines = csv(k, ROWS).splitlines()
         rows = [[*line.split(","), "fm"[n % 2]] for n, line in enumerate(lines[1:])]
         for row in rows:
             if row[5] == "m":  # a mean above f's by 5, no correlation, no events
                 row[0], row[1], row[4] = f"{30 + 37 * float(row[3]) % 60:.1f}", f"{float(row[1]) + 5:.2f}", "0"
-        (tmp_path / f"{name}.csv").write_text("\n".join((f"{lines[0]},sex", *map(",".join, rows))) + "\n")
-    path = tmp_path / "groups.toml"
-    path.write_text(two_owners("statistics") + task)
-    one = load_scenario(path)
+        tables.append("\n".join((f"{lines[0]},sex", *map(",".join, rows))) + "\n")
+    one = study_of_two(tmp_path, "statistics", task, *tables)
     found = record_of(one, run_in_one_thread(one))["statistics"]
     women, men = (group["samples"] for group in found["t_tests"][0]["groups"])
     for f, m in zip(women, men, strict=True):

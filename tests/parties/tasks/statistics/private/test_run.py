@@ -26,7 +26,7 @@ from protocols.statistics.private.job import PrivateSettings
 from tests.parties.asked import asked_text
 from tests.parties.shown import sentences
 from tests.parties.tasks.exact_numbers import check_not_told
-from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 TASK = """columns = ["age"]
 statistics = ["count", "missing", "sum", "mean", "sd"]
@@ -62,11 +62,7 @@ def csv(seed: int, rows: int = ROWS) -> str:
 
 
 def scenario(folder: Path, task: str = TASK, privacy: str = PRIVACY, rows: int = ROWS) -> Scenario:
-    for k, name in enumerate("ab"):
-        (folder / f"{name}.csv").write_text(csv(k, rows))
-    path = folder / "private.toml"
-    path.write_text(two_owners("statistics") + task + privacy)
-    return load_scenario(path)
+    return study_of_two(folder, "statistics", task + privacy, *(csv(k, rows) for k in range(2)))
 
 
 def test_without_its_package_it_is_refused_when_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,10 +251,8 @@ categories = { e = [0, 1], o = [0, 1], s = ["a", "b"] }
 
 
 def test_another_kind_refuses_privacy(tmp_path: Path) -> None:
-    path = tmp_path / "training.toml"
-    path.write_text(two_owners("mantel_haenszel") + STRATA + "[privacy]\nepsilon = 1\n")
     with pytest.raises(UsageError, match=r'\[privacy\] is for kind = .*"statistics"'):
-        load_scenario(path)
+        study_of_two(tmp_path, "mantel_haenszel", STRATA + "[privacy]\nepsilon = 1\n")
 
 
 def test_privacy_is_part_of_what_all_agree_on(tmp_path: Path) -> None:
