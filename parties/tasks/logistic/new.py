@@ -50,5 +50,5 @@ def _prediction(shape: Shape, others: int) -> list[Commented]:
         ("l2 = 0.01", f"keeps the weights small: under {MIN_ROWS_PER_FEATURE} rows a feature need it")
         if few
         else ("l2 = 0.0", "more than 0 keeps the weights small"),
-        ('reveal = ["model", "metrics"]', "nothing else is opened at the end"),
+        ('reveal = ["model", "metrics"]', "the results that are opened; the plan lists the rest"),
     ]

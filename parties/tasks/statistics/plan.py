@@ -19,6 +19,7 @@ USES: Final[Mapping[str, str]] = {
     "MultiplyTriple": "products of bits, for the same",
     "BitsOfWideMask": "comparing the largest values with sums",
     "AnyBit": "one bit a block of cells: whether it is withheld",
+    "WideTruncation": "quotients and products of the log-rank test",
 }
 """The use of each kind of correlated randomness in statistics."""
 
@@ -56,7 +57,7 @@ def cell_rules(s: StatisticsSettings) -> list[str]:
     """The rule by which cells are disclosed or withheld, in a few sentences."""
     if not s.min_cell:
         return [
-            "min_cell = 0: every count is told, of however few patients it is, and sums of so few with it. "
+            "min_cell = 0: every count is disclosed, however few patients it is of, and so are sums over so few. "
             "Tables of fine cells then show single patients."
         ]
     rounds = 9 if not s.samples else 17 if len(s.owners) > 2 else 11 if s.dominance else 9

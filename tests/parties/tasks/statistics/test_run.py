@@ -131,7 +131,7 @@ def test_what_small_cells_do_is_said_before_a_run(tmp_path: Path, task: str, lea
     said = " ".join(cell_rules(statistics_settings(one, {"a": (5, 0), "b": (5, 0)}, 7)))
     assert ("Small cells" in said) == bool(least) and ("Dominance" in said) == bool(share)
     assert ("11 rounds" in said, "9 rounds" in said) == (bool(share), least == 3)
-    assert ("min_cell = 0: every count is told" in said) == (not least)
+    assert ("min_cell = 0: every count is disclosed" in said) == (not least)
 
 
 def test_that_the_others_have_too_few_rows_is_said_before_a_run(tmp_path: Path) -> None:
