@@ -14,8 +14,8 @@ import sys
 from time import monotonic
 from typing import Any
 
-from parties.processes.delay_line import Conditions
-from parties.processes.relay import Relay
+from parties.processes.network.delay_line import Conditions
+from parties.processes.network.relay import Relay
 
 _TURN_SECONDS = 0.5
 

@@ -78,6 +78,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("tasks.federated.kind", "tasks.secure_sum.kind"),
         ("tasks.registry",),
         ("session",),
+        ("processes.party",),
+        ("processes.network",),
         ("processes",),
         ("report", "trace"),
         ("doctor", "new", "sweep", "audit.attack"),

@@ -12,11 +12,11 @@ from mpc.faults.fault import Fault
 from parties.base.events import Event
 from parties.cli.output import Shown
 from parties.data.same_data import warn_of_same_data
-from parties.processes.emulated import links_of, network_lines
 from parties.processes.fault_agenda import FaultLog
 from parties.processes.launcher import launch
-from parties.processes.member import load_libraries
-from parties.processes.own_faults import faults_order
+from parties.processes.network.emulated import links_of, network_lines
+from parties.processes.party.member import load_libraries
+from parties.processes.party.own_faults import faults_order
 from parties.report.record import add_comparison, record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import Scenario
@@ -136,7 +136,7 @@ def _check_shares(scenario: Scenario) -> None:
 def orders(scenario: Scenario, *, trace: bool = False) -> dict[str, dict[str, Any]]:
     """Each party's order: throw-away keys, its own and the others' public ones."""
     from mpc.links.zmq.curve import new_identity
-    from parties.processes.order_keys import write_keys
+    from parties.processes.party.order_keys import write_keys
 
     pairs = {name: new_identity() for name in scenario.parties}
     # What the command line chose: another network than the file's, a program.

@@ -12,12 +12,12 @@ from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
 from mpc.faults.fault import Fault
 from parties.cli.output import Shown
 from parties.cli.run_locally import tell_beforehand
-from parties.processes.emulated import links_of
 from parties.processes.fault_agenda import FaultLog
-from parties.processes.inside import INSIDE
 from parties.processes.launcher import launch
-from parties.processes.member import load_libraries
-from parties.processes.own_faults import faults_order
+from parties.processes.network.emulated import links_of
+from parties.processes.party.inside import INSIDE
+from parties.processes.party.member import load_libraries
+from parties.processes.party.own_faults import faults_order
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.faults import check_words
 from parties.scenario.problems import Problem, Reading, read_or_refuse
@@ -148,7 +148,7 @@ def _with_code(error: BeaverlodgeError, scenario: StarScenario) -> BeaverlodgeEr
 def orders(scenario: StarScenario) -> dict[str, dict[str, Any]]:
     """Each process's order: which clients it is, throw-away keys, and the public ones of those it talks to."""
     from mpc.links.zmq.curve import new_identity
-    from parties.processes.order_keys import write_identity, write_keys
+    from parties.processes.party.order_keys import write_identity, write_keys
 
     server = new_identity()
     inside = set(scenario.inside)

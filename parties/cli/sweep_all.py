@@ -69,7 +69,7 @@ def _runner(jobs: int | None, dask: str | None, study: Study) -> Iterator[tuple[
         count = jobs or max(1, len(os.sched_getaffinity(0)) // study.processes)
         yield partial(_run_local, count), count
         return
-    from parties.processes.cluster import connect
+    from parties.processes.party.cluster import connect
     from parties.sweep.cluster import run_on_cluster
 
     with connect(dask) as (client, count):
@@ -88,7 +88,7 @@ def _run_local(jobs: int, study: Study, folder: Path, cells: Sequence[Cell], on_
 def _load_libraries(path: Path) -> None:
     """Import the libraries of every cell, whose processes are copies of this one."""
     import parties.report.page  # noqa: F401
-    from parties.processes.member import load_libraries
+    from parties.processes.party.member import load_libraries
     from parties.tasks.registry import load_any
 
     load_libraries(load_any(path))

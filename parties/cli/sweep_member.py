@@ -14,7 +14,7 @@ from parties.base.bugs import as_error
 from parties.base.ending import end_process
 from parties.base.events import Event
 from parties.base.reporter import Reporter
-from parties.processes.lifeline import die_with_parent
+from parties.processes.party.lifeline import die_with_parent
 
 
 def main() -> int:

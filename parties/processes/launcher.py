@@ -17,11 +17,12 @@ from time import monotonic
 from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
-from parties.processes import member, relay
 from parties.processes.child import Child, Program, start_child
 from parties.processes.children import Children, OnEvent, Orders
-from parties.processes.delay_line import Conditions
 from parties.processes.fault_agenda import FaultLog
+from parties.processes.network import relay
+from parties.processes.network.emulated import Links
+from parties.processes.party import member
 from parties.processes.signals import Interrupts
 from parties.processes.stopped import Stopped
 
@@ -40,10 +41,8 @@ EXIT_PATIENCE: Final = 3.0
 STOPPED_PATIENCE: Final = 60.0
 """Seconds for which a party may be stopped, where the caller says nothing else."""
 
-MEMBER: Final = Program("parties.processes.member", member.main)
-_RELAY: Final = Program("parties.processes.relay", relay.main)
-
-Links = Callable[[str, str], Conditions]
+MEMBER: Final = Program("parties.processes.party.member", member.main)
+_RELAY: Final = Program("parties.processes.network.relay", relay.main)
 
 
 def launch(

@@ -19,7 +19,7 @@ from parties.base.events import Event
 from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
 from parties.processes.fault_agenda import FaultLog
-from parties.processes.inside import clients_of, numbers_of
+from parties.processes.party.inside import clients_of, numbers_of
 from parties.scenario.star import StarScenario
 from parties.session.traced import traced_clients, traced_server
 from parties.tasks.registry import star_of

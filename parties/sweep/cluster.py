@@ -2,7 +2,7 @@
 
 The client sends a worker the cell's scenario; the worker returns the files of the record. The data stay where they are:
 their absolute paths must be valid on every worker, as on a shared file system. Dask sends its messages as pickles.
-See `parties.processes.cluster`.
+See `parties.processes.party.cluster`.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from parties.base.events import EVENTS_FD, LAUNCHER_PID
 from parties.base.reporter import Reporter
 from parties.processes.child import Program
 from parties.processes.launcher import launch
-from parties.processes.lifeline import Lifeline, die_with_parent
+from parties.processes.party.lifeline import Lifeline, die_with_parent
 
 MODULE = "tests.parties.copies"
 SAID = "written by the launcher, once"

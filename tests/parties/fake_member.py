@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from mpc.errors import error_of_code
 from parties.base.events import EVENTS_FD
 from parties.base.reporter import Reporter
-from parties.processes.lifeline import Lifeline, die_with_parent
+from parties.processes.party.lifeline import Lifeline, die_with_parent
 
 
 def main() -> None:

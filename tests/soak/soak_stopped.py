@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.processes.relay import NAME as NETWORK
+from parties.processes.network.relay import NAME as NETWORK
 from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, begun, judge, struck
 from tests.tiers import SOAK, Tell
 

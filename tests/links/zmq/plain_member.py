@@ -1,4 +1,4 @@
-"""`parties.processes.member` over a link without encryption, for the test that measures what encryption costs."""
+"""`parties.processes.party.member` over a link without encryption, for the test that measures what encryption costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zmq
 
 from mpc.links.zmq.curve import Curve
 from mpc.links.zmq.transport import Transport
-from parties.processes import member
+from parties.processes.party import member
 from parties.session import take_part
 
 

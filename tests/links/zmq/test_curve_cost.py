@@ -19,7 +19,7 @@ from tests.run.command import ROOT
 DEMO = ROOT / "scenarios" / "two_hospitals.toml"
 PAIRS = 15
 STAGES = {"steps": ("training", "range check"), "opening of X - A": ("sharing", "training")}
-PROGRAMS = {"CURVE": Program("parties.processes.member"), "in clear": Program("tests.links.zmq.plain_member")}
+PROGRAMS = {"CURVE": Program("parties.processes.party.member"), "in clear": Program("tests.links.zmq.plain_member")}
 
 
 def began(log: Path) -> dict[str, float]:

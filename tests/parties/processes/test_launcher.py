@@ -30,7 +30,7 @@ from parties.base.reporter import Reporter
 from parties.processes import child as children
 from parties.processes.child import Program
 from parties.processes.launcher import launch
-from parties.processes.lifeline import Lifeline
+from parties.processes.party.lifeline import Lifeline
 from tests.helpers import ROOT
 
 FAKE = Program("tests.parties.fake_member")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mpc.errors import UsageError
-from parties.processes import cluster
+from parties.processes.party import cluster
 from tests.run.command import mpc
 from tests.run.scenarios import write_scenario
 

@@ -16,13 +16,13 @@ SCENARIOS = ROOT / "scenarios"
 LOADED = {
     "two_hospitals": {"tasks.logistic.run"},
     "registry_statistics": {"tasks.statistics.run"},
-    "devices": {"processes.star_member"},
+    "devices": {"processes.party.star_member"},
 }
 LOAD = """
 import sys
 from pathlib import Path
 from parties.tasks.registry import load_any
-from parties.processes.member import load_libraries
+from parties.processes.party.member import load_libraries
 load_libraries(load_any(Path(sys.argv[1])))
 print(*(name for name in sys.argv[2:] if f"parties.{name}" in sys.modules))
 """

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mpc.runtime.plan import Plan
-from parties.processes.emulated import links_of, network_lines
-from parties.processes.relay import NAME
+from parties.processes.network.emulated import links_of, network_lines
+from parties.processes.network.relay import NAME
 from parties.scenario.network import NetworkSpec, preset_network
 from parties.tasks.registry import load_scenario, planned
 from parties.trust.consent import remember

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from mpc.faults.fault import Fault
-from parties.processes.delay_line import Conditions
-from parties.processes.launcher import Links
+from parties.processes.network.delay_line import Conditions
 from parties.scenario.network import LinkSpec, NetworkSpec
+
+Links = Callable[[str, str], Conditions]
+"""The conditions of the link of two processes."""
 
 
 def links_of(

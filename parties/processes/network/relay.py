@@ -1,4 +1,4 @@
-"""The emulated network of `mpc run`, started by the launcher: `python -m parties.processes.relay --as network-relay`.
+"""The emulated network of `mpc run`, a process that the launcher starts: `python -m parties.processes.network.relay`.
 
 Parties dial a port of the relay instead of each other, one for each pair. The relay carries each connection on to the
 party behind the port, both ways, with the scenario's latency, jitter, bandwidth and cuts: bytes are late and no faster
@@ -21,8 +21,8 @@ from time import monotonic
 from typing import Any, Final
 
 from parties.base.reporter import Reporter
-from parties.processes.delay_line import Conditions, DelayLine, End
-from parties.processes.lifeline import Lifeline, die_with_parent
+from parties.processes.network.delay_line import Conditions, DelayLine, End
+from parties.processes.party.lifeline import Lifeline, die_with_parent
 
 NAME: Final = "network-relay"
 """Its name among processes; no party can have one with a hyphen."""

@@ -19,7 +19,7 @@ from mpc.star.client import StarClient
 from mpc.star.memory import LocalClients, MemoryNetwork
 from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
-from parties.processes.own_faults import hosted_trials
+from parties.processes.party.own_faults import hosted_trials
 from parties.scenario.star import HOSTED, StarScenario
 from parties.session.traced import traced_clients
 from parties.tasks.registry import star_of
@@ -56,7 +56,7 @@ def links_with_inside(
         yield Links(dialled)
         return
     if scenario.clients is not None and scenario.clients.cluster is not None:
-        from parties.processes.on_cluster import clients_on_cluster
+        from parties.processes.party.on_cluster import clients_on_cluster
 
         with clients_on_cluster(scenario, order, scenario.clients.cluster, reporter, log) as elsewhere:
             network = MemoryNetwork(elsewhere, scenario.star_names, dialled)

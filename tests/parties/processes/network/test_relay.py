@@ -26,11 +26,11 @@ from hypothesis import strategies as st
 
 from mpc.errors import InternalError, InterruptedRun
 from parties.base.events import Event
-from parties.processes import delay_line
 from parties.processes.child import Program
-from parties.processes.delay_line import READ_AHEAD, Conditions, DelayLine, End
 from parties.processes.launcher import launch
-from parties.processes.relay import NAME, Relay
+from parties.processes.network import delay_line
+from parties.processes.network.delay_line import READ_AHEAD, Conditions, DelayLine, End
+from parties.processes.network.relay import NAME, Relay
 from tests.examples import steady
 
 FAKE = Program("tests.parties.fake_member")

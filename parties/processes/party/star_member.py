@@ -16,10 +16,10 @@ from mpc.star.sockets import ClientHost
 from parties.base.descriptors import allow_connections
 from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
-from parties.processes.inside import links_with_inside, tell_failures
-from parties.processes.lifeline import Lifeline
-from parties.processes.order_keys import read_identity, read_keys
-from parties.processes.own_faults import OwnFaults, trials_of
+from parties.processes.party.inside import links_with_inside, tell_failures
+from parties.processes.party.lifeline import Lifeline
+from parties.processes.party.order_keys import read_identity, read_keys
+from parties.processes.party.own_faults import OwnFaults, trials_of
 from parties.scenario.star import StarScenario
 from parties.session.hosted import host_clients
 from parties.session.traced import traced_server

@@ -16,7 +16,7 @@ from mpc.star.memory import LocalClients, MemoryNetwork, Reply
 from mpc.star.server import StarLimits, StarServer
 from parties.base.events import Event
 from parties.base.reporter import Reporter
-from parties.processes.on_cluster import ClientActor, ClusterClients
+from parties.processes.party.on_cluster import ClientActor, ClusterClients
 from parties.scenario.program import read_program
 from parties.tasks.star.base import ClientMistake
 from tests.links.star.test_star import DIGEST, N, check_exact, one_round, star_clients
@@ -129,7 +129,7 @@ def test_a_mistake_of_a_program_ends_the_run() -> None:
 
 
 def test_an_actor_has_the_program_that_was_named(tmp_path: Path) -> None:
-    code = Path(__file__).parents[1] / "tasks" / "program" / "clients" / "masked_sum.py"
+    code = Path(__file__).parents[2] / "tasks" / "program" / "clients" / "masked_sum.py"
     path = tmp_path / "study.toml"
     path.write_text(
         'schema = 1\nname = "masked"\n[parties.server]\nrole = "server"\n[clients]\ncount = 3\ncluster = "local"\n'

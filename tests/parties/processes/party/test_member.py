@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from parties.processes.member import part_of
+from parties.processes.party.member import part_of
 from tests.parties.tasks.program.runs import OWN, scenario
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 from mpc.links.session import Frame
 from mpc.star.memory import LocalClients, Reply
 from parties.base.reporter import Reporter
-from parties.processes.cluster import connect
-from parties.processes.inside import clients_of, numbers_of
+from parties.processes.party.cluster import connect
+from parties.processes.party.inside import clients_of, numbers_of
 from parties.scenario.star import HOSTED, StarScenario
 from parties.scenario.step import read_order
 from parties.tasks.registry import load_any, star_of

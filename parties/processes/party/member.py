@@ -1,4 +1,4 @@
-"""A party's process under the launcher, of any kind: `python -m parties.processes.member --as NAME SCENARIO`.
+"""A party's process under the launcher, of any kind: `python -m parties.processes.party.member --as NAME SCENARIO`.
 
 A copy of the launcher's process (`parties.processes.fork`) has all these imports already.
 """
@@ -17,7 +17,7 @@ from mpc.errors import InternalError
 from parties.base.ending import end_process
 from parties.base.reporter import Reporter
 from parties.base.trace_file import trace_path
-from parties.processes.lifeline import Lifeline, die_with_parent, first_hand
+from parties.processes.party.lifeline import Lifeline, die_with_parent, first_hand
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
@@ -39,7 +39,7 @@ def main() -> int:
 
     log = open_log(Path(order["out"]), order["name"])
     if "faults" in order:
-        from parties.processes.own_faults import OwnFaults
+        from parties.processes.party.own_faults import OwnFaults
 
         OwnFaults(order, reporter).enters("start", 0)
     try:
@@ -72,10 +72,10 @@ def part_of(scenario: Scenario | StarScenario) -> Part:
     if scenario.program is not None:
         admit_neighbours(scenario.program)  # a thread of the part executes it
     if not isinstance(scenario, Scenario):
-        from parties.processes.star_member import part_in_sum
+        from parties.processes.party.star_member import part_in_sum
 
         return partial(part_in_sum, scenario)
-    from parties.processes.own_faults import OwnFaults
+    from parties.processes.party.own_faults import OwnFaults
     from parties.session.secrets import seed_for_tests
     from parties.session.take_part import Prepared, take_part
     from parties.session.traced import tracer_to
@@ -110,7 +110,7 @@ def load_libraries(scenario: Scenario | StarScenario) -> None:
 
 def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter) -> Any:
     """The place of a party: it listens for those listed after it in the scenario, and dials those before it."""
-    from parties.processes.order_keys import read_keys
+    from parties.processes.party.order_keys import read_keys
     from parties.session.take_part import Place
 
     names = list(parties)
