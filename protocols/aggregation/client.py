@@ -122,10 +122,10 @@ async def aggregation_client(
         entropy,
         trust,
     )
-    neighbours = await (_choose_neighbours(own) if trust else _given_neighbours(own))
+    neighbours = await (_choose_neighbours(own) if trust else _take_neighbours(own))
     agreed = {j: own.channel.shared(keys.channel) for j, keys in neighbours.keys.items()}
     present, held = await _share(own, neighbours, agreed)
-    answer = await Exchange(_masked(own, neighbours, present, vector), m.MASKED, _survivors_limit(own))
+    answer = await Exchange(_mask_vector(own, neighbours, present, vector), m.MASKED, _survivors_limit(own))
     if trust:
         survivors = await _agree(own, neighbours, agreed, present, answer, occasion, journal)
     else:
@@ -136,7 +136,7 @@ async def aggregation_client(
     await Exchange(released, m.UNMASK, 0)
 
 
-async def _given_neighbours(own: _Own) -> _Neighbours:
+async def _take_neighbours(own: _Own) -> _Neighbours:
     """The neighbours that an honest server drew; refuse more than k or fewer than t."""
     s = own.settings
     helper = 0 if s.test is None else KEY_BYTES
@@ -145,7 +145,7 @@ async def _given_neighbours(own: _Own) -> _Neighbours:
     keys = m.read_key_list(answer[helper:], False)
     if own.me in keys or any(j >= s.clients for j in keys):
         raise ProtocolError("a client was given neighbours that it cannot have", _HINT)
-    _enough(len(keys), s.threshold, "neighbours")
+    _check_enough(len(keys), s.threshold, "neighbours")
     return _Neighbours(keys, tuple(keys), tuple(keys), helper=answer[:helper])
 
 
@@ -162,7 +162,7 @@ async def _choose_neighbours(own: _Own) -> _Neighbours:
     answer = await Exchange(m.write_indices(chosen), m.CHOICE, _key_limit(s))
     keys, owners = _read_neighbours(own, root, [int(j) for j in chosen], answer)
     holders = tuple(int(j) for j in chosen if int(j) in keys)
-    _enough(len(holders), s.threshold, "holders of its shares")
+    _check_enough(len(holders), s.threshold, "holders of its shares")
     return _Neighbours(keys, holders, owners, root)
 
 
@@ -219,7 +219,7 @@ async def _share(
     )
     bits = m.read_bits(body[:bitmap], len(everyone))
     present = tuple(j for j, there in zip(everyone, bits, strict=True) if there)
-    _enough(len(set(present) & set(neighbours.holders)), own.settings.threshold, "holders of its shares")
+    _check_enough(len(set(present) & set(neighbours.holders)), own.settings.threshold, "holders of its shares")
     givers = [j for j in present if j in set(neighbours.owners)]
     held: dict[int, bytes] = {}
     for j, one in zip(givers, m.pieces(body[bitmap:], len(givers), m.SEALED_BYTES, "sealed shares"), strict=True):
@@ -228,7 +228,7 @@ async def _share(
     return present, held
 
 
-def _masked(own: _Own, neighbours: _Neighbours, present: tuple[int, ...], vector: Array) -> bytes:
+def _mask_vector(own: _Own, neighbours: _Neighbours, present: tuple[int, ...], vector: Array) -> bytes:
     """y_i = x_i + PRG(b_i) + sum_(j > i) PRG(s_ij) - sum_(j < i) PRG(s_ij), packed."""
     y = vector.copy()
     add_mask(y, self_key(own.seed, own.context))
@@ -249,7 +249,7 @@ def _read_survivors(
     """The survivors among the neighbours, from an honest server's message: a count, a digest, and a bit each."""
     start = m.INDEX_BYTES + m.ROOT_BYTES
     bits = m.read_bits(body[start:], len(present))
-    _enough(int.from_bytes(body[: m.INDEX_BYTES], "little"), own.settings.min_cohort, "survivors")
+    _check_enough(int.from_bytes(body[: m.INDEX_BYTES], "little"), own.settings.min_cohort, "survivors")
     journal(occasion.round, body[m.INDEX_BYTES : start])
     return frozenset(j for j, survived in zip(present, bits, strict=True) if survived)
 
@@ -270,7 +270,7 @@ async def _agree(
         raise ProtocolError("the server counts this client as dropped, and yet asks it for shares", _HINT)
     if any(j in survivors and j not in present for j in neighbours.keys):
         raise ProtocolError("the server counts a neighbour as a survivor that gave no shares", _HINT)
-    _enough(len(survivors), s.min_cohort, "survivors")
+    _check_enough(len(survivors), s.min_cohort, "survivors")
     journal(occasion.round, survivors_digest(s.clients, bitmap))
     about = m.consistency_about(own.context, neighbours.root, bitmap)
     holders = [j for j in neighbours.holders if j in survivors]
@@ -279,7 +279,7 @@ async def _agree(
     size = -(-len(holders) // 8)
     body = await Exchange(tags, m.CONSISTENCY, size + len(holders) * TAG_BYTES)
     givers = [j for j, there in zip(holders, m.read_bits(body[:size], len(holders)), strict=True) if there]
-    _enough(len(givers), s.threshold, "tags of the survivors by holders of its shares")
+    _check_enough(len(givers), s.threshold, "tags of the survivors by holders of its shares")
     given = zip(givers, m.pieces(body[size:], len(givers), TAG_BYTES, "tags"), strict=True)
     keys = {j: _channel_key(own, agreed[j], j, own.me, m.CONSISTENCY) for j in givers}
     others = [j for j, tag in given if unseal(keys[j], tag, about) is None]
@@ -308,6 +308,6 @@ def _key_limit(s: Settings) -> int:
     return 8 + m.INDEX_BYTES * (s.clients - 1) + entries * entry + m.ROOT_BYTES * 2 * s.clients
 
 
-def _enough(count: int, least: int, what: str) -> None:
+def _check_enough(count: int, least: int, what: str) -> None:
     if count < least:
         raise TooFewError(f"there are {count} {what}, and {least} are needed", "nothing was opened")

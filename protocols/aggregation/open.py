@@ -127,7 +127,7 @@ class Opening:
         for i, limbs in zip(clients, combine(points, shares), strict=True):
             secret = from_limbs(limbs)
             if secret is None or not self._fits(i, secret, i in survivors):
-                secret = self._corrected(i, i in survivors, reports)
+                secret = self._correct(i, i in survivors, reports)
             secrets[i] = secret
         return secrets
 
@@ -136,7 +136,7 @@ class Opening:
             return commitment(secret, self._context + self._keys[i].mask) == self._commitments[i]
         return KeyPair(secret).public == self._keys[i].mask
 
-    def _corrected(self, i: int, survived: bool, reports: Reports) -> bytes:
+    def _correct(self, i: int, survived: bool, reports: Reports) -> bytes:
         """The secret of a client some of whose shares are wrong: without those that do not fit the others."""
         t = self._settings.threshold
         holders, shares = reports.of(i)

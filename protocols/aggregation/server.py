@@ -139,7 +139,7 @@ async def aggregation_server(
     if s.malicious:
         alive, send = await _choices(r, alive)
     else:
-        send = _drawn(r, alive, Stream(derive(entropy("graph"), "secure aggregation/graph", r.context)))
+        send = _draw_neighbours(r, alive, Stream(derive(entropy("graph"), "secure aggregation/graph", r.context)))
     limit = m.COMMITMENT_BYTES + s.neighbours * m.SEALED_BYTES
     sharers = await r.gather(m.SHARES, send, alive, limit, lambda i, body: _take_shares(r, i, body))
     total = np.zeros(s.length, dtype=word(s.bits))
@@ -147,12 +147,12 @@ async def aggregation_server(
     def add(i: int, body: bytes) -> None:
         np.add(total, unpack(body, s.length, s.bits), out=total)
 
-    survivors = await r.gather(m.MASKED, _relayed(r, sharers), sharers, s.vector_bytes, add)
+    survivors = await r.gather(m.MASKED, _relay_shares(r, sharers), sharers, s.vector_bytes, add)
     check_survivors(survivors, only)
     before_release(survivors)
     bitmap = m.write_bits([i in survivors for i in range(s.clients)])
     if s.malicious:
-        askable, send = await _consistent(r, survivors, bitmap)
+        askable, send = await _check_consistency(r, survivors, bitmap)
     else:
         askable, send = survivors, _survivor_messages(r, sharers, survivors, bitmap)
     if s.test is not None:
@@ -245,7 +245,7 @@ def _take_shares(r: _Round, i: int, body: bytes) -> None:
     r.commitments[i] = body[: m.COMMITMENT_BYTES]
 
 
-def _drawn(r: _Round, alive: frozenset[int], stream: Stream) -> dict[int, bytes]:
+def _draw_neighbours(r: _Round, alive: frozenset[int], stream: Stream) -> dict[int, bytes]:
     """The neighbours that the server draws, for an honest one; returns their keys for each client."""
     graph = draw_graph(r.settings.clients, r.settings.neighbours, stream)
     for i in alive:
@@ -284,7 +284,7 @@ async def _choices(r: _Round, alive: frozenset[int]) -> tuple[frozenset[int], di
     return alive, send
 
 
-def _relayed(r: _Round, sharers: frozenset[int]) -> dict[int, bytes]:
+def _relay_shares(r: _Round, sharers: frozenset[int]) -> dict[int, bytes]:
     """For each client: which of its neighbours gave shares, and the shares sealed for it."""
     inbox: dict[int, list[bytes]] = {i: [] for i in sharers}
     for j in sorted(sharers):
@@ -304,7 +304,9 @@ def _survivor_messages(
     }
 
 
-async def _consistent(r: _Round, survivors: frozenset[int], bitmap: bytes) -> tuple[frozenset[int], dict[int, bytes]]:
+async def _check_consistency(
+    r: _Round, survivors: frozenset[int], bitmap: bytes
+) -> tuple[frozenset[int], dict[int, bytes]]:
     """Show everybody the one set of survivors, and each client the tags that the holders of its shares gave of it."""
     owners = {i: [j for j in r.circles[i].owners if j in survivors] for i in survivors}
     tags: dict[tuple[int, int], bytes] = {}

@@ -85,7 +85,7 @@ def alone_epochs(scenario: FederatedScenario) -> int:
 
 
 def check_limits(scenario: FederatedScenario) -> Iterator[Problem]:
-    """No round takes more of a client than the scenario allows."""
+    """Rounds that take more of a client than the scenario allows."""
     task = scenario.task
     for phase in scenario.phases:
         agreed = scenario.round_without_model(phase, 1)

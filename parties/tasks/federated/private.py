@@ -138,7 +138,7 @@ def agreed_moments(scenario: FederatedScenario) -> tuple[Array, Array]:
     return (low + high) / 2, (high - low) / 4
 
 
-def paid(scenario: FederatedScenario, phase: Phase, spent: Array, survivors: Sequence[int], asked: int) -> Array:
+def spend(scenario: FederatedScenario, phase: Phase, spent: Array, survivors: Sequence[int], asked: int) -> Array:
     """What each client has spent (clients,) after a round: in rho, by the noise of those who were in its sum.
 
     Args:

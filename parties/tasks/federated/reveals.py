@@ -29,7 +29,7 @@ def _over(scenario: FederatedScenario) -> str:
 
 
 def _with_noise(scenario: FederatedScenario) -> Iterator[Told]:
-    """With [privacy]."""
+    """What is told with [privacy]."""
     assert scenario.privacy is not None
     server, noisy = [scenario.server], f"with noise: {scenario.privacy.text}; {_over(scenario)}"
     yield "the noisy sum of the updates in each round", server, scenario.size, f"the model's next step; {noisy}"
@@ -40,7 +40,7 @@ def _with_noise(scenario: FederatedScenario) -> Iterator[Told]:
 
 
 def _exact(scenario: FederatedScenario) -> Iterator[Told]:
-    """Without it."""
+    """What is told without [privacy]."""
     task, server, over, p = scenario.task, [scenario.server], _over(scenario), len(scenario.task.features)
     if scenario.plain:
         why = 'aggregation = "plain": for comparison only; an update gives back rows'

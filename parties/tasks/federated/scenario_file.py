@@ -55,7 +55,7 @@ def _check(scenario: FederatedScenario) -> Iterator[Problem]:
 
 
 def _check_columns(scenario: FederatedScenario) -> Iterator[Problem]:
-    """Who has which data."""
+    """Problems of the parties' data."""
     task, clients = scenario.task, scenario.clients
     if scenario.helper is not None:
         yield Problem(f"[parties.{scenario.helper}] is a helper, which federated learning has none of", "leave it out")
@@ -72,7 +72,7 @@ def _check_columns(scenario: FederatedScenario) -> Iterator[Problem]:
 
 
 def _check_model(scenario: FederatedScenario) -> Iterator[Problem]:
-    """The model, and the method that fits it."""
+    """Problems of the model with the method."""
     task = scenario.task
     if (task.model == "mlp") != bool(task.hidden):
         yield Problem('[task] hidden is for model = "mlp" alone, which needs it', "such as hidden = [16]")
@@ -91,7 +91,7 @@ def _check_model(scenario: FederatedScenario) -> Iterator[Problem]:
 
 
 def _check_ranges(scenario: FederatedScenario) -> Iterator[Problem]:
-    """The ranges of features and target."""
+    """Problems of the ranges of features and target."""
     task = scenario.task
     if (task.standardise or scenario.newton) and task.range is None:
         what = 'method = "newton"' if scenario.newton else "standardise"
@@ -115,7 +115,7 @@ def _check_ranges(scenario: FederatedScenario) -> Iterator[Problem]:
 
 
 def _check_rounds(scenario: FederatedScenario) -> Iterator[Problem]:
-    """What is judged by held-out rows, and how many clients are asked."""
+    """Problems of the held-out rows, and of the numbers of clients."""
     task = scenario.task
     if task.early_stop is not None and not task.validation_fraction:
         yield Problem("[task] early_stop goes by held-out rows, and there are none", "add validation_fraction")

@@ -90,7 +90,7 @@ class FederatedScenario(StarScenario):
 
     @property
     def needs_step(self) -> bool:
-        """Whether they can train by nothing else."""
+        """Whether clients can train by nothing else."""
         return self.own
 
     @property
@@ -160,7 +160,7 @@ class FederatedScenario(StarScenario):
 
     @property
     def stages_waited(self) -> int:
-        """All of a round's, and one more: who is not asked hears of the next round only."""
+        """The stages of a round and one more: a client that is not asked hears only of the next round."""
         return len(self.stages) + 1
 
     def expects(self, phase: Phase, t: int) -> bool:

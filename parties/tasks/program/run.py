@@ -23,7 +23,7 @@ from parties.tasks.program.compare import compare
 from parties.tasks.program.data import inputs_of, load, own_words
 from parties.tasks.program.function import Loaded, followed, loaded
 from parties.tasks.program.results import check, described
-from parties.tasks.program.settings import ProgramTask
+from parties.tasks.program.settings import UNTESTED, ProgramTask
 from parties.tasks.rows.extent import Extent, Rows
 from parties.tasks.rows.regression import NOT_STATED
 from parties.tasks.rows.stated import stated_rows
@@ -169,7 +169,7 @@ def _found(scenario: Scenario, table: PlainTable) -> str:
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
     if not scenario.task_as(ProgramTask).has_table:
         return []
-    return ["a program tells what its author chose, and no count in it is tested: allow the run without this rule"]
+    return [UNTESTED]
 
 
 def _pooled(scenario: Scenario, rows: Rows, columns: int) -> int:

@@ -21,6 +21,8 @@ SYNTAX: Final = (
     'or "table,scale=20"'
 )
 COLUMNS: Final = "a list of one or more column names"
+UNTESTED: Final = "a program tells what its author chose, and no count in it is tested: allow the run without this rule"
+"""What a policy is told of small counts."""
 _LARGEST_SIZE: Final = 10_000_000
 _LARGEST_INTEGER: Final = 2**62
 _MOST_BITS: Final = 62

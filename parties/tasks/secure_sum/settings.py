@@ -242,7 +242,7 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
 
 
 def _check_helper(scenario: SumScenario) -> Iterator[Problem]:
-    """The other settings allow a helper, which tests the sums of all clients for small cells."""
+    """Problems of a helper, which tests the sums for small cells, with the other settings."""
     task, name = scenario.task, scenario.helper
     if sum(party.role == "helper" for party in scenario.parties.values()) > 1:
         yield Problem("there is more than one helper", "keep one")

@@ -80,13 +80,13 @@ def hosts_result(host: Host) -> dict[str, Any]:
     }
 
 
-async def within(noted: AbstractContextManager[object], program: ClientProgram) -> None:
+async def run_noted(noted: AbstractContextManager[object], program: ClientProgram) -> None:
     """A client's program, with what notes its releases around it."""
     with noted:
         await program
 
 
-def ready(
+def make_clients(
     scenario: StarScenario,
     members: Mapping[str, Membership],
     log: Logger,

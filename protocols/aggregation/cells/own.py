@@ -49,8 +49,8 @@ def without_small(values: Array, there: Array, weights: Array, m: int) -> tuple[
     for place, (column, has) in enumerate(zip(values.T, there.T, strict=True)):
         rows = int(has.sum())
         if rows >= m:
-            weight = _settled(weights[has], m)
-            totals[:, place] = rows, weight.sum(), _settled(weight * _settled(column[has], m), m).sum()
+            weight = _settle(weights[has], m)
+            totals[:, place] = rows, weight.sum(), _settle(weight * _settle(column[has], m), m).sum()
     left, plain = OwnCells(*totals), add_up(values, there, weights)
     changed = [a != b for a, b in ((left.counts, plain.counts), (left.weights, plain.weights), (left.sums, plain.sums))]
     return left, np.any(changed, axis=0)
@@ -87,7 +87,7 @@ def bias(
     return Bias(-most, most)
 
 
-def _settled(values: Array, m: int) -> Array:
+def _settle(values: Array, m: int) -> Array:
     """The values of rows (rows,), those of small cells replaced by the commonest."""
     different, which, counts = np.unique(values, return_inverse=True, return_counts=True)
     common = int(np.argmax(counts))

@@ -57,19 +57,19 @@ def _takes_part(scenario: FederatedScenario, name: str, own: OwnRows) -> bool:
     return True
 
 
-def _joined(parts: Iterable[Rows]) -> Rows:
+def _join(parts: Iterable[Rows]) -> Rows:
     every = list(parts)
     return Rows(np.concatenate([one.x for one in every]), np.concatenate([one.y for one in every]))
 
 
 def _patients(scenario: FederatedScenario, rows: Mapping[int, OwnRows]) -> Population:
     """Each row is a candidate: a member if it was trained on, none if it was held out."""
-    every = [_joined([own.train, own.held]) for own in rows.values()]
+    every = [_join([own.train, own.held]) for own in rows.values()]
     trained = [len(own.train.y) for own in rows.values()]
     held = any(len(own.held.y) for own in rows.values())
     counts = trained if held else [count - int(_HALF * count) for count in trained]
     starts = np.cumsum([0, *(one.y.size for one in every)])
-    together = _joined(every)
+    together = _join(every)
 
     groups = [(np.arange(a, b), count) for (a, b), count in zip(pairwise(starts), counts, strict=True)]
 
@@ -97,7 +97,7 @@ def _patients(scenario: FederatedScenario, rows: Mapping[int, OwnRows]) -> Popul
 
 def _clients(scenario: FederatedScenario, rows: Mapping[int, OwnRows]) -> Population:
     """Each client is a candidate: a member if it has data, none if its vector is 0."""
-    whole = _joined(own.train for own in rows.values())
+    whole = _join(own.train for own in rows.values())
     ends = np.cumsum([0, *(len(own.train.y) for own in rows.values())])
 
     def score(seen: Array) -> Array:

@@ -60,11 +60,11 @@ def updates_of(scenario: FederatedScenario) -> Updates | None:
 
     return Updates(
         model=scenario.model,
-        rows=_standardised({k: one.train for k, one in own.items()}, *scaled),
-        held=_standardised({k: one.held for k, one in own.items()}, *scaled),
+        rows=_standardise({k: one.train for k, one in own.items()}, *scaled),
+        held=_standardise({k: one.held for k, one in own.items()}, *scaled),
         rounds=tuple(rounds),
         retrain=retrain,
-        opened=lambda updates, shares, rng: _opened(scenario, updates, shares, rng),
+        opened=lambda updates, shares, rng: _open(scenario, updates, shares, rng),
         fewest=min(intermediate(scenario).fewest, len(own)),
         asked=scenario.cohort,
         plain=scenario.plain,
@@ -77,11 +77,11 @@ def _share(scenario: FederatedScenario, own: OwnRows) -> float:
     return own.train.y.size / scenario.task.most_rows if scenario.by_rows else 1.0
 
 
-def _standardised(rows: Mapping[int, Rows], means: Array, deviations: Array) -> dict[int, Rows]:
+def _standardise(rows: Mapping[int, Rows], means: Array, deviations: Array) -> dict[int, Rows]:
     return {k: Rows((one.x - means) / deviations, one.y) for k, one in rows.items()}
 
 
-def _opened(scenario: FederatedScenario, updates: Sequence[Array], shares: Sequence[float], rng: Random) -> Array:
+def _open(scenario: FederatedScenario, updates: Sequence[Array], shares: Sequence[float], rng: Random) -> Array:
     """The mean of some clients' updates as the server sees it."""
     if scenario.privacy is not None:
         noise = scenario.mechanisms["train"].deviation(len(updates))

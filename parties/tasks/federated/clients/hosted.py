@@ -24,7 +24,7 @@ from parties.tasks.federated.clients.work import Done, check_cells, check_messag
 from parties.tasks.federated.costs import MB
 from parties.tasks.federated.settings import FederatedScenario, Round
 from parties.tasks.star.base import NO_TRIALS, Membership, Trials
-from parties.tasks.star.clients import NoisyVectors, ready, within
+from parties.tasks.star.clients import NoisyVectors, make_clients, run_noted
 from parties.tasks.star.noise import Charging, client_charge
 from parties.tasks.star.rows import ClientRows
 from parties.trust.rounds import AgreedRounds
@@ -52,14 +52,14 @@ def clients_of(
         part = FederatedPart(scenario, name, number, member, rows, log, trials, draw, rounds, learner(name))
         return FederatedClient(part, scenario)
 
-    return ready(scenario, members, log, make)
+    return make_clients(scenario, members, log, make)
 
 
 RoundOf = Callable[[Phase, int], Round]
 
 
 def _rounds_of(scenario: FederatedScenario) -> RoundOf:
-    """The facts of a round, for all clients of a process: thousands of them ask for the same, and keep it."""
+    """The facts of a round, worked out once for all clients of a process."""
     last: Round | None = None
 
     def round_of(phase: Phase, t: int) -> Round:
@@ -163,17 +163,19 @@ class FederatedPart:
             return self._work(message, agreed)
 
         if scenario.plain:
-            return within(noted, plain_client(self._number, agreed.longest, work))
+            return run_noted(noted, plain_client(self._number, agreed.longest, work))
         occasion = Occasion(started, number, attempt)
         trust = self._member.trust
-        return within(noted, federated_client(self._number, agreed.longest, occasion, work, os_entropy, journal, trust))
+        return run_noted(
+            noted, federated_client(self._number, agreed.longest, occasion, work, os_entropy, journal, trust)
+        )
 
     def fault(self, round_: int) -> Fault | None:
-        """What goes wrong on purpose in the attempt that it is in."""
+        """The fault on purpose in the present attempt."""
         return self._fault
 
     def enters(self, stage: str) -> None:
-        """It comes to a stage."""
+        """Report that this client comes to a stage."""
         self._trials.enters(self.name, stage)
         if self._fault is not None and self._fault.stage == stage:
             self._trials.strikes(self._fault.kind)
@@ -217,7 +219,7 @@ class FederatedPart:
         return Contribution(agreed.members, agreed.settings, vector)
 
     def _done(self, message: Message) -> Done:
-        """Its work; with [privacy] zeros where the training diverged, for that it did would tell of its data."""
+        """The client's work. With [privacy] it is zeros if the training diverged: an error would tell of the data."""
         try:
             return work_of(self._scenario, self._number, self.rows, message, self._learner)
         except DataError as error:
@@ -227,7 +229,7 @@ class FederatedPart:
             return Done({"update": np.zeros(self._scenario.size)})
 
     def _noisy(self, layout: NoisyLayout, values: Array, message: Message) -> Array:
-        """The round's vector with noise, whatever the model: what a client sends, others can open without it."""
+        """The round's vector with noise. A round has one, whatever its model: others can open it once it was sent."""
         privacy, place = self._scenario.privacy, (message.phase, message.t)
         assert privacy is not None
 
@@ -247,7 +249,7 @@ def _round_text(phase: Phase, t: int) -> str:
 
 
 def _too_much(what: str, most: str) -> TooFewError:
-    """Why a client leaves a round; it is there for the next one."""
+    """The error with which a client leaves a round; it takes part in the next one."""
     return TooFewError(f"its work on a round took {what}, and {most}: it left the round", "give it a lighter study")
 
 

@@ -85,9 +85,9 @@ def work_of(
         return Done(_moments(scenario, rows.train))
     if message.phase == "newton":
         return Done(_newton(scenario, rows.train, message))
-    train, held = (_scaled(scenario, one, message) for one in (rows.train, rows.held))
+    train, held = (_scale_rows(scenario, one, message) for one in (rows.train, rows.held))
     if message.phase == "evaluate":
-        return _evaluated(scenario, number, train, held, message, learner)
+        return _evaluate(scenario, number, train, held, message, learner)
     step: Step | None = learner
     if step is None:
         stream = Stream(derive(scenario.public_seed, f"federated batches/{message.t}/{number}"))
@@ -147,7 +147,7 @@ def _newton(scenario: FederatedScenario, rows: Rows, message: Message) -> dict[s
     return fitting(glm_sums(scenario.family, message.weights, Rows(x, rows.y)), layout)
 
 
-def _scaled(scenario: FederatedScenario, rows: Rows, message: Message) -> Rows:
+def _scale_rows(scenario: FederatedScenario, rows: Rows, message: Message) -> Rows:
     """The rows as the model takes them."""
     if scenario.newton:
         return Rows(scenario.newton_units(message.means).apply(rows.x)[0], rows.y)
@@ -161,7 +161,7 @@ def _judge(scenario: FederatedScenario, learner: Learner | None) -> Judge:
     return learner if learner is not None and scenario.own else scenario.model
 
 
-def _evaluated(
+def _evaluate(
     scenario: FederatedScenario, number: int, train: Rows, held: Rows, message: Message, learner: Learner | None
 ) -> Done:
     """The figures of the last model on the held-out rows (of Newton's fit on all), and the personal models."""

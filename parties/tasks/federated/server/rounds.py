@@ -114,7 +114,7 @@ def first_state(scenario: FederatedScenario) -> ServerState:
     from mpc.randomness.streams import Stream, derive
 
     if scenario.start is not None:
-        weights = as_sent(scenario, _given(scenario.start, scenario.size))
+        weights = as_sent(scenario, _read_weights(scenario.start, scenario.size))
     elif scenario.newton or scenario.own:
         weights = np.zeros(scenario.size)
     else:
@@ -129,7 +129,7 @@ def first_state(scenario: FederatedScenario) -> ServerState:
     return replace(state, means=means, deviations=deviations, spent=np.zeros(scenario.count))
 
 
-def _given(file: Path, size: int) -> Array:
+def _read_weights(file: Path, size: int) -> Array:
     """The weights in a file of numpy's."""
     try:
         found = np.load(file, allow_pickle=False)
@@ -189,7 +189,7 @@ def play(
     for attempt in range(1, scenario.task.attempts + 1):
         try:
             done = link.attempt(state, agreed, message, attempt, state.pinned, pin)
-            sums = decoded(scenario, agreed, done)
+            sums = decode_sums(scenario, agreed, done)
             found = _account(scenario, state, agreed, message, done, link, failed)
             survivors = tuple(agreed.members[k] for k in done.survivors)
             after = next_state(scenario, state, agreed, sums, survivors, found)
@@ -202,13 +202,13 @@ def play(
             if state.phase != "train" or (state.pinned is None and isinstance(error, TooFewError)):
                 raise type(error)(f"{_round_text(state)}: {error.message}", error.hint) from None
             say(f"{_round_text(state)} gave nothing: {error.message}; the model stays as it is")
-            after = given_up(scenario, state, failed)
+            after = give_up(scenario, state, failed)
         keep(after)
         return after
     raise AssertionError
 
 
-def decoded(scenario: FederatedScenario, agreed: Round, done: Aggregated) -> Sums:
+def decode_sums(scenario: FederatedScenario, agreed: Round, done: Aggregated) -> Sums:
     """The sums of a round's parts.
 
     Raises:
@@ -250,7 +250,7 @@ def next_state(
     """
     from parties.tasks.federated.figures import round_figures
 
-    state, cost = _paid(scenario, state, agreed.phase, survivors, len(agreed.members))
+    state, cost = _charge(scenario, state, agreed.phase, survivors, len(agreed.members))
     figures = round_figures(scenario, agreed, sums, len(survivors))
     history = (*state.history, {**found, **figures, **cost})
     state = replace(state, t=state.t + 1, pinned=None, history=history)
@@ -263,34 +263,34 @@ def next_state(
         return after_newton(scenario, state, agreed, sums, survivors)
     if agreed.phase == "evaluate":
         return replace(state, phase="done")
-    state = _tried(scenario, state, agreed.t, figures.get("loss"))
+    state = _keep_best(scenario, state, agreed.t, figures.get("loss"))
     weights, moments = server_step(scenario, state, agreed, sums, len(survivors))
     state = replace(state, weights=as_sent(scenario, weights), moments=moments)
-    return _ended(scenario, state)
+    return _next_phase(scenario, state)
 
 
-def _paid(
+def _charge(
     scenario: FederatedScenario, state: ServerState, phase: Phase, survivors: tuple[int, ...], asked: int
 ) -> tuple[ServerState, dict[str, Any]]:
     """The state with what a round's clients have spent, and what the record says of it; the same without [privacy]."""
     if scenario.privacy is None:
         return state, {}
-    from parties.tasks.federated.private import epsilon_spent, paid
+    from parties.tasks.federated.private import epsilon_spent, spend
 
-    spent = paid(scenario, phase, state.spent, survivors, asked)
+    spent = spend(scenario, phase, state.spent, survivors, asked)
     return replace(state, spent=spent), {"epsilon": epsilon_spent(scenario, spent)}
 
 
-def given_up(scenario: FederatedScenario, state: ServerState, failed: list[str]) -> ServerState:
+def give_up(scenario: FederatedScenario, state: ServerState, failed: list[str]) -> ServerState:
     """The state after a training round that gave nothing: the same model, and the next round's draws.
 
     With [privacy] all that were asked have paid for the noise of the fewest: its sum may have been opened.
     """
     one: dict[str, Any] = {"round": state.t, "phase": state.phase, "clients": 0, "failed_attempts": list(failed)}
     asked = scenario.members("train", state.t)
-    state, cost = _paid(scenario, state, "train", asked, 0)
+    state, cost = _charge(scenario, state, "train", asked, 0)
     one |= cost
-    return _ended(scenario, replace(state, t=state.t + 1, pinned=None, history=(*state.history, one)))
+    return _next_phase(scenario, replace(state, t=state.t + 1, pinned=None, history=(*state.history, one)))
 
 
 def moments_of(scenario: FederatedScenario, sums: Sums) -> tuple[Array, Array]:
@@ -329,14 +329,14 @@ def server_step(
     return fed_avg(state.weights, mean, state.moments, scenario.server_rate, task.momentum)
 
 
-def _tried(scenario: FederatedScenario, state: ServerState, t: int, loss: float | None) -> ServerState:
+def _keep_best(scenario: FederatedScenario, state: ServerState, t: int, loss: float | None) -> ServerState:
     """The state with the received model of round t as the best, if its loss on held-out rows is the lowest."""
     if loss is None or (state.best is not None and state.best.loss <= loss):
         return state
     return replace(state, best=Best(loss, t, state.weights))
 
 
-def _ended(scenario: FederatedScenario, state: ServerState) -> ServerState:
+def _next_phase(scenario: FederatedScenario, state: ServerState) -> ServerState:
     """The state, turned to the last round once there is no other: that of all rounds, or of an early stop."""
     task, first = scenario.task, len(scenario.phases) - 1
     if task.early_stop is not None and state.best is not None and state.t - 1 - state.best.t >= task.early_stop:

@@ -93,7 +93,7 @@ class _Links:
         self.server = links_of(scenario, seat, self._stage, say, join)
 
     def begins(self, state: ServerState) -> None:
-        """A round begins: it has a number of its own."""
+        """Begin a round, under a number of its own."""
         self._number += 1
         self._seat.use(self._number)
         self._wasted, self._began = 0, time.perf_counter()

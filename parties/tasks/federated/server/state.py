@@ -78,7 +78,7 @@ def write_state(state: ServerState) -> bytes:
 
 
 def read_state(content: bytes) -> ServerState:
-    """The state that `write_state` of this version wrote: nobody else can have, for it was sealed."""
+    """The state that `write_state` of this version wrote. The file was sealed, so nobody else wrote it."""
     with np.load(io.BytesIO(content.partition(b"\n")[2]), allow_pickle=False) as found:
         arrays: dict[str, Array] = {name: found[name] for name in found.files}
 

@@ -18,7 +18,7 @@ from parties.tasks.program.star.data import ClientInputs
 from parties.tasks.program.star.play import client_program, entropy_of, pair_of, planned_run
 from parties.tasks.program.star.settings import StarProgramScenario
 from parties.tasks.star.base import NO_TRIALS, Membership, Trials
-from parties.tasks.star.clients import client_faults, hosts_result, ready, within
+from parties.tasks.star.clients import client_faults, hosts_result, make_clients, run_noted
 from parties.tasks.star.rows import Values
 from parties.trust.rounds import AgreedRounds
 
@@ -54,7 +54,7 @@ def clients_of(
         part.keep = one.keep
         return one
 
-    return ready(scenario, members, log, make)
+    return make_clients(scenario, members, log, make)
 
 
 class _Part:
@@ -91,7 +91,7 @@ class _Part:
                 journal(number, _RELEASED)
             self.keep(await client_program(self._pair, me, self._given, self._name))
 
-        return within(noted, program())
+        return run_noted(noted, program())
 
 
 def faults_of(scenario: StarProgramScenario) -> dict[str, Fault]:

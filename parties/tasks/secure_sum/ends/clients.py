@@ -14,7 +14,7 @@ from parties.scenario.problems import quote
 from parties.tasks.secure_sum.ends.data import numbers_of
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.star.base import NO_TRIALS, Membership, Trials
-from parties.tasks.star.clients import NoisyVectors, ready, within
+from parties.tasks.star.clients import NoisyVectors, make_clients, run_noted
 from parties.tasks.star.noise import Charging, client_charge
 from parties.tasks.star.rows import ClientRows, Values
 from parties.trust.rounds import AgreedRounds
@@ -34,7 +34,7 @@ def clients_of(
         fault, enters = always(trials.faults.get(name)), partial(trials.enters, name)
         return StarClient(part.program, scenario.meeting, fault, scenario.task.rounds, enters=enters)
 
-    return ready(scenario, members, log, make)
+    return make_clients(scenario, members, log, make)
 
 
 class _Part:
@@ -93,7 +93,7 @@ class _Part:
                 self._number, self._settings, occasion, vector, os_entropy, journal, self._member.trust
             )
 
-        return within(noted, take_part())
+        return run_noted(noted, take_part())
 
     def _with_noise(self, session: bytes, number: int) -> Array:
         """The round's vector with noise."""

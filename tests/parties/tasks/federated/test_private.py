@@ -16,8 +16,8 @@ from mpc.star.stage import Exchange
 from parties.tasks.federated.clients.data import own_rows, rows_of
 from parties.tasks.federated.clients.hosted import FederatedPart, clients_of, round_name
 from parties.tasks.federated.clients.work import work_of
-from parties.tasks.federated.private import epsilon_spent, paid, planned_charge, rounds_of_a_client
-from parties.tasks.federated.server.rounds import first_state, given_up, message_of
+from parties.tasks.federated.private import epsilon_spent, planned_charge, rounds_of_a_client, spend
+from parties.tasks.federated.server.rounds import first_state, give_up, message_of
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.federated.show.plan import federated_plan, plan_blocks
 from parties.tasks.federated.star import STAR
@@ -230,12 +230,12 @@ def test_who_took_part_pays_by_the_noise_that_was_there(tmp_path: Path) -> None:
     one = private(tmp_path, "rounds = 4\nmin_cohort = 4")
     how = one.mechanisms["train"]
     assert how.fewest == 3  # of four, one may take off its own
-    spent = paid(one, "train", np.zeros(8), (0, 1, 2, 3), 8)
+    spent = spend(one, "train", np.zeros(8), (0, 1, 2, 3), 8)
     assert spent.tolist() == [how.rho] * 4 + [0.0] * 4
-    spent = paid(one, "train", spent, tuple(range(8)), 8)
+    spent = spend(one, "train", spent, tuple(range(8)), 8)
     assert spent[0] == pytest.approx(how.rho * (1 + 3 / 7)) and spent[7] == pytest.approx(how.rho * 3 / 7)
     assert epsilon_spent(one, spent) == pytest.approx(epsilon_at(spent[0], 1e-5))
-    after = given_up(one, first_state(one), ["it was late"])
+    after = give_up(one, first_state(one), ["it was late"])
     assert after.spent.tolist() == [how.rho] * 8 and after.history[0]["epsilon"] > 0
 
 
@@ -251,7 +251,7 @@ def test_a_lying_server_is_held_to_the_smallest_group(tmp_path: Path) -> None:
     assert lying.mechanisms["train"].fewest <= min(
         honest.mechanisms["train"].fewest, lying.bounds(lying.cohort).smallest_group
     )
-    every = paid(lying, "train", np.zeros(8), tuple(range(8)), 8)
+    every = spend(lying, "train", np.zeros(8), tuple(range(8)), 8)
     assert every.max() == lying.mechanisms["train"].rho  # however many it says took part
 
 
