@@ -123,8 +123,7 @@ def trained_columns(study: Study, rows: NDArray[np.intp], epsilon: float) -> Ref
 
 
 def _model(found: NoisyTrained | Trained) -> ReferenceModel:
-    d = len(found.features)
-    return ReferenceModel(np.array([*found.weights, found.intercept]), np.zeros(d), np.ones(d), 0.0, 0.0)
+    return ReferenceModel.in_own_units(np.array([*found.weights, found.intercept]))
 
 
 def exact(study: Study, rows: NDArray[np.intp]) -> ReferenceModel:

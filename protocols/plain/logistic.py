@@ -54,6 +54,12 @@ class ReferenceModel:
     largest_weight: float
     steps: int = 0
 
+    @staticmethod
+    def in_own_units(weights: Array) -> ReferenceModel:
+        """A model with these weights (d + 1,) of features in their own units, the intercept last."""
+        d = len(weights) - 1
+        return ReferenceModel(weights, np.zeros(d), np.ones(d), 0.0, 0.0)
+
     def scores(self, x: Array) -> Array:
         """z for rows x (m, d) in the features' own units."""
         scores: Array = ((x - self.mean) / self.deviation) @ self.weights[:-1] + self.weights[-1]

@@ -22,7 +22,7 @@ from protocols.rows.results import Trained
 from protocols.training.rows_job import training_job
 from tests.examples import sample
 from tests.helpers import cpu_features
-from tests.parties.tasks.logistic.private.test_gradients import scenario as noisy
+from tests.parties.tasks.logistic.private.scenarios import scenario as noisy
 from tests.run.scenarios import write_scenario
 
 SEED = "[testing]\ninsecure_seed = 11\n"

@@ -59,8 +59,7 @@ def joint(sets: dict[str, list[Rows]], weights: np.ndarray, seed: int = 0) -> tu
 
 
 def plain(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
-    d = len(weights) - 1
-    return reference_metrics(ReferenceModel(weights, np.zeros(d), np.ones(d), 0.0, 0.0), x, y)
+    return reference_metrics(ReferenceModel.in_own_units(weights), x, y)
 
 
 def close(got: dict[str, Any], wanted: dict[str, Any], auc: float = 0.005) -> None:

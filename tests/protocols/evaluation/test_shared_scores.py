@@ -57,9 +57,7 @@ def _divided(z: np.ndarray, parts: list[np.ndarray]) -> list[np.ndarray]:
 
 def close(got: dict[str, Any], z: np.ndarray, y: np.ndarray, auc: float) -> None:
     z = np.rint(z * 2.0**SCORE_SCALE) / 2.0**SCORE_SCALE
-    wanted = reference_metrics(
-        ReferenceModel(np.array([1.0, 0.0]), np.zeros(1), np.ones(1), 0.0, 0.0), z[:, np.newaxis], y
-    )
+    wanted = reference_metrics(ReferenceModel.in_own_units(np.array([1.0, 0.0])), z[:, np.newaxis], y)
     for key in ("rows", "positives", "accuracy", "confusion"):
         assert got[key] == wanted[key]
     assert (got["auc"] is None) == (wanted["auc"] is None)

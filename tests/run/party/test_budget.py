@@ -23,7 +23,7 @@ from parties.trust.releases import Releases
 from protocols.privacy.accounting import VectorMechanism
 from tests.parties.asked import check_policy
 from tests.parties.tasks.linear.private.test_run import scenario as regression
-from tests.parties.tasks.logistic.private.test_gradients import scenario as training
+from tests.parties.tasks.logistic.private.scenarios import scenario as training
 from tests.parties.tasks.statistics.private.test_run import PRIVACY, scenario
 from tests.run.command import Running, approving, mpc, record
 from tests.run.party.test_party import with_keys

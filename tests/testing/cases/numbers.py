@@ -29,7 +29,7 @@ def listed(metrics: Mapping[str, Any], but: str = "") -> tuple[Array, ...]:
 
 def plain_metrics(z: Array, y: Array) -> dict[str, Any]:
     """The metrics of rows with these scores."""
-    model = ReferenceModel(np.array([1.0, 0.0]), np.zeros(1), np.ones(1), 0.0, 0.0)
+    model = ReferenceModel.in_own_units(np.array([1.0, 0.0]))
     return dict(reference_metrics(model, z[:, np.newaxis], y))
 
 

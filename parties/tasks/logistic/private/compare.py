@@ -38,8 +38,7 @@ def compare_noisy(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, An
     model = record["model"]
     features = tuple(model["features"])
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
-    zero, one = np.zeros(len(features)), np.ones(len(features))
-    noisy = ReferenceModel(np.append(model["weights"], model["intercept"]), zero, one, 0.0, 0.0)
+    noisy = ReferenceModel.in_own_units(np.append(model["weights"], model["intercept"]))
     if scenario.vertical:
         split = split_of(tables)
         columns = {owner: trained_columns(table, scenario, split, b"") for owner, table in tables.items()}

@@ -19,7 +19,7 @@ from parties.tasks.registry import job_of, planned
 from protocols.training.private.shared_gradients import SharedGradients
 from tests.parties.asked import asked_text
 from tests.parties.shown import summary_text
-from tests.parties.tasks.logistic.private.test_output import PRIVACY, SEED, SPLIT, split_columns
+from tests.parties.tasks.logistic.private.scenarios import PRIVACY, SEED, SPLIT, split_columns
 from tests.run.command import mpc
 from tests.run.command import record as result
 

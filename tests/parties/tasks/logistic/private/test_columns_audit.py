@@ -16,8 +16,8 @@ from parties.tasks.logistic.private.columns.audit import columns_fit, columns_tr
 from parties.tasks.logistic.private.columns.run import columns_settings
 from protocols.privacy.noisy_sum import Noise
 from protocols.training.private import filled_columns
+from tests.parties.tasks.logistic.private.scenarios import SPLIT
 from tests.parties.tasks.logistic.private.test_columns import GRADIENTS, scenario
-from tests.parties.tasks.logistic.private.test_output import SPLIT
 
 FEW = Effort(draws=500)
 SHORT = SPLIT.replace("id =", "iterations = 3\nid =")

@@ -20,43 +20,14 @@ from parties.show.blocks import Grid
 from parties.tasks.logistic.private.compare import compare_noisy
 from parties.tasks.logistic.private.gradients.run import GRADIENTS
 from parties.tasks.privacy.rows import load_private_table
-from parties.tasks.registry import job_of, load_scenario, planned
+from parties.tasks.registry import job_of, planned
 from protocols.training.private.noisy_descent import NoisySettings
 from tests.parties.asked import asked_text
 from tests.parties.shown import sentences
 from tests.parties.tasks.exact_numbers import check_not_told
-from tests.scenario_texts import two_owners
+from tests.parties.tasks.logistic.private.scenarios import SEED, TASK, scenario
 
-TASK = """target = "ill"
-iterations = 20
-[task.categories]
-sex = ["f", "m"]
-[privacy]
-epsilon = 8
-[privacy.clip]
-age = [20, 100]
-bmi = [15, 45]
-"""
-SEED = "[testing]\ninsecure_seed = 5\n"
 ROWS = 900
-
-
-def csv(seed: int, rows: int = ROWS) -> str:
-    rng = np.random.default_rng(seed)
-    lines = ["age,bmi,sex,ill"]
-    for _ in range(rows):
-        age, bmi, sex = rng.normal(60, 15), rng.normal(28, 5), int(rng.integers(2))
-        ill = int(rng.random() < 1 / (1 + np.exp(-((age - 60) / 10 - (bmi - 28) / 10 + sex - 1))))
-        lines.append(f"{age:.1f},{bmi:.2f},{'fm'[sex]},{ill}")
-    return "\n".join(lines) + "\n"
-
-
-def scenario(folder: Path, more: str = "", rows: int = ROWS, task: str = TASK) -> Scenario:
-    for k, name in enumerate("ab"):
-        (folder / f"{name}.csv").write_text(csv(k, rows))
-    path = folder / "private.toml"
-    path.write_text(two_owners("logistic_regression") + task + more)
-    return load_scenario(path)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from parties.tasks.logistic.private.gradients.audit import fewest_used, gradient
 from parties.tasks.logistic.private.gradients.run import noisy_settings
 from protocols.training.private import clipped_gradients
 from protocols.training.private.clipped_gradients import Clipping, Whole, WholeRows
-from tests.parties.tasks.logistic.private.test_gradients import SEED, TASK, scenario
+from tests.parties.tasks.logistic.private.scenarios import SEED, TASK, scenario
 
 FEW = TASK.replace("iterations = 20", "iterations = 4")
 

@@ -21,15 +21,13 @@ from parties.tasks.registry import job_of, planned
 from parties.trust.budget import Ledger
 from protocols.privacy.accounting import epsilon_of
 from tests.parties.shown import summary_text
-from tests.parties.tasks.logistic.private.test_output import (
+from tests.parties.tasks.logistic.private.scenarios import (
     PRIVACY,
     ROWS_SPLIT,
     SEED,
     loaded,
     split_columns,
     split_rows,
-    table,
-    write,
 )
 from tests.parties.trust.test_budget import nth
 from tests.run.command import mpc
@@ -44,9 +42,7 @@ def columns(folder: Path) -> Scenario:
 
 
 def rows(folder: Path) -> Scenario:
-    for k, name in enumerate("ab"):
-        write(folder / f"{name}.csv", table(k, 600))
-    return loaded(folder, two_owners("logistic_regression") + ROWS_SPLIT + OBJECTIVE + SEED)
+    return split_rows(folder, privacy=OBJECTIVE)
 
 
 BOTH = pytest.mark.parametrize("make", [columns, rows])

@@ -22,7 +22,7 @@ from parties.tasks.logistic.private.output.run import perturbed_settings
 from protocols.plain.perturbed import minimum
 from protocols.privacy.noisy_sum import Noise
 from protocols.training.private import filled_columns
-from tests.parties.tasks.logistic.private.test_gradients import TASK, scenario
+from tests.parties.tasks.logistic.private.scenarios import TASK, scenario
 
 OBJECTIVE = TASK.replace("iterations = 20\n", "").replace("epsilon = 8\n", 'epsilon = 8\nmethod = "objective"\n')
 FEW = Effort(draws=500)

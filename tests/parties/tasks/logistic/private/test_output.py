@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from mpc.errors import DataError, UsageError
@@ -21,73 +20,17 @@ from parties.tasks.logistic.private.agreed import held_out, load_agreed_table
 from parties.tasks.logistic.private.compare import compare_noisy
 from parties.tasks.logistic.private.output.run import OUTPUT
 from parties.tasks.privacy.rows import own_stream
-from parties.tasks.registry import job_of, load_scenario, planned
+from parties.tasks.registry import job_of, planned
 from protocols.training.private.perturbed_job import PerturbedSettings
 from tests.parties.asked import asked_text
 from tests.parties.shown import sentences
 from tests.parties.tasks.exact_numbers import check_not_told
+from tests.parties.tasks.logistic.private.scenarios import PRIVACY, ROWS_SPLIT, SPLIT, loaded, split_columns, split_rows
 from tests.run.command import mpc
 from tests.run.command import record as result
 from tests.scenario_texts import two_owners
 
-PRIVACY = """[privacy]
-method = "output"
-epsilon = 20
-most_rows = 700
-[privacy.clip]
-age = [20, 100]
-bmi = [15, 45]
-dose = [0, 10]
-"""
-SPLIT = """target = "ill"
-partition = "vertical"
-id = "p"
-test_fraction = 0.2
-[task.categories]
-sex = ["f", "m"]
-"""
-ROWS_SPLIT = 'target = "ill"\nfeatures = ["age", "bmi", "dose", "sex"]\n[task.categories]\nsex = ["f", "m"]\n'
-SEED = "[testing]\ninsecure_seed = 5\n"
 ROWS = 600
-
-
-def table(seed: int, rows: int) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    age, bmi, dose, sex = rng.normal(60, 15, rows), rng.normal(28, 5, rows), rng.uniform(0, 10, rows), rng.random(rows)
-    z = (age - 60) / 8 - (bmi - 28) / 8 + (dose - 5) / 2
-    names = np.array([f"p{k:04d}" for k in range(rows)])
-    sexes = np.where(sex < 0.5, "f", "m")
-    labels = (rng.random(rows) < 1 / (1 + np.exp(-z))).astype(int)
-    return {"p": names, "age": age.round(1), "bmi": bmi.round(2), "dose": dose.round(2), "sex": sexes, "ill": labels}
-
-
-def write(path: Path, columns: dict[str, np.ndarray]) -> None:
-    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
-    path.write_text("\n".join(lines) + "\n")
-
-
-def split_columns(folder: Path, rows: int = ROWS, privacy: str = PRIVACY + SEED, task: str = SPLIT) -> Scenario:
-    """Owner a has age and bmi, b the rest; in another order."""
-    everything = table(3, rows)
-    write(folder / "a.csv", {key: everything[key] for key in ("p", "age", "bmi")})
-    write(folder / "b.csv", {key: everything[key][::-1] for key in ("p", "dose", "sex", "ill")})
-    text = two_owners("logistic_regression")
-    text = text.replace('data = "a.csv"', 'data = "a.csv"\nfeatures = ["age", "bmi"]')
-    text = text.replace('data = "b.csv"', 'data = "b.csv"\nfeatures = ["dose", "sex"]')
-    return loaded(folder, text + task + privacy)
-
-
-def split_rows(folder: Path, rows: int = ROWS, privacy: str = PRIVACY, task: str = ROWS_SPLIT) -> Scenario:
-    for k, name in enumerate("ab"):
-        write(folder / f"{name}.csv", table(k, rows))
-    return loaded(folder, two_owners("logistic_regression") + task + privacy + SEED)
-
-
-def loaded(folder: Path, text: str) -> Scenario:
-    path = folder / "output.toml"
-    path.write_text(text)
-    return load_scenario(path)
-
 
 BOTH = pytest.mark.parametrize("make", [split_columns, split_rows], ids=["columns", "rows"])
 
