@@ -47,22 +47,17 @@ def client_cost(scenario: FederatedScenario, agreed: Round, rows: int | None = N
     s, plain = agreed.settings, scenario.plain
     traffic = expected_traffic(s, agreed.longest, plain=plain)
     largest = largest_traffic(s, agreed.longest, plain=plain)
-    own = work_of_round(scenario, agreed, scenario.task.most_rows if rows is None else rows)
-    seconds, memory = own.seconds, own.bytes + agreed.longest
+    own = _work_of_round(scenario, agreed, scenario.task.most_rows if rows is None else rows)
+    noise = _NOISE * s.length if isinstance(agreed.layout, NoisyLayout) else 0.0
+    seconds, memory = own.seconds + noise, own.bytes + agreed.longest
     if not plain:
         seconds += client_seconds(s)
         memory += _SUM_WORDS * _REAL * s.length + _NEIGHBOUR_BYTES * (s.neighbours + s.most_incoming)
     return ClientCost(traffic.up, traffic.down, largest.up + largest.down, seconds, memory)
 
 
-def work_of_round(scenario: FederatedScenario, agreed: Round, rows: int) -> Effort:
-    """A client's own work in a round, on so many rows."""
-    found = _work_of_round(scenario, agreed, rows)
-    noise = _NOISE * agreed.layout.length if isinstance(agreed.layout, NoisyLayout) else 0.0
-    return replace(found, seconds=found.seconds + noise)
-
-
 def _work_of_round(scenario: FederatedScenario, agreed: Round, rows: int) -> Effort:
+    """A client's own work in a round, on so many rows."""
     task, p, numbers = scenario.task, len(scenario.task.features), agreed.layout.length
     if agreed.phase == "scale" or scenario.newton:
         products = rows * (p + 1) * (1 if agreed.phase == "scale" else p + 1)

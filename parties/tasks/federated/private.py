@@ -11,7 +11,6 @@ was drawn, and it is known before how many these are: of `rounds`, those of the 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +20,7 @@ import numpy as np
 from parties.scenario.problems import Problem
 from parties.tasks.star import noise as client_noise
 from parties.trust.budget import Charge
-from protocols.federated.draws.sample import cohort
+from protocols.federated.draws.sample import most_drawn
 from protocols.federated.messages import Phase
 from protocols.federated.noisy import MOST_LOSS, MOST_SQUARE, figures_norm, figures_size
 from protocols.privacy.concentrated import epsilon_at, rho_at
@@ -79,15 +78,12 @@ def honest(scenario: FederatedScenario, asked: int) -> int:
     return client_noise.honest(scenario.least(asked), scenario.bounds(asked))
 
 
-def rounds_of_a_client(scenario: FederatedScenario) -> int:
-    """In how many training rounds the client is that is drawn most often."""
+def times_released(scenario: FederatedScenario) -> dict[Phase, int]:
+    """How many sums of each phase the client is in that is drawn most often."""
     rounds = scenario.task.rounds
-    if scenario.cohort == scenario.count or rounds * scenario.cohort > _MOST_COUNTED:
-        return rounds
-    drawn: Counter[int] = Counter()
-    for t in range(1, rounds + 1):
-        drawn.update(cohort(scenario.public_seed, t, scenario.count, scenario.cohort))
-    return max(drawn.values())
+    if scenario.cohort < scenario.count and rounds * scenario.cohort <= _MOST_COUNTED:
+        rounds = most_drawn(scenario.public_seed, rounds, scenario.count, scenario.cohort)
+    return {"train": rounds, "evaluate": 1}
 
 
 def mechanisms_of(scenario: FederatedScenario) -> dict[Phase, Distributed]:
@@ -104,7 +100,7 @@ def mechanisms_of(scenario: FederatedScenario) -> dict[Phase, Distributed]:
         "train": calibrated_vector(
             scenario.size,
             task.clip,
-            rho * (1.0 - figures) / rounds_of_a_client(scenario),
+            rho * (1.0 - figures) / times_released(scenario)["train"],
             clients=scenario.cohort,
             fewest=honest(scenario, scenario.cohort),
             numbers=2 * task.rounds * padded(scenario.size),
@@ -127,7 +123,7 @@ def planned_charge(scenario: FederatedScenario) -> Charge | None:
     privacy = scenario.privacy
     if privacy is None:
         return None
-    times = {"train": rounds_of_a_client(scenario), "evaluate": 1}
+    times = times_released(scenario)
     found = [client_noise.client_mechanism(how, times[phase]) for phase, how in scenario.mechanisms.items()]
     return Charge(tuple(found), privacy.epsilon, privacy.delta, "client")
 
@@ -160,7 +156,7 @@ def epsilon_spent(scenario: FederatedScenario, spent: Array) -> float:
 
 
 def _slack(scenario: FederatedScenario) -> float:
-    times = {"train": rounds_of_a_client(scenario), "evaluate": 1}
+    times = times_released(scenario)
     return sum(times[phase] * how.slack for phase, how in scenario.mechanisms.items())
 
 
@@ -201,7 +197,7 @@ def privacy_facts(scenario: FederatedScenario, spent: Array | None = None) -> di
     privacy = scenario.privacy
     if privacy is None:
         return None
-    times = {"train": rounds_of_a_client(scenario), "evaluate": 1}
+    times = times_released(scenario)
     whole = rho_at(privacy.epsilon, privacy.delta)
     names = {"train": "the sum of the clipped updates of a round", "evaluate": "figures of the last model"}
     releases = []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import lru_cache
+
 from mpc.errors import UsageError
 from mpc.randomness.streams import Stream, derive
 from protocols.federated.draws.numbers import below
@@ -24,3 +27,12 @@ def cohort(seed: bytes, t: int, clients: int, size: int) -> tuple[int, ...]:
         drawn = below(stream, last + 1)
         chosen.add(last if drawn in chosen else drawn)
     return tuple(sorted(chosen))
+
+
+@lru_cache(maxsize=8)
+def most_drawn(seed: bytes, rounds: int, clients: int, size: int) -> int:
+    """In how many of the rounds 1, 2, ..., `rounds` the client is that is drawn most often."""
+    drawn: Counter[int] = Counter()
+    for t in range(1, rounds + 1):
+        drawn.update(cohort(seed, t, clients, size))
+    return max(drawn.values())

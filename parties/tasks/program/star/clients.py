@@ -8,18 +8,15 @@ from logging import Logger
 from typing import Any
 
 from mpc.faults.fault import Fault
-from mpc.ring.array import Array
 from mpc.star.client import Host, StarClient, always
 from mpc.star.members import Client
 from mpc.star.stage import ClientProgram
-from parties.tasks.program.function import Pair
 from parties.tasks.program.results import described
 from parties.tasks.program.star.data import ClientInputs
 from parties.tasks.program.star.play import client_program, entropy_of, pair_of, planned_run
 from parties.tasks.program.star.settings import StarProgramScenario
 from parties.tasks.star.base import NO_TRIALS, Membership, Trials
 from parties.tasks.star.clients import client_faults, hosts_result, make_clients, run_noted
-from parties.tasks.star.rows import Values
 from parties.trust.rounds import AgreedRounds
 
 _RELEASED = b"program"
@@ -35,10 +32,6 @@ class ProgramClient(StarClient):
 
     gave: Any = None
 
-    def keep(self, result: Any) -> None:
-        """Keep what the function returned."""
-        self.gave = result
-
 
 def clients_of(
     scenario: StarProgramScenario, members: Mapping[str, Membership], log: Logger, trials: Trials = NO_TRIALS
@@ -48,50 +41,25 @@ def clients_of(
 
     def make(name: str, number: int, member: Membership) -> StarClient:
         table, given = inputs.table(name), inputs.of(name)
-        part = _Part(scenario, pair, name, number, given, member, table)
+        agreed = AgreedRounds(1, 1)
+
+        def program(session: bytes, round_: int, attempt: int) -> ClientProgram:
+            agreed.place(session, round_, attempt)
+            noted, journal = member.note(session, str(round_), table)
+            me = Client(number, scenario.count, session, entropy_of(scenario)(name))
+
+            async def run() -> None:
+                if member.noting is not None:  # from here on messages may be on their way that hold its rows
+                    journal(round_, _RELEASED)
+                one.gave = await client_program(pair, me, given, name)
+
+            return run_noted(noted, run())
+
         fault, enters = always(trials.faults.get(name)), partial(trials.enters, name)
-        one = ProgramClient(part.program, scenario.meeting, fault, enters=enters)
-        part.keep = one.keep
+        one = ProgramClient(program, scenario.meeting, fault, enters=enters)
         return one
 
     return make_clients(scenario, members, log, make)
-
-
-class _Part:
-    """One client's part in the one round that there is."""
-
-    def __init__(
-        self,
-        scenario: StarProgramScenario,
-        pair: Pair,
-        name: str,
-        number: int,
-        given: list[Array],
-        member: Membership,
-        table: Values,
-    ) -> None:
-        self._scenario = scenario
-        self._pair = pair
-        self._name = name
-        self._number = number
-        self._given = given
-        self._member = member
-        self._table = table
-        self._agreed = AgreedRounds(1, 1)
-        self.keep: Any = None
-
-    def program(self, session: bytes, number: int, attempt: int) -> ClientProgram:
-        """This client's program."""
-        self._agreed.place(session, number, attempt)
-        noted, journal = self._member.note(session, str(number), self._table)
-        me = Client(self._number, self._scenario.count, session, entropy_of(self._scenario)(self._name))
-
-        async def program() -> None:
-            if self._member.noting is not None:  # from here on messages may be on their way that hold its rows
-                journal(number, _RELEASED)
-            self.keep(await client_program(self._pair, me, self._given, self._name))
-
-        return run_noted(noted, program())
 
 
 def faults_of(scenario: StarProgramScenario) -> dict[str, Fault]:

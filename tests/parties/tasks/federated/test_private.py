@@ -16,7 +16,7 @@ from mpc.star.stage import Exchange
 from parties.tasks.federated.clients.data import own_rows, rows_of
 from parties.tasks.federated.clients.hosted import FederatedPart, clients_of, round_name
 from parties.tasks.federated.clients.work import work_of
-from parties.tasks.federated.private import epsilon_spent, planned_charge, rounds_of_a_client, spend
+from parties.tasks.federated.private import epsilon_spent, planned_charge, spend, times_released
 from parties.tasks.federated.server.rounds import first_state, give_up, message_of
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.federated.show.plan import federated_plan, plan_blocks
@@ -260,7 +260,7 @@ def test_a_client_pays_for_the_rounds_that_draw_it(tmp_path: Path) -> None:
     drawn = np.zeros(8)
     for t in range(1, 13):
         drawn[list(one.members("train", t))] += 1
-    assert rounds_of_a_client(one) == drawn.max() < 12
+    assert times_released(one)["train"] == drawn.max() < 12
     assert drawn.max() >= 12 * 5 / 8
     assert federated_plan(one)["privacy"]["releases"][0]["times"] == drawn.max()
 
