@@ -38,7 +38,7 @@ ALL_ROWS: Final = "it takes the rows of all owners, and one owner's alone are he
 
 
 class Say(Protocol):
-    """What takes how far an audit is."""
+    """Shows the progress of an audit: a stage in a few words, and how much of how much is done."""
 
     def __call__(self, stage: str, done: int | None = None, total: int | None = None) -> None: ...
 
@@ -57,7 +57,7 @@ class Audited:
         record: of the finished run that is attacked; None: a study, of which runs are made in the clear.
         owner: whose data alone are here, beside the record of its run; None: all owners' are.
         seed: public, of all draws of the audit: it comes out the same again.
-        say: takes what is being done, in a few words, and how much of how much.
+        say: shows the progress.
         beside: records of other runs of it that the attacker has.
     """
 
@@ -90,7 +90,7 @@ class Audited:
         return self.audit.trials(self.scenario)
 
     @cached_property
-    def told(self) -> Mapping[str, Any]:
+    def run_record(self) -> Mapping[str, Any]:
         """The record of the run; of a study, of a run of it in one thread."""
         if self.record is not None:
             return self.record
@@ -106,12 +106,12 @@ class Audited:
     def counted(self) -> Counted:
         """What its counts and sums told, of a kind that has them; with those of other runs of equally many patients."""
         assert self.audit.counted is not None
-        records = [self.told, *(one for one in self.beside if self.rows_of(one) == self.rows_of(self.told))]
+        records = [self.run_record, *(one for one in self.beside if self.rows_of(one) == self.rows_of(self.run_record))]
         runs = self.audit.counted(self.scenario, records, self.owner)
         return replace(
             runs[0],
             facts=tuple(fact for run in runs for fact in run.facts),
-            asked=tuple(one for run in runs for one in run.asked),
+            queries=tuple(one for run in runs for one in run.queries),
             moments=tuple(one for run in runs for one in run.moments),
             noisy=all(run.noisy for run in runs),
         )
@@ -159,7 +159,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """What an attack found.
 
     Args:
@@ -195,4 +195,4 @@ class Attack:
     name: str
     about: str
     applies: Callable[[Audited], str]
-    run: Callable[[Audited], tuple[Found, ...]]
+    run: Callable[[Audited], tuple[Finding, ...]]

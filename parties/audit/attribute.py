@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.ring.array import Array
-from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
+from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Finding
 from parties.tasks.audited.audit import Losses, Population
 
 _FEW: Final = 5
@@ -31,7 +31,7 @@ _SOME: Final = 0.5
 
 
 @dataclass(frozen=True)
-class Guessed:
+class GuessedColumn:
     """A column that is guessed.
 
     Args:
@@ -48,7 +48,7 @@ class Guessed:
     truth: NDArray[np.int64]
 
 
-def guessed_column(x: Array, patients: Array, column: int) -> Guessed | None:
+def guessed_column(x: Array, patients: Array, column: int) -> GuessedColumn | None:
     """What of a column is guessed; None where all have the same.
 
     Args:
@@ -61,10 +61,10 @@ def guessed_column(x: Array, patients: Array, column: int) -> Guessed | None:
         return None
     if len(different) <= _FEW:
         places = np.searchsorted(different, own)
-        return Guessed(column, different, counts / len(values), np.arange(len(different)), places)
+        return GuessedColumn(column, different, counts / len(values), np.arange(len(different)), places)
     points = np.quantile(values, (np.arange(_POINTS) + 0.5) / _POINTS)
     cuts = np.quantile(values, (1 / _THIRDS, 2 / _THIRDS))
-    return Guessed(
+    return GuessedColumn(
         column,
         points,
         np.full(_POINTS, 1 / _POINTS),
@@ -73,7 +73,7 @@ def guessed_column(x: Array, patients: Array, column: int) -> Guessed | None:
     )
 
 
-def beliefs(losses: Losses, x: Array, y: Array, guessed: Guessed) -> Array:
+def beliefs(losses: Losses, x: Array, y: Array, guessed: GuessedColumn) -> Array:
     """How likely the attacker takes each value of each patient's column to be (n, values that are told apart).
 
     Args:
@@ -102,7 +102,7 @@ def advantage(gains: Array, error: float = 0.05) -> tuple[float, float, float]:
 
 
 @dataclass(frozen=True)
-class Believed:
+class Guesses:
     """An attacker's guesses of some columns.
 
     Args:
@@ -114,11 +114,11 @@ class Believed:
     truth: Array
 
 
-def believed(columns: Sequence[Guessed], of: Sequence[Array]) -> Believed:
+def guesses_of(columns: Sequence[GuessedColumn], of: Sequence[Array]) -> Guesses:
     """The guesses, from what is believed of each column (patients, values)."""
     right = [np.argmax(one, axis=1) == column.truth for one, column in zip(of, columns, strict=True)]
     truth = [one[np.arange(len(one)), column.truth] for one, column in zip(of, columns, strict=True)]
-    return Believed(np.array(right, dtype=np.float64), np.array(truth))
+    return Guesses(np.array(right, dtype=np.float64), np.array(truth))
 
 
 def _applies(audited: Audited) -> str:
@@ -131,7 +131,7 @@ def _applies(audited: Audited) -> str:
     return ""
 
 
-def _run(audited: Audited) -> tuple[Found, ...]:
+def _run(audited: Audited) -> tuple[Finding, ...]:
     if audited.audit.counted is not None:
         from parties.audit.counts.linkage import linkage
 
@@ -141,7 +141,7 @@ def _run(audited: Audited) -> tuple[Found, ...]:
     return (_of_model(audited, population),)
 
 
-def _of_model(audited: Audited, population: Population) -> Found:
+def _of_model(audited: Audited, population: Population) -> Finding:
     x, y, losses = population.x, population.y, population.losses
     assert x is not None
     assert y is not None
@@ -172,17 +172,17 @@ def _of_model(audited: Audited, population: Population) -> Found:
                 into[j][k] = beliefs(of, x[patient : patient + 1], y[patient : patient + 1], one)[0]
     names = [population.names[one.column] for one in columns]
     what = f"{population.what}{', of runs with noise of their own' * noisy}"
-    return _found(population, what, names, believed(columns, seen), believed(columns, without))
+    return _found(population, what, names, guesses_of(columns, seen), guesses_of(columns, without))
 
 
-def _found(population: Population, what: str, names: Sequence[str], seen: Believed, without: Believed) -> Found:
+def _found(population: Population, what: str, names: Sequence[str], seen: Guesses, without: Guesses) -> Finding:
     gains = seen.truth - without.truth
     mean, low, high = advantage(gains.mean(axis=0))
     each = [advantage(one, 0.05 / len(names)) for one in gains]
     most = max(range(len(names)), key=lambda j: each[j][1])
     right, right_without = float(seen.right.mean()), float(without.right.mean())
     truth, truth_without = float(seen.truth.mean()), float(without.truth.mean())
-    return Found(
+    return Finding(
         attack="attribute",
         what=f"{what}: each of {len(names)} columns of {gains.shape[1]} patients, from all others",
         against=population.seen_by,

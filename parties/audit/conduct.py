@@ -13,7 +13,7 @@ from parties.audit.attack import Attack, Audited
 from parties.audit.registry import ATTACKS
 
 
-def chosen(names: Sequence[str]) -> tuple[Attack, ...]:
+def attacks_named(names: Sequence[str]) -> tuple[Attack, ...]:
     """The attacks of these names; all of none.
 
     Raises:
@@ -30,13 +30,13 @@ def conduct(audited: Audited, attacks: Sequence[Attack]) -> dict[str, Any]:
     """Try the attacks; the `audit` of a record.
 
     Returns:
-        `seed` and `effort`; `found`, as in `attack.Found`; `not_tried`: attacks and why; `contradicts`: whether a claim
-        of epsilon cannot be true; `seconds`.
+        `seed` and `effort`; `found`: a list of `attack.Finding`; `not_tried`: attacks and why; `contradicts`: whether
+        a claim of epsilon cannot be true; `seconds`.
     """
     began = time.perf_counter()
     found: list[dict[str, Any]] = []
     not_tried = []
-    with _damage_told(audited):
+    with _blaming_the_record(audited):
         for attack in attacks:
             if why := attack.applies(audited):
                 not_tried.append({"attack": attack.name, "why": why})
@@ -54,8 +54,8 @@ def conduct(audited: Audited, attacks: Sequence[Attack]) -> dict[str, Any]:
 
 
 @contextmanager
-def _damage_told(audited: Audited) -> Iterator[None]:
-    """What a run's record does not hold, or holds as something else, is the record's fault and none of an attack's."""
+def _blaming_the_record(audited: Audited) -> Iterator[None]:
+    """Report an error in an attack on a run as a damaged record: it lacks what a run writes, or has something else."""
     try:
         yield
     except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -33,7 +33,7 @@ from typing import Final
 import numpy as np
 
 from mpc.ring.array import Array
-from parties.audit.attack import Attack, Audited, Figure, Found
+from parties.audit.attack import Attack, Audited, Figure, Finding
 from parties.audit.rates import clopper_pearson
 from parties.tasks.audited.audit import Trial, Worlds
 from parties.tasks.registry import request_of
@@ -154,11 +154,11 @@ def _applies(audited: Audited) -> str:
     return "how this mechanism makes its noise is not modelled here: its claim is not tested"
 
 
-def _run(audited: Audited) -> tuple[Found, ...]:
+def _run(audited: Audited) -> tuple[Finding, ...]:
     return tuple(_of_trial(audited, trial) for trial in audited.trials)
 
 
-def _of_trial(audited: Audited, trial: Trial) -> Found:
+def _of_trial(audited: Audited, trial: Trial) -> Finding:
     draws = draws_for(trial, audited.effort.draws)
     audited.say(f"epsilon: {draws:,} draws of {trial.what}, with and without a {trial.unit}")
     seen = trial.draw(round(draws * (1 + _TRAINING)), audited.stream(f"noise of {trial.what}"))
@@ -170,7 +170,7 @@ def _of_trial(audited: Audited, trial: Trial) -> Found:
     beyond += [who for who, noise in left.items() if noise.lacks and who not in beyond]
     beyond += ["whoever reads them"] if further or (measured is not None and measured.lacks) else []
     best = max(bounds.values(), key=lambda bound: bound.right)
-    return Found(
+    return Finding(
         attack="epsilon",
         what=f"{trial.what}, {draws:,} draws with and without the {trial.unit} that changes most",
         against="; ".join(bounds),

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.random import Generator
 
 from mpc.ring.array import Array
-from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Found
+from parties.audit.attack import ALL_ROWS, Attack, Audited, Figure, Finding
 from parties.audit.rates import wilson_interval
 from parties.tasks.audited.updates import Updates
 from protocols.federated.models import Network, Rows
@@ -193,7 +193,7 @@ def _applies(audited: Audited) -> str:
     )
 
 
-def _run(audited: Audited) -> tuple[Found, ...]:
+def _run(audited: Audited) -> tuple[Finding, ...]:
     updates = audited.updates
     assert updates is not None
     audited.say("inversion: rows from the updates of the first rounds")
@@ -211,7 +211,7 @@ def _run(audited: Audited) -> tuple[Found, ...]:
     return tuple(found)
 
 
-def _found(attempts: Attempts, what: str, against: str) -> Found:
+def _found(attempts: Attempts, what: str, against: str) -> Finding:
     matches = attempts.matches
     won = wilson_interval(sum(one.won for one in matches), len(matches))
     rebuilt = wilson_interval(sum(one.inside < RECOVERED for one in matches), len(matches))
@@ -223,7 +223,7 @@ def _found(attempts: Attempts, what: str, against: str) -> Found:
         Figure("attacks that rebuild a row", *rebuilt, by_chance, share=True),
         Figure("distance of the nearest row, in standard deviations", inside, guess=outside),
     ]
-    return Found(
+    return Finding(
         attack="inversion",
         what=f"{what}: {len(matches)} attacks on {count_of_rows(attempts)}",
         against=against,

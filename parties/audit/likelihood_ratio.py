@@ -50,7 +50,7 @@ def laws(scores: Array, members: Masks) -> Laws:
     return _laws(sums[0], sums[1], centre)
 
 
-def laws_of_the_others(scores: Array, members: Masks) -> Laws:
+def leave_one_out_laws(scores: Array, members: Masks) -> Laws:
     """The same for each training as a target (trainings, candidates), from all trainings but it."""
     centre = scores.mean(axis=0)
     sums = []

@@ -20,8 +20,8 @@ from typing import Final
 import numpy as np
 
 from mpc.ring.array import Array
-from parties.audit.attack import Attack, Audited, Figure, Found
-from parties.audit.likelihood_ratio import Masks, laws, laws_of_the_others
+from parties.audit.attack import Attack, Audited, Figure, Finding
+from parties.audit.likelihood_ratio import Masks, laws, leave_one_out_laws
 from parties.audit.rates import auc, auc_interval, clopper_pearson, threshold
 from parties.tasks.audited.audit import Alone, Population, Random
 from parties.tasks.audited.counts import Places
@@ -64,7 +64,7 @@ def _applies(audited: Audited) -> str:
     return ""
 
 
-def _run(audited: Audited) -> tuple[Found, ...]:
+def _run(audited: Audited) -> tuple[Finding, ...]:
     if audited.alone is not None:
         return (_of_owner(audited.alone, str(audited.owner)),)
     population = audited.population
@@ -73,20 +73,20 @@ def _run(audited: Audited) -> tuple[Found, ...]:
     study = _of_study(audited, population, shadows)
     if population.members is None or population.seen is None:
         return (study,)
-    online = laws_of_the_others(shadows.scores, shadows.members).online(shadows.scores)
+    online = leave_one_out_laws(shadows.scores, shadows.members).online(shadows.scores)
     ratios = laws(shadows.scores, shadows.members).online(population.score(population.seen))
     cuts = tuple(threshold(online[~shadows.members], rate) for rate in RATES)
     return _of_run(population, population.members, ratios, cuts), study
 
 
-def _of_study(audited: Audited, population: Population, shadows: Shadows) -> Found:
+def _of_study(audited: Audited, population: Population, shadows: Shadows) -> Finding:
     count = len(shadows.scores)
     value, reach = gains_of(shadows, np.arange(count)), reach_of(shadows, audited.rng("halves"))
     low, high = np.maximum(value - reach, 0.0), np.minimum(value + reach, 1.0)
     figures = _figures(value[0], low[0], high[0])
     area, least, most = (float(one[1, 0]) for one in (value, low, high))
     figures = (*figures, Figure("AUC without runs that have the candidate", area, least, most, 0.5))
-    return Found(
+    return Finding(
         attack="membership",
         what=f"{population.what}, of {count} runs on other draws of the rows",
         against=population.seen_by,
@@ -99,7 +99,7 @@ def gains_of(shadows: Shadows, chosen: Places) -> Array:
     """What attacks on these trainings alone gain (2, 3), with and without trainings that have the candidate: AUC, and
     true positives at each rate of false ones."""
     scores, members = shadows.scores[chosen], shadows.members[chosen]
-    others = laws_of_the_others(scores, members)
+    others = leave_one_out_laws(scores, members)
     return np.array([gains(members, ratios) for ratios in (others.online(scores), others.offline(scores))])
 
 
@@ -119,14 +119,14 @@ def gains(members: Masks, ratios: Array) -> Array:
     return np.array([area, *(ours[place] / ours[-1] if place >= 0 else 0.0 for place in places)])
 
 
-def _of_run(population: Population, members: Masks, ratios: Array, cuts: tuple[float, ...]) -> Found:
+def _of_run(population: Population, members: Masks, ratios: Array, cuts: tuple[float, ...]) -> Finding:
     ours, others = ratios[members], ratios[~members]
     low, high = auc_interval(ours, others)
     counts = [int(np.count_nonzero(ours > cut)) for cut in cuts]
     ends = [clopper_pearson(count, ours.size) for count in counts]
     value = np.array([auc(ours, others), *(count / ours.size for count in counts)])
     figures = _figures(value, np.array([low, *(a for a, _ in ends)]), np.array([high, *(b for _, b in ends)]))
-    return Found(
+    return Finding(
         attack="membership",
         what=f"{population.what} of this run: {ours.size} {population.unit}s in it, {others.size} held out",
         against=population.seen_by,
@@ -135,7 +135,7 @@ def _of_run(population: Population, members: Masks, ratios: Array, cuts: tuple[f
     )
 
 
-def _of_owner(alone: Alone, owner: str) -> Found:
+def _of_owner(alone: Alone, owner: str) -> Finding:
     """The gap between an owner's own rows that were trained on and those that were held out: Yeom et al. 2018."""
     ours, others = alone.scores[alone.members], alone.scores[~alone.members]
     low, high = auc_interval(ours, others)
@@ -143,7 +143,7 @@ def _of_owner(alone: Alone, owner: str) -> Found:
     told = "The model fits the rows that it was trained on "
     better = "better than those that were held out: that tells something of who is in it."
     same = "no better than those that were held out, as far as so few rows can tell."
-    return Found(
+    return Finding(
         attack="membership",
         what=f"{alone.what}, by the rows of {owner} alone: {ours.size} in the run, {others.size} held out",
         against=f"who has a patient's row, and nothing like {owner}'s data to compare with",

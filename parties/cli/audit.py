@@ -60,14 +60,14 @@ def audit(
     import json
 
     from parties.audit.attack import Audited, Effort
-    from parties.audit.conduct import chosen, conduct
+    from parties.audit.conduct import attacks_named, conduct
     from parties.audit.target import audit_of, records_beside, target_of
     from parties.report.audit import audit_blocks
     from parties.report.page import write_report
     from parties.report.record import write_record
     from parties.show.blocks import Line
 
-    tried = chosen(attacks)
+    tried = attacks_named(attacks)
     loaded, record = target_of(target, scenario)
     if owner is not None:
         from parties.session.own_data import apply_own_data

@@ -16,13 +16,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.random import Generator
 
-from parties.audit.attack import Attack, Audited, Figure, Found
+from parties.audit.attack import Attack, Audited, Figure, Finding
 from parties.audit.counts.bounds import InconsistentFacts
 from parties.audit.counts.reconstruction import Deduced, deduce
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import plural
-from parties.tasks.audited.counts import Asked, Counted, Fact, Places
+from parties.tasks.audited.counts import Counted, Fact, Places, Query
 
 RUN: Final = "\0run"
 """The column that says in which runs a patient is: cell 0 in all, cell k in the k-th alone."""
@@ -40,7 +40,7 @@ def joined(runs: Sequence[Counted], only: Sequence[int], whose: Mapping[str, Pla
     """
     cells = [k for k, count in enumerate(only, 1) if count]
     size = 1 + len(cells)
-    facts, asked = [], []
+    facts, queries = [], []
     for k, (run, count) in enumerate(zip(runs, only, strict=True), 1):
         here = np.zeros(size)
         here[0] = 1.0
@@ -48,15 +48,15 @@ def joined(runs: Sequence[Counted], only: Sequence[int], whose: Mapping[str, Pla
             alone = np.eye(size)[1 + cells.index(k)]
             here += alone
             facts.append(Fact({RUN: alone}, float(count), float(count)))
-            asked += [replace(one, weights={**one.weights, RUN: alone}, told=None) for one in run.asked]
-            asked += [Asked(name, {**_valued(run, name), RUN: alone}, of=name) for name in run.ranges]
+            queries += [replace(one, weights={**one.weights, RUN: alone}, disclosed=None) for one in run.queries]
+            queries += [Query(name, {**_valued(run, name), RUN: alone}, of=name) for name in run.ranges]
         facts += [replace(fact, weights={**fact.weights, RUN: here}) for fact in run.facts]
     first = runs[0]
     return replace(
         first,
         sizes={**first.sizes, RUN: size},
         facts=tuple(facts),
-        asked=tuple(asked),
+        queries=tuple(queries),
         moments=(),
         cells={owner: {**own, RUN: whose[owner]} for owner, own in first.cells.items()},
     )
@@ -81,18 +81,18 @@ def _applies(audited: Audited) -> str:
         return "no counts or sums are disclosed that are modelled here"
     if audited.owner is not None and not audited.beside:
         return "with one owner's rows alone it takes a second run: name it by --with"
-    if audited.beside and len({audited.rows_of(one) for one in (audited.told, *audited.beside)}) == 1:
+    if audited.beside and len({audited.rows_of(one) for one in (audited.run_record, *audited.beside)}) == 1:
         return "all runs have equally many patients: reconstruction takes them together"
     return ""
 
 
-def _run(audited: Audited) -> tuple[Found, ...]:
+def _run(audited: Audited) -> tuple[Finding, ...]:
     rng = audited.rng("differencing")
     pair = _others(audited) if audited.beside else _after_one_left(audited, rng)
     audited.say("differencing: linear programmes over all runs")
-    asked = joined(pair.runs, pair.only, pair.whose)
+    both = joined(pair.runs, pair.only, pair.whose)
     try:
-        deduced = deduce(asked, None, rng, near=_WHOLE)
+        deduced = deduce(both, None, rng, near=_WHOLE)
     except InconsistentFacts:
         deduced = []
     return (_found(pair, deduced, named=audited.record is None),)
@@ -101,8 +101,8 @@ def _run(audited: Audited) -> tuple[Found, ...]:
 def _others(audited: Audited) -> _Pair:
     """The runs that the attacker has: those with more patients have these alone."""
     assert audited.audit.counted is not None
-    runs = audited.audit.counted(audited.scenario, (audited.told, *audited.beside), audited.owner)
-    sizes = [audited.rows_of(one) or 0 for one in (audited.told, *audited.beside)]
+    runs = audited.audit.counted(audited.scenario, (audited.run_record, *audited.beside), audited.owner)
+    sizes = [audited.rows_of(one) or 0 for one in (audited.run_record, *audited.beside)]
     nobody = {owner: np.zeros_like(next(iter(own.values()))) for owner, own in runs[0].cells.items()}
     return _Pair(runs, tuple(size - min(sizes) for size in sizes), nobody, made=False)
 
@@ -130,20 +130,20 @@ def _after_one_left(audited: Audited, rng: Generator) -> _Pair:
             scenario, given={**tables, owner: replace(table, values=np.delete(table.values, row, axis=0))}
         ),
     )
-    return _Pair(audited.audit.counted(scenario, (audited.told, second), None), (1, 0), whose, made=True)
+    return _Pair(audited.audit.counted(scenario, (audited.run_record, second), None), (1, 0), whose, made=True)
 
 
-def _found(pair: _Pair, deduced: Sequence[Deduced], *, named: bool) -> Found:
+def _found(pair: _Pair, deduced: Sequence[Deduced], *, named: bool) -> Finding:
     """What follows, in words.
 
     Args:
         named: whether the patients' cells and values may be said: not in a record, which is shown to others.
     """
-    counts = [one for one in deduced if one.asked.of is None]
-    values = [one for one in deduced if one.asked.of is not None]
+    counts = [one for one in deduced if one.query.of is None]
+    values = [one for one in deduced if one.query.of is not None]
     follow = [one for one in counts if one.exact]
-    has = [one.asked.text for one in follow if one.low > 0]
-    told = [f"{one.asked.text} = {one.low:.6g}" for one in values if one.exact]
+    has = [one.query.text for one in follow if one.low > 0]
+    told = [f"{one.query.text} = {one.low:.6g}" for one in values if one.exact]
     figures = [
         Figure(
             "of all counts, those whose patients in one run only follow", len(follow) / max(1, len(counts)), share=True
@@ -164,7 +164,7 @@ def _found(pair: _Pair, deduced: Sequence[Deduced], *, named: bool) -> Found:
         sentence = f"Both runs together tell of {whom} who left: {said}."
         sentence += " After few patients came or left, do not run a study again; with [privacy] it may be."
     made = "a run, and one after a patient who was drawn has left" if pair.made else f"{len(pair.runs)} runs"
-    return Found("differencing", made, "whoever has the statistics of both runs", tuple(figures), sentence)
+    return Finding("differencing", made, "whoever has the statistics of both runs", tuple(figures), sentence)
 
 
 def _listed(texts: Sequence[str]) -> str:

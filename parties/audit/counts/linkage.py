@@ -15,12 +15,12 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
-from parties.audit.attack import Audited, Figure, Found
+from parties.audit.attack import Audited, Figure, Finding
 from parties.audit.counts.bounds import InconsistentFacts
 from parties.audit.counts.reconstruction import deduce
 from parties.audit.counts.unknowns import clusters_of
 from parties.tasks.audited.audit import Mask
-from parties.tasks.audited.counts import Asked, Counted, Fact, Places
+from parties.tasks.audited.counts import Counted, Fact, Places, Query
 
 _MOST: Final = 1000
 """Kinds of patients whose column is asked for."""
@@ -45,22 +45,22 @@ def linked(counted: Counted, column: str, rng: Generator) -> Mask:
         like = np.zeros(len(certain), dtype=np.int64)
         for name in others:
             like = like * counted.sizes[name] + cells[name]
-        known, asked = _of_kinds(counted.sizes, others, column, like, cells[column])
-        joined = replace(counted, facts=(*facts, *known), asked=tuple(asked))
-        sure = [int(one.asked.text) for one in deduce(joined, None, rng, _MOST, _WHOLE) if one.exact]
+        known, queries = _of_kinds(counted.sizes, others, column, like, cells[column])
+        joined = replace(counted, facts=(*facts, *known), queries=tuple(queries))
+        sure = [int(one.query.text) for one in deduce(joined, None, rng, _MOST, _WHOLE) if one.exact]
         certain |= np.isin(like, sure)
     return certain
 
 
 def _of_kinds(
     sizes: Mapping[str, int], others: Sequence[str], column: str, like: Places, own: Places
-) -> tuple[list[Fact], list[Asked]]:
+) -> tuple[list[Fact], list[Query]]:
     """The number of patients of each kind that there is, by all columns but one; and whether they have one cell of it.
 
     Args:
         like: each patient's kind; own: its cell of the column.
     """
-    facts, asked = [], []
+    facts, queries = [], []
     shape = [sizes[name] for name in others]
     for kind, count in zip(*np.unique(like, return_counts=True), strict=True):
         place = np.unravel_index(kind, shape) if shape else ()
@@ -68,11 +68,11 @@ def _of_kinds(
         facts.append(Fact({**weights, column: np.ones(sizes[column])}, float(count), float(count)))
         found = np.unique(own[like == kind])
         if len(found) == 1:
-            asked.append(Asked(str(kind), {**weights, column: np.eye(sizes[column])[found[0]]}))
-    return facts, asked
+            queries.append(Query(str(kind), {**weights, column: np.eye(sizes[column])[found[0]]}))
+    return facts, queries
 
 
-def linkage(audited: Audited) -> tuple[Found, ...]:
+def linkage(audited: Audited) -> tuple[Finding, ...]:
     """The attack on each column of few cells."""
     counted = audited.counted
     few = [name for name, size in counted.sizes.items() if size <= _MOST_CELLS and name not in counted.ranges]
@@ -86,7 +86,7 @@ def linkage(audited: Audited) -> tuple[Found, ...]:
             shares[column] = 0.0
     worst = sorted(shares, key=lambda name: -shares[name])[:_MOST_COLUMNS]
     return (
-        Found(
+        Finding(
             attack="attribute",
             what=f"{len(counted.facts)} numbers told: {len(shares)} columns of each patient, from all others",
             against="whoever has the statistics, and all columns of everybody but one",

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.random import Generator
 from scipy.sparse import csr_array, vstack
 
-from parties.audit.attack import Attack, Audited, Figure, Found
+from parties.audit.attack import Attack, Audited, Figure, Finding
 from parties.audit.counts.bounds import InconsistentFacts, Programme, bounds_of, whole_bounds
 from parties.audit.counts.unknowns import MOST_KINDS, Unknowns, clusters_of
 from parties.show.blocks import plural
-from parties.tasks.audited.counts import Asked, Counted, Fact, Moments, Values
+from parties.tasks.audited.counts import Counted, Fact, Moments, Query, Values
 
 NEAR: Final = 2.0
 """A count is nearly known if no two of its possible values are further apart; a sum, by this part of a hundred of its
@@ -44,7 +44,7 @@ class Deduced:
         nearly: how far apart values are that are nearly the same.
     """
 
-    asked: Asked
+    query: Query
     low: float
     high: float
     truth: float | None
@@ -80,15 +80,15 @@ def deduce(
     """
     found = []
     for column in (None, *counted.ranges):
-        asked = [one for one in counted.asked if one.of == column and one.told is None]
-        if asked:
-            found += list(_deduced(counted, asked, column, onlooker, rng, most, near))
+        queries = [one for one in counted.queries if one.of == column and one.disclosed is None]
+        if queries:
+            found += list(_deduced(counted, queries, column, onlooker, rng, most, near))
     return found
 
 
 def _deduced(
     counted: Counted,
-    asked: Sequence[Asked],
+    queries: Sequence[Query],
     column: str | None,
     onlooker: str | None,
     rng: Generator,
@@ -96,23 +96,23 @@ def _deduced(
     near: float,
 ) -> Iterator[Deduced]:
     facts = [fact for fact in counted.facts if fact.of in (None, column)]
-    unknowns = _unknowns(counted, [*facts, *asked], column)
+    unknowns = _unknowns(counted, [*facts, *queries], column)
     rows = {owner: _counts(counted, unknowns, owner, column) for owner in counted.cells}
     own = rows[onlooker] if onlooker is not None else np.zeros(unknowns.size)
     others = np.sum(list(rows.values()), axis=0) - own
     programme = programme_of(unknowns, facts, own)
-    forms = [unknowns.form(one.weights, sums=one.of is not None) for one in asked]
+    forms = [unknowns.form(one.weights, sums=one.of is not None) for one in queries]
     truths = [float((form @ others)[0]) if counted.complete else None for form in forms]
-    chosen = sorted(range(len(asked)), key=lambda k: (not truths[k], abs(truths[k] or 0.0), k))[:most]
+    chosen = sorted(range(len(queries)), key=lambda k: (not truths[k], abs(truths[k] or 0.0), k))[:most]
     nearly = near if column is None else NEAR / 100 * float(np.ptp(np.concatenate(counted.ranges[column])))
     bounds = bounds_of([forms[k] for k in chosen], programme, nearly, rng)
     for k, (low, high) in zip(chosen, bounds, strict=True):
         if column is None and _EQUAL * nearly < high - low <= nearly:
             low, high = whole_bounds(forms[k], programme)
-        yield Deduced(asked[k], low, high, truths[k], nearly)
+        yield Deduced(queries[k], low, high, truths[k], nearly)
 
 
-def _unknowns(counted: Counted, facts: Sequence[Fact | Asked], column: str | None) -> Unknowns:
+def _unknowns(counted: Counted, facts: Sequence[Fact | Query], column: str | None) -> Unknowns:
     together = {frozenset(fact.weights) for fact in facts} - {frozenset()} or {frozenset(list(counted.sizes)[:1])}
     clusters = clusters_of(together, counted.sizes, MOST_KINDS)
     return Unknowns(counted.sizes, clusters, None if column is None else (column, *counted.ranges[column]))
@@ -144,37 +144,37 @@ def programme_of(unknowns: Unknowns, facts: Sequence[Fact], own: Values) -> Prog
     )
 
 
-def openly_told(counted: Counted, onlooker: str | None) -> list[tuple[Asked, int]]:
+def small_counts_disclosed(counted: Counted, onlooker: str | None) -> list[tuple[Query, int]]:
     """Small counts of others' patients that stand in the record as they are, or less one's own, and how many."""
     found = []
-    for one in counted.asked:
-        if one.told is not None and one.of is None:
-            others = int(one.told) - (_own_count(counted, one, onlooker) if onlooker is not None else 0)
+    for one in counted.queries:
+        if one.disclosed is not None and one.of is None:
+            others = int(one.disclosed) - (_own_count(counted, one, onlooker) if onlooker is not None else 0)
             if 0 < others < counted.small:
                 found.append((one, others))
     return found
 
 
-def _own_count(counted: Counted, asked: Asked, owner: str) -> int:
+def _own_count(counted: Counted, query: Query, owner: str) -> int:
     chosen = np.ones(1)
-    for name, weights in asked.weights.items():
+    for name, weights in query.weights.items():
         chosen = chosen * weights[counted.cells[owner][name]]
     return int(chosen.sum())
 
 
-def values_told(counted: Counted, onlooker: str | None) -> list[tuple[Moments, Values]]:
+def single_values(counted: Counted, onlooker: str | None) -> list[tuple[Moments, Values]]:
     """Single patients' values that follow from a mean of one, or mean and deviation of two, of others' patients."""
     found = []
     for one in counted.moments:
         own = one.rows[onlooker] if onlooker is not None else np.zeros(0)
         squares = None if one.squares is None else one.squares - float((own**2).sum())
-        values = solved(one.count - len(own), one.total - float(own.sum()), squares)
+        values = solve_values(one.count - len(own), one.total - float(own.sum()), squares)
         if values is not None:
             found.append((one, values))
     return found
 
 
-def solved(count: int, total: float, squares: float | None) -> Values | None:
+def solve_values(count: int, total: float, squares: float | None) -> Values | None:
     """The values of one or two patients from their sum and sum of squares; None where these are not enough."""
     if count == 1:
         return np.array([total])
@@ -190,7 +190,7 @@ def _applies(audited: Audited) -> str:
     return "" if audited.audit.counted is not None else "no counts or sums are disclosed that are modelled here"
 
 
-def _run(audited: Audited) -> tuple[Found, ...]:
+def _run(audited: Audited) -> tuple[Finding, ...]:
     counted = audited.counted
     audited.say("reconstruction: linear programmes over all that was told")
     onlookers = [None, *counted.cells]
@@ -206,7 +206,7 @@ class _Learnt:
 
     onlooker: str | None
     deduced: list[Deduced] | None
-    openly: list[tuple[Asked, int]]
+    openly: list[tuple[Query, int]]
     values: list[tuple[Moments, Values]]
 
     @property
@@ -224,10 +224,10 @@ def _learnt(counted: Counted, onlooker: str | None, rng: Generator) -> _Learnt:
         deduced = deduce(counted, onlooker, rng)
     except InconsistentFacts:
         deduced = None
-    return _Learnt(onlooker, deduced, openly_told(counted, onlooker), values_told(counted, onlooker))
+    return _Learnt(onlooker, deduced, small_counts_disclosed(counted, onlooker), single_values(counted, onlooker))
 
 
-def _found(learnt: _Learnt, counted: Counted, own: bool) -> Found:
+def _found(learnt: _Learnt, counted: Counted, own: bool) -> Finding:
     withheld = [one for one in learnt.deduced or () if one.of_somebody]
     figures = []
     if withheld:
@@ -240,7 +240,7 @@ def _found(learnt: _Learnt, counted: Counted, own: bool) -> Found:
     figures.append(Figure("values of single patients told by means", len(learnt.values)))
     noise = ", with noise" if counted.noisy else ""
     withheld_text = f"{len(withheld)} numbers that are not told" + (" exactly" if counted.noisy else "")
-    return Found(
+    return Finding(
         attack="reconstruction",
         what=f"{len(counted.facts)} numbers told{noise}, for {withheld_text}",
         against=_onlooker(learnt, counted),
@@ -266,7 +266,7 @@ def _sentences(learnt: _Learnt, counted: Counted, own: bool) -> Iterator[str]:
     if learnt.deduced is None:
         yield "The numbers fit no rows within the slack of their noise, and nothing was deduced from them."
     elif learnt.exact:
-        exact = _named([(one.asked.text, f"{one.low:g}") for one in learnt.exact], own)
+        exact = _named([(one.query.text, f"{one.low:g}") for one in learnt.exact], own)
         yield (
             f"From the numbers that were told, {plural(len(learnt.exact), 'number')}{others} that were withheld can be "
             f"worked out by linear programming: {exact}."

@@ -1,4 +1,4 @@
-"""What a run of counts and sums told, as an audit takes it: linear facts about how many patients are of each kind.
+"""What a run of counts and sums disclosed, as an audit takes it: linear facts about how many patients are of each kind.
 
 A column has cells, of which each patient is in one: a level, a bin of a histogram, a value, or none of these. A count,
 the sum of a column of few values, or of its squares or products, is a sum over patients of a product of weights, one
@@ -34,27 +34,27 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A count, or a column's sum, that was withheld or told.
+class Query:
+    """A count of patients, or a column's sum over them, that was disclosed or withheld.
 
     Args:
-        text: which patients are counted, in words.
-        told: what stands in the record, where that is the count itself; None: it was withheld, or is noisy.
+        text: which patients, in words.
+        disclosed: what stands in the record, where that is the exact count; None: it was withheld, or is noisy.
     """
 
     text: str
     weights: Weights = field(repr=False)
-    told: float | None = None
+    disclosed: float | None = None
     of: str | None = None
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Patients whose number is told together with the mean of a column, and maybe its deviation.
+    """Patients whose number is disclosed together with the mean of a column, and maybe its deviation.
 
     Args:
         text: which patients, and the column.
-        count, total, squares: how many, and the sums of their values and of the squares (None: not told).
+        count, total, squares: how many, and the sums of their values and of the squares (None: not disclosed).
         rows: by owner whose rows are here, the column's values of these patients.
     """
 
@@ -67,13 +67,13 @@ class Moments:
 
 @dataclass(frozen=True)
 class Counted:
-    """What was told of all owners' rows, what was withheld, and the rows of those whose data are here.
+    """What was disclosed of all owners' rows, what was withheld, and the rows of those whose data are here.
 
     Args:
         sizes: the number of each column's cells.
-        facts: all that was told.
-        asked: the counts and sums.
-        moments: what was told of the values of few patients, if they are few.
+        facts: all that was disclosed.
+        queries: the counts and sums.
+        moments: what was disclosed of the values of few patients, if they are few.
         cells: by owner, the cell of each of its rows in each column.
         values: by owner, each row's value of columns of numbers of many values, 0 where there is none.
         ranges: of these columns, the least and the largest value in each cell.
@@ -84,7 +84,7 @@ class Counted:
 
     sizes: Mapping[str, int]
     facts: tuple[Fact, ...]
-    asked: tuple[Asked, ...]
+    queries: tuple[Query, ...]
     moments: tuple[Moments, ...]
     cells: Mapping[str, Mapping[str, Places]] = field(repr=False)
     values: Mapping[str, Mapping[str, Values]] = field(repr=False)

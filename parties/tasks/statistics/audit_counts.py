@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mpc.errors import UsageError
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
-from parties.tasks.audited.counts import Asked, Counted, Fact, Moments, Places, Values, Weights
+from parties.tasks.audited.counts import Counted, Fact, Moments, Places, Query, Values, Weights
 from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
 
@@ -92,7 +92,7 @@ def counted(scenario: Scenario, records: Sequence[Mapping[str, Any]], owner: str
     rows = Counted(
         sizes={name: axis.size for name, axis in axes.items()},
         facts=(),
-        asked=(),
+        queries=(),
         moments=(),
         cells={owner: {name: axes[name].places(x) for name, x in own.items()} for owner, own in columns.items()},
         values={owner: {name: np.nan_to_num(own[name]) for name in many} for owner, own in columns.items()},
@@ -101,12 +101,12 @@ def counted(scenario: Scenario, records: Sequence[Mapping[str, Any]], owner: str
         complete=owner is None,
     )
     found = []
-    for record, asked, statistics in zip(records, tasks, all_told, strict=True):
+    for record, task_of_run, statistics in zip(records, tasks, all_told, strict=True):
         noise = record.get("privacy")
-        told = _Told(asked, axes, tables, noise["noise"]["deviation"] * _widest(statistics) if noise else 0.0)
-        _tell(told, statistics)
-        facts, questions, moments = tuple(told.facts), tuple(told.asked), tuple(told.moments)
-        found.append(replace(rows, facts=facts, asked=questions, moments=moments, noisy=bool(noise)))
+        told = _Facts(task_of_run, axes, tables, noise["noise"]["deviation"] * _widest(statistics) if noise else 0.0)
+        _collect(told, statistics)
+        facts, questions, moments = tuple(told.facts), tuple(told.queries), tuple(told.moments)
+        found.append(replace(rows, facts=facts, queries=questions, moments=moments, noisy=bool(noise)))
     return tuple(found)
 
 
@@ -229,7 +229,7 @@ def _ranges(task: StatisticsTask, axis: _Axis, columns: Sequence[Values], name: 
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Facts:
     """What was told, as it is read from a record.
 
     Args:
@@ -241,14 +241,14 @@ class _Told:
     tables: Mapping[str, PlainTable]
     slack: float
     facts: list[Fact] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    queries: list[Query] = field(default_factory=list)
     moments: list[Moments] = field(default_factory=list)
 
     def count(self, text: str, weights: Weights, value: float | None) -> None:
         """A number of patients, or that it was withheld."""
         if value is not None:
             self.facts.append(Fact(weights, value - self.slack, value + self.slack))
-        self.asked.append(Asked(text, weights, None if self.slack else value))
+        self.queries.append(Query(text, weights, None if self.slack else value))
 
     def between(self, weights: Weights, low: float, high: float) -> None:
         """A number of patients that was not told itself."""
@@ -263,7 +263,7 @@ class _Told:
             return
         if mean is None and total is None:
             if not self.axes[column].values and {"mean", "sum"} & set(facts):
-                self.asked.append(Asked(f"the sum of {column} of {text}", weights, of=column))
+                self.queries.append(Query(f"the sum of {column} of {text}", weights, of=column))
             return
         mean = total / n if mean is None else mean
         variance = deviation**2 if variance is None and deviation is not None else variance
@@ -292,16 +292,16 @@ class _Told:
         return where
 
 
-def _tell(told: _Told, statistics: Mapping[str, Any]) -> None:
+def _collect(told: _Facts, statistics: Mapping[str, Any]) -> None:
     if statistics["rows"] is not None:
         told.between({}, statistics["rows"], statistics["rows"])
-    _tell_groups(told, statistics)
+    _collect_groups(told, statistics)
     for column, entries in statistics["columns"].items():
         for text, base, entry in _groups(told, entries):
-            _tell_column(told, text, base, column, entry)
+            _collect_column(told, text, base, column, entry)
     for column, histogram in statistics["histograms"].items():
         for text, base, entry in _groups(told, histogram["groups"]):
-            _tell_bins(told, text, base, column, histogram["edges"], entry)
+            _collect_bins(told, text, base, column, histogram["edges"], entry)
     for table in statistics["tables"] or ():
         for text, base, entry in _groups(told, table["groups"]):
             a, b = table["rows"], table["columns"]
@@ -322,7 +322,7 @@ def _tell(told: _Told, statistics: Mapping[str, Any]) -> None:
                 told.values(where, weights, test["column"], sample)
 
 
-def _tell_groups(told: _Told, statistics: Mapping[str, Any]) -> None:
+def _collect_groups(told: _Facts, statistics: Mapping[str, Any]) -> None:
     by = statistics["by"]
     if by is not None:
         for k, (level, n) in enumerate(zip(by["levels"], by["rows"], strict=True)):
@@ -330,7 +330,7 @@ def _tell_groups(told: _Told, statistics: Mapping[str, Any]) -> None:
         told.count(f"without {by['column']}", {by["column"]: told.axes[by["column"]].missing}, by["without"])
 
 
-def _tell_column(told: _Told, text: str, base: Weights, column: str, entry: Mapping[str, Any]) -> None:
+def _collect_column(told: _Facts, text: str, base: Weights, column: str, entry: Mapping[str, Any]) -> None:
     axis = told.axes[column]
     told.count(f"with {column}{text}", {**base, column: axis.present}, entry["count"])
     if "missing" in entry:
@@ -341,8 +341,8 @@ def _tell_column(told: _Told, text: str, base: Weights, column: str, entry: Mapp
         told.between({**base, column: cells}, low, high)
 
 
-def _tell_bins(
-    told: _Told, text: str, base: Weights, column: str, edges: Sequence[float], entry: Mapping[str, Any]
+def _collect_bins(
+    told: _Facts, text: str, base: Weights, column: str, edges: Sequence[float], entry: Mapping[str, Any]
 ) -> None:
     axis, counts = told.axes[column], (entry["below"], *entry["counts"], entry["above"])
     cuts = (-inf, *edges[:-1], _above(edges[-1]), inf)
@@ -357,7 +357,7 @@ def _tell_bins(
             told.between({**base, column: axis.between(low, high)}, merged["count"], merged["count"])
 
 
-def _groups(told: _Told, entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Weights, Mapping[str, Any]]]:
+def _groups(told: _Facts, entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Weights, Mapping[str, Any]]]:
     """Each group in words, its weights, and its entry."""
     for k, entry in enumerate(entries):
         by = told.task.by
@@ -367,7 +367,7 @@ def _groups(told: _Told, entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple
             yield f" among {by} = {entry['group']}", _level(told, by, k), entry
 
 
-def _level(told: _Told, column: str, level: int) -> dict[str, Values]:
+def _level(told: _Facts, column: str, level: int) -> dict[str, Values]:
     return {column: told.axes[column].between(level, level + 1)}
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mpc.ring.array import Array
-from parties.audit.attack import Audited, Found
+from parties.audit.attack import Audited, Finding
 from parties.audit.attribute import ATTRIBUTE, advantage, beliefs, guessed_column
 from parties.audit.counts.linkage import linked
 from parties.audit.target import audit_of
@@ -50,7 +50,7 @@ def population(count: int, columns: int, fit: Callable[[Array, Array], Array] = 
     )
 
 
-def attack(of: Population) -> tuple[dict[str, float], Found]:
+def attack(of: Population) -> tuple[dict[str, float], Finding]:
     (found,) = ATTRIBUTE.run(Audited(None, Audit(lambda *_: of)))  # type: ignore[arg-type]
     right, truth, gain, _ = found.figures
     assert right.guess is not None and truth.guess is not None and gain.low is not None

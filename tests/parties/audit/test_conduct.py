@@ -11,7 +11,7 @@ import pytest
 
 from mpc.errors import UsageError
 from parties.audit.attack import Audited
-from parties.audit.conduct import chosen, conduct
+from parties.audit.conduct import attacks_named, conduct
 from parties.report.record import record_of
 from parties.session.lockstep import run_in_one_thread
 from parties.tasks.statistics.audit import AUDIT
@@ -33,7 +33,7 @@ DAMAGES: dict[str, Damage] = {
 def test_a_damaged_record_is_told_as_such(tmp_path: Path) -> None:
     scenario = study(tmp_path)
     text = json.dumps(record_of(scenario, run_in_one_thread(scenario)))
-    attacks = chosen(["reconstruction", "differencing"])
+    attacks = attacks_named(["reconstruction", "differencing"])
     assert len(conduct(Audited(scenario, AUDIT, json.loads(text)), attacks)["found"]) == 2
     for how, damage in DAMAGES.items():
         record = json.loads(text)

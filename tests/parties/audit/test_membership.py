@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mpc.ring.array import Array
-from parties.audit.attack import Audited, Effort, Found
-from parties.audit.likelihood_ratio import laws, laws_of_the_others
+from parties.audit.attack import Audited, Effort, Finding
+from parties.audit.likelihood_ratio import laws, leave_one_out_laws
 from parties.audit.membership import MEMBERSHIP, Shadows, gains_of, reach_of
 from parties.audit.target import audit_of
 from parties.report.record import record_of
@@ -77,7 +77,7 @@ def test_each_candidate_has_its_own_laws() -> None:
 def test_a_target_is_no_shadow_of_its_own() -> None:
     rng = np.random.default_rng(6)
     scores, members = rng.normal(size=(12, 5)) + 7, rng.random((12, 5)) < 0.5
-    others = laws_of_the_others(scores, members)
+    others = leave_one_out_laws(scores, members)
     for k in range(12):
         without = laws(np.delete(scores, k, axis=0), np.delete(members, k, axis=0))
         for name in ("mean_in", "mean_out", "deviation", "deviation_out"):
@@ -92,7 +92,7 @@ def rows(seed: int, count: int, columns: int) -> str:
     return "\n".join([f"{names},y", *(",".join(map(str, [*line, label])) for line, label in zip(x, y, strict=True))])
 
 
-def findings(folder: Path, kind: str, columns: int, more: str, *, run: bool = False) -> tuple[Found, ...]:
+def findings(folder: Path, kind: str, columns: int, more: str, *, run: bool = False) -> tuple[Finding, ...]:
     task = f'target = "y"\nmin_rows_per_feature = 1\n{more}\n'
     scenario = study_of_two(folder, kind, task, *(rows(k, 60, columns) for k in range(2)))
     record = record_of(scenario, run_in_one_thread(scenario)) if run else None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mpc.errors import UsageError
-from parties.audit.attack import Audited, Found
+from parties.audit.attack import Audited, Finding
 from parties.audit.counts.differencing import DIFFERENCING, RUN, joined
 from parties.audit.counts.reconstruction import RECONSTRUCTION, deduce
 from parties.audit.target import records_beside
@@ -18,7 +18,7 @@ from parties.report.about import about
 from parties.report.record import record_of
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.tasks.audited.counts import Asked, Counted, Fact
+from parties.tasks.audited.counts import Counted, Fact, Query
 from parties.tasks.registry import job_of
 from parties.tasks.statistics.audit import AUDIT
 from tests.studies import study_of_two
@@ -42,7 +42,7 @@ def study(folder: Path, more: str = "min_cell = 5", end: str = "") -> Scenario:
     return study_of_two(folder, "statistics", TASK.format(more=more) + end, *tables)
 
 
-def shares(found: Found) -> list[float]:
+def shares(found: Finding) -> list[float]:
     return [one.value for one in found.figures]
 
 
@@ -87,7 +87,7 @@ def test_what_both_runs_withhold_stays_withheld() -> None:
     """Only a total is told of each run: which cell the one patient was in, nobody knows."""
     sizes = {"a": 2}
     cells = {"x": {"a": np.array([0, 0, 1, 1])}}
-    asked = (Asked("a = 0", {"a": np.array([1.0, 0.0])}),)
+    asked = (Query("a = 0", {"a": np.array([1.0, 0.0])}),)
     runs = [Counted(sizes, (Fact({}, n, n),), asked, (), cells, {"x": {}}, {}, 5) for n in (4, 3)]
     of = joined(runs, (1, 0), {"x": np.array([0, 0, 0, 1])})
     assert of.sizes[RUN] == 2

@@ -11,14 +11,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from parties.audit.attack import Audited, Found
+from parties.audit.attack import Audited, Finding
 from parties.audit.counts.bounds import InconsistentFacts
-from parties.audit.counts.reconstruction import RECONSTRUCTION, deduce, openly_told, solved, values_told
+from parties.audit.counts.reconstruction import (
+    RECONSTRUCTION,
+    deduce,
+    single_values,
+    small_counts_disclosed,
+    solve_values,
+)
 from parties.audit.counts.unknowns import Unknowns, clusters_of
 from parties.report.record import record_of
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.tasks.audited.counts import Asked, Counted, Fact, Moments, Weights
+from parties.tasks.audited.counts import Counted, Fact, Moments, Query, Weights
 from parties.tasks.statistics.audit import AUDIT
 from tests.studies import study_of_two
 
@@ -48,7 +54,7 @@ def counted(
     return Counted(
         SIZES,
         tuple(Fact(weights, value - slack, value + slack) for weights, value in told),
-        tuple(Asked(f"cell {k}", weights) for k, weights in enumerate(asked)),
+        tuple(Query(f"cell {k}", weights) for k, weights in enumerate(asked)),
         (),
         {owner: rows_of(table) for owner, table in owners.items()},
         {owner: {} for owner in owners},
@@ -67,7 +73,7 @@ MARGINS = [
 
 def test_a_withheld_cell_follows_from_margins() -> None:
     told = [*MARGINS, (cell(0, 0), 7.0), (cell(0, 2), 9.0)]
-    found = {one.asked.text: one for one in deduce(counted(told, {"x": TABLE}), None, RNG)}
+    found = {one.query.text: one for one in deduce(counted(told, {"x": TABLE}), None, RNG)}
     assert {text: (one.low, one.high) for text, one in found.items()} == {
         f"cell {k}": (n, n) for k, n in enumerate(TABLE.reshape(-1))
     }
@@ -76,7 +82,7 @@ def test_a_withheld_cell_follows_from_margins() -> None:
 
 def test_two_withheld_cells_a_line_do_not_follow() -> None:
     told = [*MARGINS, (cell(0, 0), 7.0), (cell(1, 0), 4.0)]
-    found = {one.asked.text: one for one in deduce(counted(told, {"x": TABLE}), None, RNG)}
+    found = {one.query.text: one for one in deduce(counted(told, {"x": TABLE}), None, RNG)}
     assert not found["cell 1"].exact and not found["cell 1"].near
     assert (found["cell 1"].low, found["cell 1"].high) == (0, 10)
 
@@ -107,7 +113,7 @@ def test_bounds_are_those_of_all_tables() -> None:
         if not fitting:
             continue
         for one in deduce(counted(told, {"x": table}), None, rng):
-            a, b = divmod(int(one.asked.text.split()[1]), 3)
+            a, b = divmod(int(one.query.text.split()[1]), 3)
             values = [fit[a, b] for fit in fitting]
             assert min(values) <= one.low + 1e-6 and one.high - 1e-6 <= max(values)
             assert one.near == (max(values) - min(values) <= 2)
@@ -149,7 +155,7 @@ def summed(told: Sequence[Fact]) -> Counted:
     """Values of one row in cell 0, and of three in cell 1, of column a; the third cell of v has those without."""
     cells = {"a": np.array([0, 1, 1, 1]), "v": np.array([0, 0, 0, 0])}
     ends = np.array([0.0, 0.0]), np.array([100.0, 0.0])
-    asked = Asked("the sum of v", {"a": np.array([1.0, 0.0]), "v": np.array([1.0, 0.0])}, of="v")
+    asked = Query("the sum of v", {"a": np.array([1.0, 0.0]), "v": np.array([1.0, 0.0])}, of="v")
     values = {"v": np.array([42.0, 10.0, 20.0, 30.0])}
     return Counted({"a": 2, "v": 2}, tuple(told), (asked,), (), {"x": cells}, {"x": values}, {"v": ends}, 5)
 
@@ -178,22 +184,22 @@ def test_a_range_bounds_a_sum() -> None:
 
 
 def test_moments_of_two_are_their_values() -> None:
-    assert solved(1, 7.0, None) == pytest.approx([7.0])
-    assert solved(2, 10.0, 58.0) == pytest.approx([3.0, 7.0])
-    assert solved(2, 10.0, None) is None and solved(3, 10.0, 58.0) is None
+    assert solve_values(1, 7.0, None) == pytest.approx([7.0])
+    assert solve_values(2, 10.0, 58.0) == pytest.approx([3.0, 7.0])
+    assert solve_values(2, 10.0, None) is None and solve_values(3, 10.0, 58.0) is None
     of = Counted(
         {}, (), (), (Moments("v", 3, 11.0, 59.0, {"x": np.array([3.0]), "y": np.array([7.0, 1.0])}),), {}, {}, {}, 5
     )
-    assert values_told(of, None) == []
-    assert [one.tolist() for _, one in values_told(of, "x")] == [[1.0, 7.0]]
-    assert [one.tolist() for _, one in values_told(of, "y")] == [[3.0]]
+    assert single_values(of, None) == []
+    assert [one.tolist() for _, one in single_values(of, "x")] == [[1.0, 7.0]]
+    assert [one.tolist() for _, one in single_values(of, "y")] == [[3.0]]
 
 
 def test_small_counts_that_are_told_are_counted() -> None:
-    asked = (Asked("small", cell(0, 1), told=4), Asked("large", cell(1, 1), told=16))
+    asked = (Query("small", cell(0, 1), disclosed=4), Query("large", cell(1, 1), disclosed=16))
     of = Counted(SIZES, (), asked, (), {"x": rows_of(TABLE), "y": rows_of(TABLE)}, {}, {}, 5)
-    assert [(one.text, n) for one, n in openly_told(of, None)] == [("small", 4)]
-    assert [(one.text, n) for one, n in openly_told(of, "x")] == [("small", 2)]
+    assert [(one.text, n) for one, n in small_counts_disclosed(of, None)] == [("small", 4)]
+    assert [(one.text, n) for one, n in small_counts_disclosed(of, "x")] == [("small", 2)]
 
 
 def test_columns_that_facts_connect_are_in_one_cluster() -> None:
@@ -240,7 +246,7 @@ def study(folder: Path, least: int) -> Audited:
     return Audited(study_of_two(folder, "statistics", TASK.format(least=least), *tables), AUDIT)
 
 
-def figures(found: Found) -> dict[str, float]:
+def figures(found: Finding) -> dict[str, float]:
     return {one.name: one.value for one in found.figures}
 
 
@@ -280,7 +286,7 @@ def subset_sums(rows: int, questions: int, error: float, slack: float, seed: int
         subset = (rng.random(rows) < 0.5).astype(float)
         told = float(subset @ bits) + rng.uniform(-error, error)
         facts.append(Fact({"row": subset, "bit": ones}, told - slack, told + slack))
-    asked = tuple(Asked(f"bit {k}", {"row": np.eye(rows)[k], "bit": ones}) for k in range(rows))
+    asked = tuple(Query(f"bit {k}", {"row": np.eye(rows)[k], "bit": ones}) for k in range(rows))
     cells = {"x": {"row": np.arange(rows), "bit": bits}}
     return Counted(sizes, tuple(facts), asked, (), cells, {"x": {}}, {}, 5, bool(error))
 
@@ -310,10 +316,10 @@ def test_an_owner_alone_learns_what_it_does_with_all_data(tmp_path: Path) -> Non
     (tmp_path / "b.csv").unlink()
     found = RECONSTRUCTION.run(replace(audited, record=record, owner="a"))[-1]
     assert found.against == "a, which knows its own rows"
-    told = [[(one.text, n) for one, n in openly_told(of, "a")] for of in (both, alone)]
+    told = [[(one.text, n) for one, n in small_counts_disclosed(of, "a")] for of in (both, alone)]
     assert told[0] == told[1] and len(told[0]) > 3
-    assert figures(found)["counts of 1 to 4 patients told openly"] == len(openly_told(both, "a"))
+    assert figures(found)["counts of 1 to 4 patients told openly"] == len(small_counts_disclosed(both, "a"))
     for one, other in zip(deduce(both, "a", RNG), deduce(alone, "a", RNG), strict=True):
-        assert (one.asked.text, one.low, one.high) == (other.asked.text, other.low, other.high)
+        assert (one.query.text, one.low, one.high) == (other.query.text, other.low, other.high)
         assert other.truth is None and one.truth == one.low
     assert "it takes a run" in RECONSTRUCTION.applies(replace(audited, owner="a"))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
-from parties.audit.attack import Audited, Effort, Found
+from parties.audit.attack import Audited, Effort, Finding
 from parties.audit.epsilon import EPSILON, bound_of, contradicts
 from parties.scenario.file import Scenario
 from parties.tasks.audited.noise import HELPER
@@ -32,7 +32,7 @@ def objective(folder: Path) -> Scenario:
     return scenario(folder, task=OBJECTIVE)
 
 
-def audited(one: Scenario) -> tuple[Found, ...]:
+def audited(one: Scenario) -> tuple[Finding, ...]:
     return EPSILON.run(Audited(one, AUDIT, effort=FEW))
 
 
