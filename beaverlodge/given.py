@@ -39,11 +39,11 @@ class OwnersInput:
 
     @property
     def plain(self) -> tuple[Array, ...]:
-        """What the reference gets."""
+        """The input as the reference gets it."""
         return tuple(self.kind.plain(one) for one in self.words)
 
     def at(self, p: Party) -> Any:
-        """What the protocol gets at an owner: a share of every owner's array, or the owner's own ring elements."""
+        """The input as the protocol gets it at an owner: a share of every owner's array, or its own ring elements."""
         own = self.words[p.index]
         if self.kind.private:
             return abstract(own.shape) if p.dry else own
@@ -59,7 +59,7 @@ class Given:
 
 
 def given_by(asked: Asked) -> Given:
-    """What is given.
+    """The inputs of all owners, and their names.
 
     Raises:
         UsageError: it is neither lists of arrays, one an owner, nor descriptions of inputs.

@@ -98,7 +98,7 @@ def _text(one: OwnersInput) -> str:
 
 
 def _words(given: Given) -> dict[str, tuple[str, ...]]:
-    """What each owner's process is sent of its own arrays."""
+    """The arrays that each owner's process is sent: its own, in hexadecimal."""
     own = [one for one in given.inputs if not one.drawn]
     if not own:
         return {}

@@ -32,7 +32,7 @@ Protocol = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Asked:
-    """What `beaverlodge.simulate` was asked for; its arguments are described there."""
+    """The arguments of `beaverlodge.simulate`, which describes them."""
 
     program: Any
     inputs: Sequence[Any] | Mapping[str, Sequence[Any]]

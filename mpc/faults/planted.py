@@ -108,7 +108,7 @@ class Planted:
 
 
 def strike(fault: Fault, sent: Sent, net: Wires) -> bool:
-    """What a fault does to a frame, its connection or its sender; whether the frame was handled with it."""
+    """Carry out a fault on a frame, its connection or its sender; returns whether the frame was handled with it."""
     match fault.kind:
         case "delay":
             net.carry(sent, later=fault.seconds)
@@ -121,7 +121,7 @@ def strike(fault: Fault, sent: Sent, net: Wires) -> bool:
 
 
 def strike_process(fault: Fault, name: str, net: Strikes) -> None:
-    """What a fault does to a party's process."""
+    """Carry out a fault on a party's process."""
     if fault.kind == "stop":
         net.stop(name, fault.seconds)
     elif fault.kind in ("kill", "restart"):

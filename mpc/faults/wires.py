@@ -19,7 +19,7 @@ class Sent:
 
 
 class Strikes(Protocol):
-    """What a fault does to a party's process and its connections."""
+    """The effects of faults on a party's process and its connections."""
 
     def cut(self, one: str, other: str, seconds: float) -> None:
         """Break a connection, with all that is under way; it comes back after so many seconds."""
@@ -32,7 +32,7 @@ class Strikes(Protocol):
 
 
 class Wires(Strikes, Protocol):
-    """What a fault does to a frame, too."""
+    """The effects of faults on frames, too."""
 
     def carry(self, sent: Sent, later: float = 0.0) -> None:
         """Carry it, so much later, and all that follow after it."""

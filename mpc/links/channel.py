@@ -41,7 +41,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """What a peer may say: the names of parties and of the program's stages, and the most rounds that it may begin."""
+    """The limits of a peer's messages: the names of parties and of the program's stages, and its number of rounds."""
 
     parties: frozenset[str]
     stages: Set[str] = frozenset()

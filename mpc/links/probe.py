@@ -90,7 +90,7 @@ class Answerer:
         self._all_bytes = 0
 
     def answer(self, fields: Mapping[str, Any], now: float, **more: Any) -> Frame | None:
-        """What to send back; None for what is no question, or one too many.
+        """The answer; None for what is no question, or one too many.
 
         Args:
             now: the time at which the probe came, in seconds.
@@ -151,7 +151,7 @@ class Doctors:
         self._total = Answered()
 
     def answer(self, peer: str, head: memoryview, body: memoryview, now: float, *, waiting: bool) -> Frame | None:
-        """What to send back to a probe; None for nothing."""
+        """The answer to a probe; None for no answer."""
         party = peer.removesuffix(DOCTOR)
         if party not in self._answerers:
             self._answerers[party] = Answerer(self.about, self._total)

@@ -76,7 +76,7 @@ class TagKey:
 
 
 class Header(NamedTuple):
-    """What a frame's header says."""
+    """The fields of a frame's header."""
 
     type: int
     label: int

@@ -25,7 +25,7 @@ from mpc.runtime.traced_party import traced
 
 @dataclass(frozen=True)
 class Message:
-    """What one party sends another in one round."""
+    """The message of one party to another in one round."""
 
     sender: str
     receiver: str

@@ -232,7 +232,7 @@ class RoundTracer(Tracer):
         self._flush()
 
     def _end_open(self) -> None:
-        """What the party waits for in vain."""
+        """Record what the party waits for in vain."""
         self._write_down()
         for one in (self._round, self._pull):
             if one is not None:

@@ -23,7 +23,7 @@ def _nothing() -> None:
 
 
 class Tracer:
-    """Is told of every round and of every message outside the rounds, and records nothing: see `round_tracer`."""
+    """A listener to every round and every message outside the rounds. It records nothing: `round_tracer` does."""
 
     values = False
     """Whether values are recorded, too: under a test seed."""
@@ -71,16 +71,16 @@ class Tracer:
         """A message outside the rounds is about to be handed over."""
 
     def pushed(self, label: str, peer: str, size: int) -> None:
-        """It was."""
+        """The message was handed over."""
 
     def pulls(self, label: str, peer: str) -> None:
         """The party waits for a message outside the rounds."""
 
     def pulled(self, size: int) -> None:
-        """It came."""
+        """The awaited message came."""
 
     def planned(self, plan: Mapping[str, Any]) -> None:
-        """What was planned."""
+        """The plan is known."""
 
     def failed(self, error: BeaverlodgeError) -> None:
         """The party failed."""

@@ -18,7 +18,7 @@ _SEEDS = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run costs: rounds, bytes of payload from an owner to each other owner, bytes of corrections dealt."""
+    """The cost of a run: rounds, bytes of payload from an owner to each other owner, bytes of corrections dealt."""
 
     rounds: int
     bytes: int

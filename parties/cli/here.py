@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Own:
-    """What a party of federated learning brings to it beside data: see parties/scenario/step.py."""
+    """A party's learner and first weights in federated learning: see parties/scenario/step.py."""
 
     step: str | None
     start: Path | None

@@ -24,12 +24,12 @@ class Shown(Protocol):
     """A receiver of the events of a run's parties."""
 
     def progress(self, names: Iterable[str]) -> AbstractContextManager[Callable[[str, Event], None]]:
-        """What takes each party's events."""
+        """The function that takes each party's events."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a command prints, and how.
+    """The form in which a command prints.
 
     Args:
         party: the party that it runs, where it runs one.
@@ -64,7 +64,7 @@ class Output:
                 click.echo(f"     {error.hint}", err=True)
 
     def progress(self, names: Iterable[str]) -> Progress:
-        """What shows how far a run is."""
+        """The display of a run's progress."""
         from parties.processes.progress import Progress
 
         return Progress(names, form=self.form, quiet=self.quiet)

@@ -44,7 +44,7 @@ def run_sum(scenario: StarScenario, out: Path | None, output: Shown, *, trace: b
 
 
 def fault_log(scenario: StarScenario) -> FaultLog:
-    """What goes wrong on purpose, and where it is noted what did."""
+    """The faults of a run, with the note of those that struck."""
     spec = scenario.faults
     return FaultLog(() if spec is None else spec.faults, tuple(scenario.hosted_faults.values()))
 
@@ -106,7 +106,7 @@ def run_star(scenario: StarScenario, folder: Path, output: Shown, faults: FaultL
 
 
 def _split(result: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the server reported, and what the clients in its process did."""
+    """The server's report, and those of the clients in its process."""
     return {key: value for key, value in result.items() if key != INSIDE}, result.get(INSIDE, {})
 
 
@@ -129,7 +129,7 @@ def _essential(scenario: StarScenario) -> list[str]:
 
 
 def _chosen(scenario: StarScenario, process: str) -> dict[str, Any]:
-    """What was named or given to a process beside the scenario's file."""
+    """The fields of a process's order that come from the command line or from Python."""
     if scenario.program is None:
         return write_order(scenario)
     mine = scenario.processes.get(process, scenario.inside)

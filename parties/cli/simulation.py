@@ -23,7 +23,7 @@ HELPER: Final = "helper"
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolRun:
-    """What the command line asks for, whoever the parties are.
+    """The options of a simulation, whoever the parties are.
 
     Args:
         program: FILE:FUNCTION; of clients the name of a pair, FILE:NAME.
@@ -119,7 +119,7 @@ def check_plan(scenario: Scenario) -> None:
 
 
 def _run(scenario: Scenario, folder: Path, text: str, output: Output, lockstep: bool, trace: bool) -> dict[str, Any]:
-    placed = scenario.model_copy(update={"path": put(scenario.program, folder, text)})
+    placed = scenario.model_copy(update={"path": write_files(scenario.program, folder, text)})
     if lockstep:
         from parties.session.lockstep import run_in_one_thread
 
@@ -129,7 +129,7 @@ def _run(scenario: Scenario, folder: Path, text: str, output: Output, lockstep: 
     return run_parties(placed, folder, output, compare=True, trace=trace)
 
 
-def put(program: ProgramFile | None, folder: Path, text: str) -> Path:
+def write_files(program: ProgramFile | None, folder: Path, text: str) -> Path:
     """Write a scenario and its protocol's file into the run's folder; returns the scenario's path."""
     assert program is not None
     path = folder / SCENARIO

@@ -10,7 +10,7 @@ from mpc.errors import UsageError
 from parties.base.logs import open_log
 from parties.cli.output import Output
 from parties.cli.run_sum import check_program, fault_log, run_star, star_record_of
-from parties.cli.simulation import SCENARIO, ProtocolRun, put, quoted
+from parties.cli.simulation import SCENARIO, ProtocolRun, quoted, write_files
 from parties.processes.one_thread import star_in_one_thread
 from parties.report.record import check_out
 from parties.report.recorded_run import FinishedRun, run_and_record
@@ -49,7 +49,7 @@ def run_star_simulation(
     log = fault_log(scenario)
 
     def part(folder: Path) -> dict[str, Any]:
-        placed = scenario.model_copy(update={"path": put(scenario.program, folder, text)})
+        placed = scenario.model_copy(update={"path": write_files(scenario.program, folder, text)})
         if lockstep:
             here = star_in_one_thread(placed, folder, log, open_log(folder, SERVER), trace=trace)
             return star_record_of(placed, here)

@@ -196,7 +196,7 @@ def _serve(part: _Part) -> dict[str, Any]:
 
 
 def _state(scenario: StarScenario, me: str, keys: Path, pair: KeyPair) -> SealedState | None:
-    """Where this party's state is kept between two runs, if it has one."""
+    """The file of this party's state between two runs, if it has one."""
     survives = me == scenario.server and star_of(scenario).survives
     return server_state(scenario, keys, pair.identity.secret) if survives else None
 
@@ -243,7 +243,7 @@ def _take_part(part: _Part) -> dict[str, Any]:
 
 
 def _charging(part: _Part) -> Charging | None:
-    """What charges this client's ledger; None of a party without data."""
+    """The function that charges this client's ledger; None for a party without data."""
     ledger, releases = part.ledger, part.releases
     if ledger is None or releases is None:
         return None
@@ -266,7 +266,7 @@ class _Noting:
     def around(
         self, session: bytes, name: str, values: Any, journal: Journal
     ) -> tuple[AbstractContextManager[object], Journal]:
-        """What to enter around a round, and the journal that goes with it."""
+        """The context manager around a round, and the journal that goes with it."""
         scenario, star = self._part.scenario, star_of(self._part.scenario)
         run = star.release(scenario, self._part.me, values, release_name(session, name))
         released: list[Revealed] = []

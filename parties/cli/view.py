@@ -21,7 +21,7 @@ _SECRETS = "_secrets"
 
 
 def view_by(program: str, party: str, owners: int, inputs: tuple[str, ...]) -> View:
-    """What a party saw; or several, with commas between their names.
+    """Run the protocol; returns the view of a party, or of several with commas between their names.
 
     Raises:
         UsageError: the protocol or the party is not there; two secrets with equal outputs are not known.

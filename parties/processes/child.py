@@ -1,4 +1,4 @@
-"""One party's process, as the launcher that started it sees it."""
+"""A party's process at the launcher that started it: its pipes, its reports, and how it ends."""
 
 from __future__ import annotations
 

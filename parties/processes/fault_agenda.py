@@ -22,7 +22,7 @@ Cut = Callable[[str, str, float], None]
 
 @dataclass
 class FaultLog:
-    """What struck in a run; filled in while it goes on.
+    """The faults of a run, and when each struck; filled in while the run goes on.
 
     Attributes:
         others: faults of many clients, in words; their places come after those of `faults`.
@@ -34,7 +34,7 @@ class FaultLog:
     struck: dict[int, list[float]] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
-        """What the run's record says of its faults; nothing where there are none."""
+        """The part of the run's record on its faults; empty where there are none."""
         found = [
             {"fault": text, "struck": [round(at, 3) for at in self.struck.get(place, ())]}
             for place, text in enumerate(self.texts)
@@ -48,7 +48,7 @@ class FaultLog:
 
 
 class Agenda:
-    """What is to be done for the faults of a run, and when.
+    """The launcher's work for the faults of a run, and its times.
 
     Args:
         log: notes what strikes.

@@ -33,7 +33,7 @@ def budget_blocks(account: Account, released: Sequence[Release]) -> list[Block]:
 
 
 def budget_text(account: Account, charge: Charge) -> str:
-    """What a run leaves of the budget, for whoever approves it."""
+    """A sentence on what a run leaves of the budget, for whoever approves it."""
     budget = account.budget
     if budget is None:
         spent = account.spent(DELTA, [charge])

@@ -147,7 +147,7 @@ def _seconds(plan: Plan, network: NetworkSpec, *, slowest: bool = False) -> floa
 
 
 def _slowest(plan: Plan, network: NetworkSpec | None) -> dict[str, float]:
-    """What is known of a network whose latency varies, or whose links are cut: the most that it can take.
+    """The longest time on a network whose latency varies, or whose links are cut.
 
     A cut holds a run up by no more than its length and, where the bandwidth is one, what it sends again.
     """

@@ -89,7 +89,7 @@ def summary_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = Tru
 
 
 def faults_blocks(record: Mapping[str, Any]) -> list[Block]:
-    """What went wrong on purpose, and what of it never came."""
+    """The faults on purpose, and when each first struck, if it did."""
     rows = []
     for one in map(table, entries(record.get("faults"))):
         struck = [at for at in entries(one.get("struck")) if is_number(at)]
@@ -243,7 +243,7 @@ def _group_reveals(reveals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, An
 
 
 def nothing_else(record: Mapping[str, Any]) -> str:
-    """What nobody learnt, and what the helper did."""
+    """A sentence on what nobody learnt, and what the helper did."""
     show = kind_of_record(record).show()
     if show.nothing_else is not None:
         return show.nothing_else if isinstance(show.nothing_else, str) else show.nothing_else(record)

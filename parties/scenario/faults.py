@@ -187,7 +187,7 @@ def check_faults(spec: FaultsSpec, names: Iterable[str]) -> Iterator[Problem]:
 
 
 def check_owners_faults(spec: FaultsSpec) -> Iterator[Problem]:
-    """What a run of owners and a helper cannot have."""
+    """Refuse faults that a run of owners and a helper cannot have."""
     if spec.restart:
         yield Problem(
             "[[faults.restart]] is for clients of a secure sum: an owner or a helper cannot come back into a run",
@@ -198,7 +198,7 @@ def check_owners_faults(spec: FaultsSpec) -> Iterator[Problem]:
 
 
 def check_star_faults(spec: FaultsSpec, staying: Sequence[str | None], hosted: bool) -> Iterator[Problem]:
-    """What a server and its clients cannot have.
+    """Refuse faults that a server and its clients cannot have.
 
     Args:
         staying: who cannot come back: the helper, if there is one, and the server of a sum.

@@ -40,13 +40,13 @@ _A_PRESET: Final = "one of " + ", ".join(f'"{name}"' for name in PRESETS)
 
 
 def _fill_preset(raw: Any) -> Any:
-    """What a table says, and what its preset says of the rest."""
+    """The settings of a table, and for the rest those of its preset."""
     preset = raw.get("preset") if isinstance(raw, Mapping) else None
     return {**_FIGURES[preset], **raw} if isinstance(preset, str) and preset in _FIGURES else raw
 
 
 class LinkSpec(Table):
-    """What differs on the link of one pair; what is None is as on all links."""
+    """The conditions of one pair's link; those that are None are as on all links."""
 
     preset: Preset | None = Field(default=None, description=_A_PRESET)
     latency_ms: Milliseconds | None = Field(default=None, description=MILLISECONDS)
@@ -65,7 +65,7 @@ class CutSpec(Table):
 
 
 class NetworkSpec(Table):
-    """What the links between the parties are like; `mpc run` behaves as if they were.
+    """The conditions of the links between the parties, which `mpc run` emulates.
 
     Each packet takes `latency_ms`, longer or shorter by up to `jitter_ms` (drawn evenly, from `seed`); none overtakes
     another, as in a TCP stream. Bandwidth is of each link, each way.

@@ -43,7 +43,7 @@ Reading = Generator[Problem, None, Value]
 
 
 def read_or_refuse(where: str, reading: Reading[Value | None]) -> Value:
-    """What a reader of the file `where` returns.
+    """The result of a reader of the file `where`.
 
     Raises:
         UsageError: the reader found something wrong; all of it is named together.

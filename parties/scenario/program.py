@@ -62,12 +62,12 @@ class ProgramFile(BaseModel):
 
     @property
     def quiet(self) -> str:
-        """Where errors in it are told by their kind and line alone, for their text may hold data: what to do then."""
+        """The advice where errors are told by their kind and line alone, for their text may hold data; else empty."""
         return "try the file with `mpc simulate`" if self.alone else ""
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the parties compare."""
+        """The facts that the parties compare."""
         return {"function": self.function, "sha256": self.sha256}
 
 

@@ -191,7 +191,7 @@ class StarScenario(BaseModel):
 
     @property
     def hosted_faults(self) -> dict[Kind, str]:
-        """What hosted clients do on purpose, in words."""
+        """The faults of hosted clients, in words."""
         spec = self.faults.clients if self.faults is not None else None
         if spec is None:
             return {}

@@ -32,7 +32,7 @@ class StepFile(ProgramFile):
 
     @property
     def quiet(self) -> str:
-        """What to do where errors are told by their kind and line alone."""
+        """The advice where errors are told by their kind and line alone; else empty."""
         return "try the file with `mpc run` on made-up rows" if self.private else ""
 
 
@@ -91,7 +91,7 @@ def with_own(
 
 
 def write_order(scenario: StarScenario) -> dict[str, Any]:
-    """What a launcher's order says of these to a process; nothing where there is neither."""
+    """These as fields of a launcher's order to a process; none where there is neither."""
     step = {} if scenario.step is None else {"step": scenario.step.model_dump(mode="json")}
     return {**step, **({} if scenario.start is None else {"start": str(scenario.start)})}
 

@@ -33,7 +33,7 @@ from parties.tasks.rows.few import refuse_few
 def run_in_one_thread(
     scenario: Scenario, traces: Path | None = None, given: Mapping[str, OwnTable] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """What each party reports of its part, as `record.merge_results` takes it. All owners have the same columns.
+    """Run all parties; returns each party's report, as `record.merge_results` takes it. All have the same columns.
 
     Args:
         traces: the folder in which every party's rounds are recorded; None where they are not.
@@ -81,7 +81,7 @@ def run_in_one_thread(
 
 @contextmanager
 def _tracers(scenario: Scenario, folder: Path | None) -> Iterator[dict[str, Tracer]]:
-    """What records each party's rounds, closed at the end."""
+    """The tracers of all parties, closed at the end."""
     values = seed_for_tests(scenario) is not None
     tracers = {
         name: tracer_to(None if folder is None else trace_path(folder, name), name, values=values)
@@ -100,7 +100,7 @@ def _tracers(scenario: Scenario, folder: Path | None) -> Iterator[dict[str, Trac
 
 @dataclass(frozen=True)
 class _Counts:
-    """What each party sent and received, headers as between processes included."""
+    """The traffic of each party, headers as between processes included."""
 
     sent: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)

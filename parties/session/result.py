@@ -16,10 +16,10 @@ from parties.tasks.registry import job_of
 
 @contextmanager
 def blamed(*, foreign: bool) -> Iterator[None]:
-    """Around a program: that it did not do as was planned is no bug of ours where its code is `foreign`.
+    """Around a program: a departure from its plan is a UsageError, not our bug, where its code is `foreign`.
 
     Raises:
-        UsageError: it did not.
+        UsageError: it departed from it.
     """
     try:
         yield

@@ -78,7 +78,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a party has prepared before its part begins.
+    """The preparations of a party before its part begins.
 
     Args:
         table: an owner's table, if it was read already.

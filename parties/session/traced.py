@@ -20,7 +20,7 @@ _MOST_TIMED: Final = 50_000  # rounds: of more, working out the seconds would ho
 
 
 def tracer_to(path: Path | None, me: str, *, values: bool) -> Tracer:
-    """What records a party's rounds in a file; nothing, where there is none.
+    """The tracer that records a party's rounds in a file; without a file it records nothing.
 
     Args:
         values: whether all randomness comes from a test seed, so that values may be recorded.
@@ -65,7 +65,7 @@ def traced_server(me: str, path: Path | None) -> Iterator[Tracer]:
 
 
 def plan_facts(plan: Plan, network: NetworkSpec | None) -> dict[str, Any]:
-    """What a plan says of cost; the seconds are those of the scenario's network, or of a LAN."""
+    """The cost in a plan; the seconds are those of the scenario's network, or of a LAN."""
     spec = network or LAN
     timed = len(plan.rounds) <= _MOST_TIMED
     return {

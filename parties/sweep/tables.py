@@ -93,7 +93,7 @@ Column = tuple[str, list[str]]
 
 
 def _lines_beside(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Row]:
-    """What is the same whatever the settings are, as a line below the others: without noise, and alone."""
+    """The lines of figures that no setting changes: without noise, and alone."""
     found = {}
     for which in (WITHOUT_NOISE, ALONE):
         of = [name for name in names if figure_beside(name)[1] == which]

@@ -128,7 +128,7 @@ class Lane:
 
 
 def read_lanes(folder: Path) -> list[Lane]:
-    """What the parties of the run in a folder recorded: those with rounds and most peers first, then by name.
+    """The records of the parties of the run in a folder: those with rounds and most peers first, then by name.
 
     Raises:
         UsageError: there is no record of rounds, or it was damaged.
@@ -146,7 +146,7 @@ def read_lanes(folder: Path) -> list[Lane]:
 
 
 def lanes_in(written: Iterable[tuple[str, bytes]]) -> list[Lane]:
-    """What parties recorded, as it was written by each: in the order of `read_lanes`.
+    """The records of parties from what each wrote, in the order of `read_lanes`.
 
     Args:
         written: where each stands, for errors, and its bytes.

@@ -10,7 +10,7 @@ from parties.base.record_files import RESULT
 
 
 def record_beside(folder: Path) -> dict[str, Any]:
-    """What `result.json` says; nothing, where there is none that can be read. The trace stands without it."""
+    """The record in `result.json`, empty where none can be read: a trace needs none."""
     try:
         record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -41,7 +41,7 @@ Unit = Literal["patient", "client"]
 
 @dataclass(frozen=True)
 class Charge:
-    """What a run costs: what it releases, and its own epsilon and delta.
+    """The cost of a run: what it releases, and its own epsilon and delta.
 
     Args:
         unit: who is protected: a patient, which is a row, or a client, which is all that its owner has.
@@ -133,7 +133,7 @@ class Charged(_Line):
 
     @property
     def mechanisms(self) -> tuple[AnyMechanism, ...]:
-        """What it released."""
+        """The mechanisms that it released."""
         return tuple(one.mechanism for one in self.releases)
 
 
@@ -160,13 +160,13 @@ class Account:
 
 
 def unit_of(charges: Iterable[Charge | Charged]) -> Unit:
-    """Whom a ledger with these charges protects: clients, if all of them do; else patients."""
+    """The unit that a ledger with these charges protects: clients, if all of them do; else patients."""
     units = {one.unit for one in charges}
     return "client" if units == {"client"} else "patient"
 
 
 def without(charge: Charge, charged: Iterable[Charged]) -> Charge:
-    """What is left of a charge whose vectors were charged one by one."""
+    """The rest of a charge whose vectors were charged one by one."""
     paid: Counter[AnyMechanism] = Counter()
     for one in charged:
         for each in one.mechanisms:

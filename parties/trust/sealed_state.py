@@ -251,7 +251,7 @@ def _pack(content: _Content) -> bytes:
 
 
 def _unpack(packed: bytes) -> _Content:
-    """What `_pack` made; nobody else can have, for it was sealed."""
+    """The content that `_pack` packed; it was sealed, so nobody else can have made it."""
     index, _, rest = packed.partition(b"\n")
     fields: dict[str, Any] = json.loads(index)
     start, entries = 0, []

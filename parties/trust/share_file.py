@@ -57,7 +57,7 @@ class Vault:
 
 @dataclass(frozen=True)
 class Bound:
-    """What a share is bound to. It is not secret, and cannot be changed.
+    """The public part of a share, to which its sealed part is bound: it cannot be changed.
 
     Args:
         model: the model's id.
@@ -180,7 +180,7 @@ def write_share(path: Path, bound: Bound, model: SharedModel, vault: Vault) -> N
 
 
 def read_bound(path: Path, me: str) -> Bound:
-    """What a share is bound to, by its file; only `open_share` verifies it.
+    """The public part of a share, as its file has it; only `open_share` verifies it.
 
     Raises:
         UsageError: the file is missing, is no share, or others can open it.

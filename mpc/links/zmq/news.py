@@ -37,7 +37,7 @@ def next_news(monitor: Any) -> tuple[int, int] | None:
 
 
 class News:
-    """What happens at a listening socket: heard of first, and acted on when its turn has come.
+    """Events of a listening socket: heard of first, and acted on when their turn has come.
 
     Attributes:
         monitor: the socket that tells it.

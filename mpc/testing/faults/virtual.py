@@ -36,7 +36,7 @@ def every_link(one: str, other: str) -> LinkSpeed:
 
 
 class VirtualWires(Wires, Protocol):
-    """What a `Trouble` can do here besides."""
+    """The further effects of a `Trouble` here."""
 
     def cut(self, one: str, other: str, seconds: float, unnoticed_by: str | None = None) -> None:
         """Break a connection; one of the two may learn of that only when it is back."""

@@ -35,7 +35,7 @@ def _conditions(network: NetworkSpec, one: str, other: str) -> Conditions:
 
 
 def network_lines(network: NetworkSpec | None) -> Iterator[str]:
-    """What the links are made like, a line each."""
+    """The conditions of the links in words, a line each."""
     if network is None or network.idle:
         return
     yield f"every link is made to have {_text(network)}"

@@ -41,7 +41,7 @@ class ClientActor:
         self._home = LocalClients(clients, numbers_of(found))
 
     def begin(self) -> tuple[list[Reply], list[int]]:
-        """What its clients say first, and the faults that struck."""
+        """The first messages of its clients, and the faults that struck."""
         return list(self._home.begin()), self._told()
 
     def deliver(self, frames: Sequence[tuple[int, Frame]]) -> tuple[list[Reply], list[int]]:
@@ -49,7 +49,7 @@ class ClientActor:
         return list(self._home.deliver(frames)), self._told()
 
     def report(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """What a process of clients reports, and the errors of those that failed."""
+        """The report of a process of clients, and the errors of those that failed."""
         failed = {name: str(one.failure) for name, one in self._home.clients.items() if one.failure is not None}
         return self._star.result(self._home), failed
 
@@ -80,7 +80,7 @@ class ClusterClients:
         self.most = _BATCH * len(actors)
 
     def begin(self) -> Iterable[Reply]:
-        """What the clients say first."""
+        """The first messages of all clients."""
         return self._answers({name: actor.begin() for name, actor in self._actors.items()})
 
     def deliver(self, frames: Sequence[tuple[int, Frame]]) -> Iterable[Reply]:
@@ -92,7 +92,7 @@ class ClusterClients:
         return self._answers({name: self._actors[name].deliver(batch) for name, batch in there.items()})
 
     def reports(self) -> dict[str, Any]:
-        """What each actor reports at the end; what failed is logged here, too."""
+        """The report of each actor at the end; failures are logged here, too."""
         found = {}
         for name, asked in {name: actor.report() for name, actor in self._actors.items()}.items():
             try:

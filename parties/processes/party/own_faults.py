@@ -22,7 +22,7 @@ from parties.tasks.star.base import Trials
 
 
 def faults_order(spec: FaultsSpec | None) -> dict[str, Any]:
-    """What a party's order says of the faults of a run."""
+    """The faults of a run as fields of a party's order."""
     if spec is None or not spec.faults:
         return {}
     return {"faults": [write_fault(fault) for fault in spec.faults], "fault_seed": spec.seed}
@@ -31,7 +31,7 @@ def faults_order(spec: FaultsSpec | None) -> dict[str, Any]:
 def trials_of(
     scenario: StarScenario, order: Mapping[str, Any], reporter: Reporter, faults: Mapping[str, Fault]
 ) -> Trials:
-    """What goes wrong on purpose at the clients of one process of their own.
+    """The faults of the clients that have one process of their own.
 
     Args:
         faults: of hosted clients.
@@ -51,7 +51,7 @@ def hosted_trials(
     struck: Callable[[int, str | None], None],
     faults: Mapping[str, Fault],
 ) -> Trials:
-    """What goes wrong on purpose at hosted clients, wherever they are.
+    """The faults of hosted clients, wherever they are.
 
     Args:
         struck: told the number of each fault that strikes.
@@ -71,7 +71,7 @@ def hosted_trials(
 
 
 class OwnFaults:
-    """What strikes a party's process, of all faults of the run.
+    """The faults of the run that strike this party's process.
 
     Args:
         order: the launcher's.
