@@ -205,17 +205,18 @@ def _meaning(low: float, largest: float, right: float, name: str) -> str:
     """
     if low <= 0 and largest <= 0:
         return (
-            "No better than from a model that was made without the patient: what the model tells of a column, it tells "
-            "of anybody's."
+            "No better than from a model that was made without the patient: what the model says about a column, it "
+            "says about anybody's."
         )
     more = (
         f"{100 * right:.2g} of 100 guesses more are right"
         if 100 * right >= _SOME
         else "but hardly any guess more is right"
     )
+    most = f", and most is learnt about {name!r}" if largest > 0 else ""
     return (
-        "Who knows a patient's outcome and all of its columns but one learns more of that one than from a model that "
-        f"was made without the patient: {more}{f', and most is learnt of {name!r}' if largest > 0 else ''}."
+        "An attacker who knows a patient's outcome and all columns but one learns more about that one than from a "
+        f"model that was made without the patient: {more}{most}."
     )
 
 

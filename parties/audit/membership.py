@@ -168,12 +168,12 @@ def _meaning(population: Population, figures: tuple[Figure, ...]) -> str:
         return f"No better than guessing, as far as this can tell: it does not show whether a {unit} took part."
     known = "row" if unit == "patient" else "data"
     sure = (
-        f"Who knows a {unit}'s {known} and has data like the owners' recognises {100 * often.value:.2g} of 100 {unit}s "
-        f"of the study, where 1 of 100 others is taken for one of them"
+        f"An attacker who knows a {unit}'s {known} and has data like the owners' recognises {100 * often.value:.2g} of "
+        f"100 {unit}s of the study, if 1 of 100 others may be taken for one of them"
     )
     if low[1] > _SOME * RATES[0] or low[2] > _SOME * RATES[1]:
-        return f"{sure}: of some {unit}s it can be told that they took part."
-    return f"{sure}: little more than guessing, for any one {unit}."
+        return f"{sure}: that some {unit}s took part can be told."
+    return f"{sure}: little more than by guessing, for any one {unit}."
 
 
 MEMBERSHIP: Final = Attack(

@@ -154,14 +154,14 @@ def _found(pair: _Pair, deduced: Sequence[Deduced], *, named: bool) -> Finding:
     count = max(pair.only)
     whom = "the patient" if count == 1 else f"the {count} patients"
     if not follow and not told:
-        sentence = f"Nothing is certain of {whom} who left."
+        sentence = f"Nothing is certain about {whom} who left."
     else:
         if named:
             said = _listed(has or ["in none of the cells that are told"])
             said += f"; and of values: {_listed(told)}" if told else ""
         else:
             said = f"{plural(len(follow), 'count')} and {plural(len(told), 'value')}, exactly"
-        sentence = f"Both runs together tell of {whom} who left: {said}."
+        sentence = f"Both runs together disclose about {whom} who left: {said}."
         sentence += " After few patients came or left, do not run a study again; with [privacy] it may be."
     made = "a run, and one after a patient who was drawn has left" if pair.made else f"{len(pair.runs)} runs"
     return Finding("differencing", made, "whoever has the statistics of both runs", tuple(figures), sentence)

@@ -105,6 +105,6 @@ def _meaning(shares: Mapping[str, float]) -> str:
         return "No column of any patient follows from the counts, whatever else of it is known."
     name, share = next(iter(shares.items()))
     return (
-        f"Of {100 * share:.2g} of 100 patients '{name}' follows from the counts for who knows all its other columns: "
-        "all patients who are like it in these have the same."
+        f"For {100 * share:.2g} of 100 patients '{name}' follows from the counts, if all other columns are known: all "
+        "patients who are alike in these have the same value."
     )

@@ -154,4 +154,4 @@ def test_no_rule_for_small_cells_covers_a_line_in_one_cell(tmp_path: Path, least
     shares = {one.name: one.value for one in found.figures}
     assert shares["patients whose sex follows"] == pytest.approx(25 / 75)
     assert shares["patients whose arm follows"] == pytest.approx(20 / 75)
-    assert "all patients who are like it in these have the same" in found.sentence
+    assert "all patients who are alike in these have the same value" in found.sentence

@@ -63,7 +63,7 @@ def test_the_gain_is_that_of_the_best_attack() -> None:
     assert found["AUC"].value == pytest.approx(0.7602, abs=0.015)  # Phi(1 / sqrt 2)
     assert found["AUC without runs that have the candidate"].value == pytest.approx(0.7602, abs=0.015)
     assert 0.05 < found["true positives at 1 % false ones"].value < 0.11  # Phi(1 - 2.326) = 0.092, of known laws
-    assert "of some patients it can be told" in found["sentence"]
+    assert "some patients took part can be told" in found["sentence"]
 
 
 def test_each_candidate_has_its_own_laws() -> None:

@@ -62,7 +62,7 @@ def test_a_patient_who_left_is_told_exactly(tmp_path: Path) -> None:
 def test_noise_tells_nothing_of_the_patient(tmp_path: Path) -> None:
     scenario = study(tmp_path, 'missing_cells = "told"', "[privacy]\nepsilon = 2.0\n[privacy.clip]\nage = [20, 100]\n")
     (found,) = DIFFERENCING.run(Audited(scenario, AUDIT))
-    assert shares(found) == [0.0, 0.0] and found.sentence.startswith("Nothing is certain")
+    assert shares(found) == [0.0, 0.0] and found.sentence.startswith("Nothing is certain about")
 
 
 def test_records_of_two_runs_are_compared(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_records_of_two_runs_are_compared(tmp_path: Path) -> None:
     second = record_of(scenario, run_in_one_thread(scenario, given=fewer))
     (found,) = DIFFERENCING.run(Audited(scenario, AUDIT, first, beside=(second,)))
     assert shares(found) == [1.0, 1.0] and found.what == "2 runs"
-    assert "tell of the patient who left: 6 counts and 1 value, exactly." in found.sentence  # others see a record
+    assert "about the patient who left: 6 counts and 1 value, exactly." in found.sentence  # others see a record
     (same,) = DIFFERENCING.run(Audited(scenario, AUDIT, first, beside=(first,)))
     assert shares(same) == [0.0] and "Nothing is certain" in same.sentence
 
