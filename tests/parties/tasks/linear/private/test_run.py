@@ -20,14 +20,12 @@ from parties.show.blocks import Grid
 from parties.tasks.linear.run import NOISY_LINEAR
 from parties.tasks.linear.show import linear_figures
 from parties.tasks.privacy.figures import figure_beside
-from parties.tasks.privacy.guarantee import SMALL_COUNTS
-from parties.tasks.registry import job_of, load_scenario, planned
+from parties.tasks.registry import planned
 from protocols.linear.noisy_moments import NoisyLinear
-from protocols.privacy.accounting import epsilon_of
 from tests.parties.asked import asked_text
 from tests.parties.shown import summary_text
 from tests.parties.tasks.exact_numbers import check_not_told
-from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 TASK = """target = "pain"
 features = ["age", "arm", "sex"]
@@ -56,11 +54,7 @@ def csv(seed: int, rows: int = ROWS) -> str:
 
 
 def scenario(folder: Path, task: str = TASK, privacy: str = PRIVACY, rows: int = ROWS) -> Scenario:
-    for k, name in enumerate("ab"):
-        (folder / f"{name}.csv").write_text(csv(k, rows))
-    path = folder / "private.toml"
-    path.write_text(two_owners("linear_regression") + task + privacy)
-    return load_scenario(path)
+    return study_of_two(folder, "linear_regression", task + privacy, *(csv(k, rows) for k in range(2)))
 
 
 @pytest.fixture(scope="module")
@@ -110,34 +104,14 @@ def test_no_exact_number_is_in_the_record(ran: tuple[Scenario, dict[str, Any]]) 
     check_not_told(record, exact, 1e-5, 50)
 
 
-def test_no_message_depends_on_the_numbers_of_rows(tmp_path: Path) -> None:
-    few, many = (scenario(tmp_path, rows=rows) for rows in (40, 300))
-    for one in (few, many):
-        assert NOISY_LINEAR.data.counts(one, 300) == (20, 0)
-        assert NOISY_LINEAR.data.extent(one, None).rows == {"a": 20, "b": 20}
-    assert planned(few)[1].digest == planned(many)[1].digest
-
-
-def test_the_plan_is_made_without_data(tmp_path: Path) -> None:
+def test_the_plan_has_the_settings(tmp_path: Path) -> None:
     one = scenario(tmp_path)
-    for name in "ab":
-        (tmp_path / f"{name}.csv").unlink()
     settings, plan = planned(one)
     assert isinstance(settings, NoisyLinear)
     facts = plan_json(plan, settings, one)
     assert facts["rounds"] == 1
     assert facts["privacy"]["releases"][0]["numbers"] == 21
     assert 50 < facts["rows_for_intervals"] < 400
-
-
-def test_what_is_charged_is_epsilon(tmp_path: Path) -> None:
-    charge = NOISY_LINEAR.notice.charge(scenario(tmp_path))
-    assert charge is not None
-    assert (charge.epsilon, charge.delta) == (4.0, 1e-6)
-    assert 3.9 < epsilon_of(charge.mechanisms, 1e-6, near=4.0) <= 4.0
-    one = scenario(tmp_path, privacy="")
-    assert job_of(one).notice.charge(one) is None
-    assert NOISY_LINEAR.notice.small_counts(scenario(tmp_path), 5) == [SMALL_COUNTS]
 
 
 def test_summary_and_page_show_epsilon_and_intervals(ran: tuple[Scenario, dict[str, Any]]) -> None:

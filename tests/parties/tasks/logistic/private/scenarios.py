@@ -9,6 +9,7 @@ import numpy as np
 from parties.scenario.file import Scenario
 from parties.tasks.registry import load_scenario
 from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 TASK = """target = "ill"
 iterations = 20
@@ -34,11 +35,7 @@ def csv(seed: int, rows: int = 900) -> str:
 
 
 def scenario(folder: Path, more: str = "", rows: int = 900, task: str = TASK) -> Scenario:
-    for k, name in enumerate("ab"):
-        (folder / f"{name}.csv").write_text(csv(k, rows))
-    path = folder / "private.toml"
-    path.write_text(two_owners("logistic_regression") + task + more)
-    return load_scenario(path)
+    return study_of_two(folder, "logistic_regression", task + more, *(csv(k, rows) for k in range(2)))
 
 
 PRIVACY = """[privacy]

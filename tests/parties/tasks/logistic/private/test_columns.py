@@ -13,9 +13,8 @@ from parties.report.plan import plan_json
 from parties.scenario.file import Scenario
 from parties.scenario.privacy import PrivacySpec
 from parties.tasks.logistic.private.agreed import held_out, load_agreed_table
-from parties.tasks.logistic.private.columns.run import COLUMNS
 from parties.tasks.logistic.private.settings import columns_iterations
-from parties.tasks.registry import job_of, planned
+from parties.tasks.registry import planned
 from protocols.training.private.shared_gradients import SharedGradients
 from tests.parties.asked import asked_text
 from tests.parties.shown import summary_text
@@ -69,22 +68,11 @@ def test_summary_and_report_show_how_it_was_made(ran: tuple[Scenario, dict[str, 
     assert "Gradients are made under sharing" in report_html(record)
 
 
-def test_no_message_depends_on_the_numbers_of_rows(tmp_path: Path) -> None:
-    few, many = scenario(tmp_path, rows=30), scenario(tmp_path, rows=300)
-    assert job_of(few) is COLUMNS
-    assert COLUMNS.data.counts(few, 300) == (700, 0)
-    assert planned(few)[1].digest == planned(many)[1].digest
-
-
-def test_the_plan_is_made_without_data(tmp_path: Path) -> None:
+def test_the_plan_has_the_settings(tmp_path: Path) -> None:
     one = scenario(tmp_path)
-    for name in "ab":
-        (tmp_path / f"{name}.csv").unlink()
     settings, plan = planned(one)
     assert isinstance(settings, SharedGradients)
     assert plan_json(plan, settings, one)["rounds"] == 3 * 100 + 3
-    charge = COLUMNS.notice.charge(one)
-    assert charge is not None and charge.mechanisms == (settings.mechanism,)
 
 
 @pytest.mark.parametrize(

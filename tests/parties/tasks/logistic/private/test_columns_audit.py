@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,7 @@ from parties.tasks.audited.models import together
 from parties.tasks.logistic.audit import AUDIT
 from parties.tasks.logistic.private.columns.audit import columns_fit, columns_trial, worst_sums
 from parties.tasks.logistic.private.columns.run import columns_settings
-from protocols.privacy.noisy_sum import Noise
-from protocols.training.private import filled_columns
+from tests.parties.tasks.logistic.private.planted import halve_own_noise, leave_rows_long
 from tests.parties.tasks.logistic.private.scenarios import SPLIT
 from tests.parties.tasks.logistic.private.test_columns import GRADIENTS, scenario
 
@@ -37,22 +35,14 @@ def test_the_noise_meets_the_claim(tmp_path: Path) -> None:
 
 
 def test_half_the_noise_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = Noise.own
-
-    def half(noise: Noise, stream: object, count: int) -> np.ndarray:
-        return right(replace(noise, variance=noise.variance // 4 * 2), stream, count)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Noise, "own", half)
+    halve_own_noise(monkeypatch)
     (found,) = EPSILON.run(Audited(scenario(tmp_path, SHORT), AUDIT, effort=FEW))
     assert found.contradicts
 
 
 def test_rows_that_are_too_long_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def long(u: np.ndarray, squared: int, scale: int) -> np.ndarray:
-        return np.rint(u * 2.0**scale).astype(np.int64).view(np.uint64)
-
     task = GRADIENTS.replace("epsilon", "norm = 1.05\nepsilon", 1)
-    monkeypatch.setattr(filled_columns, "scaled_rows", long)
+    leave_rows_long(monkeypatch)
     (found,) = EPSILON.run(Audited(scenario(tmp_path, SHORT, task), AUDIT, effort=FEW))
     assert found.contradicts
 

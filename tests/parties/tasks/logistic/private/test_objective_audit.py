@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from mpc.randomness.streams import Stream
 from mpc.ring.array import Array
@@ -21,7 +20,7 @@ from parties.tasks.logistic.private.output.objective_audit import Alike, objecti
 from parties.tasks.logistic.private.output.run import perturbed_settings
 from protocols.plain.perturbed import minimum
 from protocols.privacy.noisy_sum import Noise
-from protocols.training.private import filled_columns
+from tests.parties.tasks.logistic.private.planted import leave_rows_long
 from tests.parties.tasks.logistic.private.scenarios import TASK, scenario
 
 OBJECTIVE = TASK.replace("iterations = 20\n", "").replace("epsilon = 8\n", 'epsilon = 8\nmethod = "objective"\n')
@@ -100,10 +99,7 @@ def test_noise_of_two_weights_that_is_one_is_caught(tmp_path: Path, monkeypatch:
 
 
 def test_rows_that_are_too_long_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def long(u: NDArray[np.float64], squared: int, scale: int) -> Array:
-        return np.rint(u * 2.0**scale).astype(np.int64).view(np.uint64)
-
     one = scenario(tmp_path, task=OBJECTIVE.replace("epsilon = 8\n", "epsilon = 8\nnorm = 1.05\n"))
     assert not audited(one)[0].contradicts
-    monkeypatch.setattr(filled_columns, "scaled_rows", long)
+    leave_rows_long(monkeypatch)
     assert audited(one)[0].contradicts

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from mpc.ring.array import Array
 from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import EPSILON
 from parties.scenario.file import Scenario
 from parties.tasks.logistic.audit import AUDIT
 from parties.tasks.logistic.private.output.audit import output_trial, released, scaled
 from parties.tasks.logistic.private.output.run import perturbed_settings
-from protocols.privacy.noisy_sum import Noise
-from protocols.training.private import filled_columns
+from tests.parties.tasks.logistic.private.planted import halve_own_noise, leave_rows_long
 from tests.parties.tasks.logistic.private.scenarios import TASK, scenario
 
 OUTPUT = TASK.replace("iterations = 20\n", "").replace("epsilon = 8\n", 'epsilon = 8\nmethod = "output"\n')
@@ -48,23 +44,15 @@ def test_no_row_moves_it_further_than_is_promised(tmp_path: Path) -> None:
 
 
 def test_rows_that_are_too_long_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def long(u: NDArray[np.float64], squared: int, scale: int) -> Array:
-        return np.rint(u * 2.0**scale).astype(np.int64).view(np.uint64)
-
     task = OUTPUT.replace("epsilon = 8\n", "epsilon = 8\nnorm = 1.02\n")
     assert 0.4 < (output_trial(scenario(tmp_path, task=task)).reach or 0) < 1
-    monkeypatch.setattr(filled_columns, "scaled_rows", long)
+    leave_rows_long(monkeypatch)
     (found,) = EPSILON.run(Audited(scenario(tmp_path, task=task), AUDIT, effort=FEW))
     assert found.contradicts
 
 
 def test_half_the_noise_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Although no row moves the model far enough for guesses to tell."""
-    right = Noise.own
-
-    def half(noise: Noise, stream: object, count: int) -> Array:
-        return right(replace(noise, variance=noise.variance // 4 * 2), stream, count)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Noise, "own", half)
+    halve_own_noise(monkeypatch)
     (found,) = EPSILON.run(Audited(output(tmp_path), AUDIT, effort=FEW))
     assert found.contradicts and "the helper" in found.sentence

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import UsageError
-from parties.tasks.registry import load_scenario
-from tests.scenario_texts import two_owners
+from tests.studies import study_of_two
 
 CLIP = "[privacy.clip]\nage = [18, 100]\n"
 
@@ -35,9 +34,7 @@ REFUSED = {
 
 
 def load(folder: Path, task: str, privacy: str = "[privacy]\nepsilon = 1\n" + CLIP) -> None:
-    path = folder / "private.toml"
-    path.write_text(two_owners("logistic_regression") + "target = 'y'\n" + task + privacy)
-    load_scenario(path)
+    study_of_two(folder, "logistic_regression", "target = 'y'\n" + task + privacy)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -50,7 +47,5 @@ def test_what_does_not_go_with_privacy_is_refused(name: str, tmp_path: Path) -> 
 
 
 def test_mechanisms_of_another_kind_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "private.toml"
-    path.write_text(two_owners("statistics") + "columns = ['age']\n[privacy]\nepsilon = 1\nrate = 0.5\n" + CLIP)
     with pytest.raises(UsageError, match=r'\[privacy\] rate is for kind = "logistic_regression"'):
-        load_scenario(path)
+        study_of_two(tmp_path, "statistics", "columns = ['age']\n[privacy]\nepsilon = 1\nrate = 0.5\n" + CLIP)
