@@ -121,7 +121,7 @@ def _check_path(scenario: Scenario | StarScenario, me: str) -> None:
     if data is None:
         return
     path, key = (data.database, "database") if isinstance(data, SqlSource) else (data, "data")
-    hint = f"data elsewhere are this party's own affair: name them with --data, or in keys/{me}{ENDING} (docs/keys.md)"
+    hint = f"name data outside of that folder with --data, or in keys/{me}{ENDING} (docs/keys.md)"
     resolve_inside(scenario.directory, path, f"[parties.{me}] {key}", hint)
 
 
