@@ -19,13 +19,12 @@ from protocols.aggregation.bounds import FEWEST, Bounds, choose_bounds
 from protocols.aggregation.cells.membership import Cell, CellTest, column_cells
 from protocols.aggregation.cells.values import ValueRows, moduli
 from protocols.aggregation.messages import DISCLOSED, HIDDEN, stages
-from protocols.aggregation.parts.quantise import Coding
+from protocols.aggregation.parts.quantise import MOST_BITS, Coding
 from protocols.aggregation.settings import Settings, settings_of
 
 if TYPE_CHECKING:
     from protocols.privacy.distributed import Distributed
 
-_MOST_BITS = 64
 _MOST_HELPED = 100_000  # clients: one message to the helper holds a few kilobytes of each
 
 
@@ -234,9 +233,9 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
         yield from check_private(scenario)
         return
     bits = scenario.coding.bits
-    if bits > _MOST_BITS:
+    if bits > MOST_BITS:
         yield Problem(
-            f"the sums would take {bits} bits, and there are {_MOST_BITS}",
+            f"the sums would take {bits} bits, and there are {MOST_BITS}",
             "narrow `range`, or lower `decimals`, `most_rows` or `largest_weight`",
         )
 
