@@ -17,7 +17,7 @@ from mpc.links.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Inc
 from mpc.links.waiting import SIGNS_A_DEADLINE, UNHEARD_DEADLINES, Sign, Wait, read_sign, sign_body
 from mpc.links.wire import label_code
 from mpc.ring.specs import parse, payload
-from mpc.runtime.round import HEADER_BYTES, Blob, Program, Round
+from mpc.runtime.round import HEADER_BYTES, Blob, Round
 from mpc.runtime.trace import Trace
 
 Look = Callable[[str, Any], Any]
@@ -96,20 +96,6 @@ class Channel:
     def deadline(self) -> float:
         """Seconds for a peer's answer in one round."""
         return self._limits.deadline
-
-    def drive(self, program: Program) -> Any:
-        """Run a program to its end; each `await` is one round with the peers."""
-        answer: Mapping[str, Any] | None = None
-        try:
-            while True:
-                try:
-                    one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
-                except StopIteration as end:
-                    return end.value
-                self.trace.tracer.awaits(program)
-                answer = self.exchange(one)
-        finally:
-            program.close()
 
     def exchange(self, one: Round, deadline: float | None = None, look: Look | None = None) -> dict[str, Any]:
         """Send and receive what a round declares.

@@ -11,6 +11,7 @@ from zmq.utils import z85
 
 from mpc.errors import DisagreementError, PeerLostError, ProtocolError
 from mpc.links.channel import Channel, Limits
+from mpc.links.meeting.play import drive
 from mpc.links.session import HANDSHAKE, Frame
 from mpc.links.zmq.curve import new_identity, text_begins
 from mpc.links.zmq.transport import Transport
@@ -92,7 +93,7 @@ def test_a_program_is_driven_to_its_result(pair: dict[str, Site]) -> None:
             value += int(got[peer][0][0])
         return value
 
-    got = both(pair, lambda site, peer: site.channel.drive(program(peer, len(peer) + ord(site.name))))
+    got = both(pair, lambda site, peer: drive(site.channel, program(peer, len(peer) + ord(site.name))))
     assert got["a"] == got["b"] == (1 + 97 + 1 + 98) * 2**9
 
 
@@ -107,7 +108,7 @@ def test_a_program_is_closed_when_its_round_fails() -> None:
 
     started: Program = program()
     with sites("a", "b", limits=Limits(LONG, 0.05, LONG)) as parties, pytest.raises(PeerLostError):
-        parties["a"].channel.drive(started)
+        drive(parties["a"].channel, started)
     assert closed == [True]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from mpc.randomness.dealing import WINDOWS_AHEAD, deal_windows
 from mpc.randomness.streams import Stream, derive
 from mpc.runtime.party import pair_streams
 from mpc.runtime.plan import WAY_BYTES, Plan, ProgramFactory, groups_to_deal
-from mpc.runtime.round import Round
+from mpc.runtime.round import Program, Round
 from mpc.runtime.supply import PlannedSupply
 from mpc.runtime.trace import Trace
 from mpc.runtime.traced_party import traced
@@ -35,10 +36,25 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
     party = traced(trace.tracer, me, table.owners, supply, pairs, trace, declared)
     supply.draw_ahead(party.defer)
     trace.tracer.started()
-    result = channel.drive(factory(party))
+    result = drive(channel, factory(party))
     trace.tracer.finished()
     supply.finish(party)
     return result
+
+
+def drive(channel: Channel, program: Program) -> Any:
+    """Run a program to its end over the channel: each `await` is one round with the peers; returns its result."""
+    answer: Mapping[str, Any] | None = None
+    try:
+        while True:
+            try:
+                one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
+            except StopIteration as end:
+                return end.value
+            channel.trace.tracer.awaits(program)
+            answer = channel.exchange(one)
+    finally:
+        program.close()
 
 
 def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Trace) -> None:
