@@ -8,6 +8,7 @@ import resource
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import duckdb
 import pytest
@@ -29,20 +30,25 @@ secret_rows = [(KEY,)]
 """A table's name may not be that of a Python variable."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """With a database and things around it that a query might want."""
-    with duckdb.connect(str(tmp_path / "x.duckdb")) as connection:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database and things around it that a query might want."""
+    here = tmp_path_factory.mktemp("made")
+    with duckdb.connect(str(here / "x.duckdb")) as connection:
         connection.execute("create table p as select i as a, i % 2 as y from range(6) t(i)")
-        connection.execute(f"create view v as select content from read_text('{tmp_path}/a.key')")
-        connection.execute(f"create macro m(x) as table select * from read_text('{tmp_path}/a.key')")
-    (tmp_path / "a.key").write_text(KEY)
-    (tmp_path / "b.csv").write_text("a,y\n8,1\n")
-    with duckdb.connect(str(tmp_path / "other.duckdb")) as connection:
-        connection.execute("create table p as select 1 as a")
-    with duckdb.connect() as connection:
-        connection.execute(f"copy (select 1 as a) to '{tmp_path}/b.parquet'")
-    return tmp_path
+        connection.execute(f"create view v as select content from read_text('{here}/a.key')")
+        connection.execute(f"create macro m(x) as table select * from read_text('{here}/a.key')")
+        connection.execute(f"attach '{here}/other.duckdb'; create table other.p as select 1 as a")
+        connection.execute(f"copy (select 1 as a) to '{here}/b.parquet'")
+    (here / "a.key").write_text(KEY)
+    (here / "b.csv").write_text("a,y\n8,1\n")
+    return here
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """The same for a test of its own."""
+    return copytree(made, tmp_path, dirs_exist_ok=True)
 
 
 def refusal(folder: Path, sql: str, limits: QueryLimits = LIMITS) -> DataError:

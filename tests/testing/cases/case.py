@@ -139,12 +139,16 @@ def hold_to_view(it: Case, owners: int) -> Viewed:
     return saw
 
 
-def hold_to_masks(it: Case, owners: int) -> Structure:
-    """Every word that is sent has a mask of its own, or is revealed as it should be: `hold_to_view` but statistics."""
+def hold_to_masks(it: Case, owners: int, *, by_round: bool = False) -> Structure:
+    """Every word that is sent has a mask of its own, or is revealed as it should be: `hold_to_view` but statistics.
+
+    Args:
+        by_round: by few runs a round, as of a case of long protocols.
+    """
     small = complete(it.inputs, {**it.fixed, **it.view.structure_sizes}, 2)
     case = taken_case(it.protocol, it.inputs, owners, small, "masks")
     assert it.view.secrets or case.plan.reveals == ()
-    saw = (check_masks if it.view.structure is True else check_rounds)(case, (), 0)
+    saw = (check_masks if it.view.structure is True and not by_round else check_rounds)(case, (), 0)
     assert saw.words >= (0 if it.view.secrets else it.cost.rounds)
     return saw
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from math import sqrt
 from typing import Any, Literal
 
@@ -42,10 +43,12 @@ from tests.testing.cases.training import columns_of
 _TAIL = 8.0  # standard deviations, which one in 10^15 samples exceeds
 
 
+@cache
 def model_of(rows: int, columns: int, owners: int) -> Perturbed:
     return perturbed(rows, columns, 2.0, 50.0, 20.0, 1e-6, owners)
 
 
+@cache
 def objective_of(rows: int, columns: int, owners: int) -> Perturbed:
     return perturbed_objective(rows, columns, 2.0, 50.0, 20.0, 1e-6, owners)
 
@@ -180,18 +183,19 @@ def cost_of(model: Perturbed, first: int, rounds: int = 0, sent: int = 0, dealt:
 # -- a step by the noisy gradient, so long that the model is the sum
 
 
-def gradients_of(p: Party, rows: int) -> SharedGradients:
-    n = len(p.owners)
+@cache
+def gradients_of(owners: tuple[str, ...], rows: int) -> SharedGradients:
+    n = len(owners)
     variance = shared_variance(20.0, 1e-6, n, NORM, rows + 1, 1)
     ranges, most = Ranges(((-HIGHEST, HIGHEST),) * n), rows + 1
     return SharedGradients(
-        p.owners, "helper", ranges, (1,) * n, most, NORM, 1, float(most), 0.0, 0.0, 20.0, 1e-6, variance
+        owners, "helper", ranges, (1,) * n, most, NORM, 1, float(most), 0.0, 0.0, 20.0, 1e-6, variance
     )
 
 
 async def _gradient(p: Party, x: Array, y: Array, key: Array) -> tuple[Array, ...]:
     """One column an owner, and the labels at the first."""
-    how = gradients_of(p, x.shape[0])
+    how = gradients_of(p.owners, x.shape[0])
     if p.dry:
         await shared_gradients_job(p, None, None, how)
         return ()
