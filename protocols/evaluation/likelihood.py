@@ -11,14 +11,14 @@ from protocols.core.secure_sum import secure_sum
 from protocols.evaluation.metrics import SUM_SCALE, Scored
 from protocols.evaluation.null_model import null_intercept, null_loss
 from protocols.rows.offset_weights import OffsetWeights
-from protocols.rows.results import Sums
+from protocols.rows.results import FitLosses
 from protocols.rows.settings import TrainingSettings
 from protocols.scaling.row_weights import RowWeights
 
 
 async def likelihoods(
     p: Party, scored: Scored, offset_weights: OffsetWeights, weight: RowWeights, settings: TrainingSettings
-) -> Sums | None:
+) -> FitLosses | None:
     """The log-likelihoods of the model and of the intercept alone, from each owner's own rows; None in a dry run.
 
     1 round, and 48 with an offset, for the intercept that fits best beside it; reveals that, the model's
@@ -44,7 +44,7 @@ async def likelihoods(
     if p.dry:
         return None
     loss, other = map(float, total.real())
-    return Sums(loss, other) if with_offset else Sums(loss, null_loss(other, weight.total), other)
+    return FitLosses(loss, other) if with_offset else FitLosses(loss, null_loss(other, weight.total), other)
 
 
 def losses(z: Array, y: Array) -> Array:

@@ -18,7 +18,7 @@ from protocols.evaluation.null_model import null_log_likelihood
 from protocols.evaluation.shared_scores import SCORE_SCALE, SharedScores
 from protocols.functions.logistic_series import ANGLE_SCALE, LARGEST, SERIES_SCALE, logistic_parts
 from protocols.rows.own_rows import OwnColumns
-from protocols.rows.results import Sums
+from protocols.rows.results import FitLosses
 from protocols.rows.settings import TrainingSettings
 from protocols.scaling.own_columns import entered
 
@@ -28,7 +28,7 @@ _LOSS_BITS = 62 - SCORE_SCALE - _COUNT_SCALE  # all losses and scores together a
 
 async def vertical_likelihoods(
     p: Party, scored: SharedScores, own: OwnColumns, unit: float, settings: TrainingSettings
-) -> tuple[Sums, float] | None:
+) -> tuple[FitLosses, float] | None:
     """The log-likelihoods of the model and of the intercept alone, and the sum of the rows' weights.
 
     12 rounds, for each row's loss has to be multiplied by its count; reveals these three numbers. None in a dry run.
@@ -54,7 +54,7 @@ async def vertical_likelihoods(
     if p.dry:
         return None
     null_loss, weight = map(float, others.real())
-    return Sums(float(disclosed.real()[0]) * unit, null_loss if null_loss > 0 else None), weight
+    return FitLosses(float(disclosed.real()[0]) * unit, null_loss if null_loss > 0 else None), weight
 
 
 async def weighted_loss(p: Party, z: Share, c: Share, cy: Share) -> Share:

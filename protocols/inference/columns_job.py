@@ -39,7 +39,7 @@ from protocols.linalg.held import hold
 from protocols.linalg.original_units import in_original_units, variances_in_original_units
 from protocols.linalg.symmetric import pairs
 from protocols.rows.own_rows import OwnColumns, joint_names
-from protocols.rows.results import Sums, Trained
+from protocols.rows.results import FitLosses, Trained
 from protocols.rows.settings import TrainingSettings
 from protocols.scaling.column_weights import largest_weight
 from protocols.scaling.fixed_point_check import check_fit
@@ -89,7 +89,7 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
             sums, weight = likelihoods or (None, None)
         elif not p.dry:
             loss, positives = metrics["train"]["log_loss"] * rows, metrics["train"]["positives"]
-            sums = Sums(loss, null_loss(positives, rows), positives)
+            sums = FitLosses(loss, null_loss(positives, rows), positives)
         if settings.calibration is not None:
             counted = {
                 name: (scored, histograms[name])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from protocols.evaluation.p_values import of_chi_square
-from protocols.rows.results import INTERCEPT, QUANTILE, Estimate, Inference, Statistic, Sums
+from protocols.rows.results import INTERCEPT, QUANTILE, Estimate, FitLosses, Inference, Statistic
 
 
 def estimate(feature: str, coefficient: float, variance: float) -> Estimate:
@@ -24,7 +24,7 @@ def inference(
     coefficients: Sequence[float],
     variances: Sequence[float],
     rows: int,
-    sums: Sums | None,
+    sums: FitLosses | None,
     weight: float | None = None,
 ) -> Inference:
     """The table and the tests of a fit.

@@ -35,13 +35,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.linear.noisy_moments import Scaling
+from protocols.rows.results import QUANTILE
 
 Floats = NDArray[np.float64]
 
 CLEAR: Final = 3.0
 _WIDER: Final = 1.04
 _EDGE: Final = 1.5
-_Z: Final = 1.959963984540054
 _FEWEST: Final = 10.0  # degrees of freedom of an interval
 
 
@@ -152,7 +152,7 @@ def _explained(moments: Floats, b: Floats, left: float, deviation: float) -> Exp
     w[0], w[-1] = -moments[0, -1] / moments[0, 0], 1.0
     total = float(w @ moments @ w)
     of_left, of_total, both = (float(one @ other) ** 2 for one, other in ((v, v), (w, w), (v, w)))
-    reach = (_WIDER * _Z * deviation) ** 2
+    reach = (_WIDER * QUANTILE * deviation) ** 2
     if total <= 0 or total**2 <= reach * of_total:
         return None
     square, middle = total**2 - reach * of_total, max(0.0, left) * total - reach * both

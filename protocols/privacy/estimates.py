@@ -32,7 +32,7 @@ NOTHING: Final = Estimate(None, None, None)
 
 
 @dataclass(frozen=True)
-class Sums:
+class NoisySums:
     """Noisy sums over the rows of a cell, in patients.
 
     Args:
@@ -61,14 +61,14 @@ def count_of(noisy: float, deviation: float) -> Estimate:
     return Estimate(round(noisy), max(0, ceil(noisy - reach)), max(0, floor(noisy + reach)))
 
 
-def sum_of(of: Sums, centre: float, half: float) -> Estimate:
+def sum_of(of: NoisySums, centre: float, half: float) -> Estimate:
     """The sum of x: centre * count + half * first."""
     value = centre * of.count + half * of.first
     reach = margin(of.deviation) * hypot(centre, half) + half * of.rounding
     return Estimate(value, value - reach, value + reach)
 
 
-def mean_of(of: Sums, centre: float, half: float) -> Estimate:
+def mean_of(of: NoisySums, centre: float, half: float) -> Estimate:
     """The mean of x: centre + half * first / count. Its interval is Fieller's (1954): all m in [-1, 1] for which
     |first - m count| is no larger than its noise, z sqrt(1 + m^2) deviations, and the rounding."""
     k = (margin(of.deviation) + of.rounding) ** 2
@@ -82,7 +82,7 @@ def mean_of(of: Sums, centre: float, half: float) -> Estimate:
     return Estimate(value, min(value, low), max(value, high))
 
 
-def variance_of(of: Sums, half: float) -> Estimate:
+def variance_of(of: NoisySums, half: float) -> Estimate:
     """The variance of x over count - 1: half^2 v, v = ((second + count) / 2 - first^2 / count) / (count - 1).
 
     Its interval is that of the delta method, a little wider, where there are `_MANY` times as many rows as the noise
@@ -105,7 +105,7 @@ def variance_of(of: Sums, half: float) -> Estimate:
     return Estimate(value, min(value, low), max(value, high))
 
 
-def _all_variances(of: Sums) -> tuple[float, float]:
+def _all_variances(of: NoisySums) -> tuple[float, float]:
     """The least and the largest v, and beyond, of sums that are each within its reach."""
     assert of.second is not None
     reach = _Z_OF_THREE * of.deviation

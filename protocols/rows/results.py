@@ -71,7 +71,7 @@ class Inference:
 
 
 @dataclass(frozen=True)
-class Sums:
+class FitLosses:
     """Minus the weighted log-likelihoods of a fit and of the intercept alone.
 
     `events` is the number of rows of class 1; None where nobody knows it.

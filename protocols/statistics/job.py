@@ -29,6 +29,7 @@ from protocols.statistics.own_cells import (
     OwnColumns,
     contributions,
     count_cells,
+    cut,
     reached_counts,
     square_cells,
     sum_cells,
@@ -156,7 +157,7 @@ async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells], disclos
     why = "how many rows of all owners are in each cell of the tables that were asked for"
     total = await secure_sum(p, words, 0, what=COUNTS, why=why, label="counts")
     values = p.compute(lambda: total.value.view(np.int64), shape=mine.shape)
-    return _split(p, values, {one.name: one.shape for one in cells})
+    return cut(values, {one.name: one.shape for one in cells})
 
 
 async def open_sums(p: Party, own: OwnColumns, samples: Sequence[Sample], disclosure: Disclosure) -> dict[str, Array]:
@@ -313,7 +314,7 @@ async def _open_wide(
     mine = _vector(p, parts, np.float64)
     words = p.compute(lambda: encode(mine, SUM_SCALE, SUM_RING), shape=mine.shape)
     total = await secure_sum(p, words, SUM_SCALE, SUM_RING, what=what, why=why, label=label)
-    return _split(p, p.compute(lambda: SUM_RING.centred(total.value), shape=mine.shape), shapes)
+    return cut(p.compute(lambda: SUM_RING.centred(total.value), shape=mine.shape), shapes)
 
 
 def _vector(p: Party, parts: Parts, dtype: type) -> Array:
@@ -322,16 +323,6 @@ def _vector(p: Party, parts: Parts, dtype: type) -> Array:
     return p.compute(
         lambda: np.concatenate([np.asarray(make(), dtype=dtype).reshape(-1) for _, make in parts]), shape=(size,)
     )
-
-
-def _split(p: Party, values: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """A vector cut into its parts, each in its shape."""
-    found, start = {}, 0
-    for name, shape in shapes.items():
-        end = start + int(np.prod(shape))
-        found[name] = values[start:end].reshape(shape)
-        start = end
-    return found
 
 
 def _means(p: Party, totals: Array, counts: Array, sample: Sample) -> Array:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.ring.array import Array
 from protocols.disclosure.rare_values import marks_of, own_marks, own_values
 from protocols.statistics.blocks import SLOTS, CellTests, Summed, Valued
 from protocols.statistics.settings import Axis, Cells, Sample, StatisticsSettings
@@ -15,6 +18,7 @@ from protocols.survival.deferred import deferred
 
 Values = NDArray[np.float64]
 Counts = NDArray[np.int64]
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,16 @@ def places(own: OwnColumns, cells: Cells) -> Counts:
         known &= along >= 0
         place = place * axis.size + along
     return np.where(known, place, -1)
+
+
+def cut(values: Array, shapes: Mapping[Key, tuple[int, ...]]) -> dict[Key, Array]:
+    """A vector cut into its parts, one after the other, each in its shape."""
+    found, start = {}, 0
+    for name, shape in shapes.items():
+        end = start + prod(shape)
+        found[name] = values[start:end].reshape(shape)
+        start = end
+    return found
 
 
 def reached_counts(own: OwnColumns, settings: StatisticsSettings, column: str, group: int, down: bool) -> Counts:

@@ -36,7 +36,7 @@ from protocols.aggregation.parts.quantise import residues
 from protocols.privacy.agreed_range import AgreedRange
 from protocols.privacy.concentrated import epsilon_at, rho_at
 from protocols.privacy.distributed import Distributed, calibrated_vector, decoded, encoded, padded
-from protocols.privacy.estimates import Estimate, Sums, count_of, margin, mean_of, sum_of
+from protocols.privacy.estimates import Estimate, NoisySums, count_of, margin, mean_of, sum_of
 
 if TYPE_CHECKING:
     from mpc.ring.array import Array
@@ -165,7 +165,7 @@ def noisy_columns(scenario: SumScenario, total: Array, clients: int, number: int
     for column in task.columns:
         clip = clip_of(scenario, column)
         count, first = (estimate.get((column, kind), 0.0) * task.most_rows for kind in ("count", "sum"))
-        of = Sums(count, first, None, how.deviation(clients) * task.most_rows, 0.0)
+        of = NoisySums(count, first, None, how.deviation(clients) * task.most_rows, 0.0)
         found: dict[str, Estimate] = {}
         if "count" in task.statistics:
             found["count"] = count_of(count, of.deviation)

@@ -34,7 +34,7 @@ from mpc.runtime.party import Party
 from protocols.privacy.accounting import Calibration, Mechanism, calibrated
 from protocols.privacy.agreed_range import AgreedRange
 from protocols.privacy.noisy_sum import noisy_sum, own_noise
-from protocols.statistics.own_cells import OwnColumns, places
+from protocols.statistics.own_cells import OwnColumns, cut, places
 from protocols.statistics.private.quantile_tree import Tree, best_tree
 from protocols.statistics.settings import Axis, Cells, Sample, StatisticsSettings
 
@@ -241,11 +241,7 @@ def own_numbers(own: OwnColumns, settings: PrivateSettings) -> NDArray[np.int64]
 
 def parts_of(values: NDArray[np.float64], settings: PrivateSettings) -> dict[tuple[What, str], NDArray[np.float64]]:
     """The opened vector cut into its releases, each in its shape, by what it is and its name."""
-    found, start = {}, 0
-    for one in settings.releases:
-        found[one.what, one.name] = values[start : start + one.size].reshape(one.shape)
-        start += one.size
-    return found
+    return cut(values, {(one.what, one.name): one.shape for one in settings.releases})
 
 
 def _own(own: OwnColumns, settings: PrivateSettings, one: Release) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.evaluation import p_values
-from protocols.privacy.estimates import Sums, count_of, mean_of, root_of, variance_of
+from protocols.privacy.estimates import Estimate, NoisySums, count_of, mean_of, root_of, variance_of
 from protocols.rows.results import Statistic
 from protocols.statistics.private.inference import Difference, Moments, noisy_pearson, noisy_welch
 from protocols.statistics.private.job import PrivateSettings
@@ -19,6 +19,21 @@ from protocols.statistics.settings import Cells, Survival
 
 Values = NDArray[np.float64]
 Parts = Mapping[tuple[Any, str], Values]
+
+
+def values_of(found: Mapping[str, Estimate]) -> dict[str, Any]:
+    """Estimates by their names."""
+    return {key: one.value for key, one in found.items()}
+
+
+def intervals_of(found: Mapping[str, Estimate]) -> dict[str, Any]:
+    """The ends of their intervals."""
+    return {key: interval(one) for key, one in found.items()}
+
+
+def interval(one: Estimate) -> list[float | None]:
+    """The ends of an interval."""
+    return [one.low, one.high]
 
 
 def correlation_facts(parts: Parts, settings: PrivateSettings, pair: tuple[str, str], g: int) -> dict[str, Any]:
@@ -74,16 +89,13 @@ def _moments(parts: Parts, cells: Cells, column: str) -> list[Moments]:
 def _sample(of: Moments, settings: PrivateSettings, column: str) -> dict[str, Any]:
     """Rows, mean and deviation, as of a described column: with intervals for the noise alone."""
     clip, count = settings.clip_of(column), float(of.count)
-    sums = Sums(count, float(of.first), float(of.second), settings.deviation, settings.rounding)
+    sums = NoisySums(count, float(of.first), float(of.second), settings.deviation, settings.rounding)
     found = {
         "count": count_of(count, settings.deviation),
         "mean": mean_of(sums, clip.centre, clip.half),
         "sd": root_of(variance_of(sums, clip.half)),
     }
-    return {
-        **{key: one.value for key, one in found.items()},
-        "intervals": {key: [one.low, one.high] for key, one in found.items()},
-    }
+    return {**values_of(found), "intervals": intervals_of(found)}
 
 
 def _difference(found: Difference, half: float) -> dict[str, float | None]:
@@ -114,14 +126,14 @@ def _curve(table: Values, settings: PrivateSettings, times: Values) -> dict[str,
     }
     ends = zip(found.low, found.high, strict=True)
     return {
-        **{key: one.value for key, one in counts.items()},
+        **values_of(counts),
         "median": half[0],
         "at_risk": np.rint(arm.at_risk).astype(int).tolist(),
         "events_at": np.rint(arm.events).astype(int).tolist(),
         "lost_at": np.rint(table[:-1, 0]).astype(int).tolist(),
         "survival": [_number(one) for one in found.survival],
         "intervals": {
-            **{key: [one.low, one.high] for key, one in counts.items()},
+            **intervals_of(counts),
             "median": half[1:],
             "survival": [[_number(low), _number(high)] for low, high in ends],
         },

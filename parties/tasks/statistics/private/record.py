@@ -9,12 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parties.tasks.statistics.layout import GroupFacts, statistics_of
-from parties.tasks.statistics.private.inference import Parts, comparison_facts, correlation_facts, curve_facts
+from parties.tasks.statistics.private.inference import (
+    Parts,
+    comparison_facts,
+    correlation_facts,
+    curve_facts,
+    interval,
+    intervals_of,
+    values_of,
+)
 from protocols.evaluation import p_values
 from protocols.privacy.estimates import (
     NOTHING,
     Estimate,
-    Sums,
+    NoisySums,
     count_of,
     mean_of,
     root_of,
@@ -66,7 +74,7 @@ def _by(parts: Parts, settings: PrivateSettings, by: str) -> dict[str, Any]:
         "levels": list(s.levels_of(by)),
         "rows": [one.value for one in found[:-1]],
         "without": found[-1].value,
-        "intervals": [_interval(one) for one in found],
+        "intervals": [interval(one) for one in found],
     }
 
 
@@ -78,12 +86,10 @@ def _described(parts: Parts, settings: PrivateSettings, column: str, g: int) -> 
         found["missing"] = _count(counts[1, g], settings)
     if ("sum", f"sum of {column}") in parts:
         found |= _from_sums(parts, settings, column, g, float(counts[0, g]))
-    facts: dict[str, Any] = {key: one.value for key, one in found.items()}
-    intervals: dict[str, Any] = {key: _interval(one) for key, one in found.items()}
+    facts, intervals = values_of(found), intervals_of(found)
     if column in settings.trees:
         quantiles = _quantiles(parts, settings, column, g, float(counts[0, g]))
-        facts["quantiles"] = {share: one.value for share, one in quantiles.items()}
-        intervals["quantiles"] = {share: _interval(one) for share, one in quantiles.items()}
+        facts["quantiles"], intervals["quantiles"] = values_of(quantiles), intervals_of(quantiles)
     return {**facts, "intervals": intervals}
 
 
@@ -103,7 +109,7 @@ def _from_sums(parts: Parts, settings: PrivateSettings, column: str, g: int, cou
     s, clip = settings.statistics, settings.clip_of(column)
     first, squares = parts["sum", f"sum of {column}"], parts.get(("squares", f"squares of {column}"))
     second = None if squares is None else float(squares.reshape(-1)[g])
-    of = Sums(count, float(first.reshape(-1)[g]), second, settings.deviation, settings.rounding)
+    of = NoisySums(count, float(first.reshape(-1)[g]), second, settings.deviation, settings.rounding)
     variance = variance_of(of, clip.half)
     found = {
         "sum": sum_of(of, clip.centre, clip.half),
@@ -117,7 +123,7 @@ def _from_sums(parts: Parts, settings: PrivateSettings, column: str, g: int, cou
 def _histogram(parts: Parts, settings: PrivateSettings, cells: Cells, g: int) -> dict[str, Any]:
     counts = parts["histogram", cells.name].reshape(settings.statistics.groups, -1)[g]
     found = [_count(one, settings) for one in counts]
-    values, intervals = [one.value for one in found], [_interval(one) for one in found]
+    values, intervals = [one.value for one in found], [interval(one) for one in found]
     return {"counts": values[1:-1], "below": values[0], "above": values[-1], "intervals": intervals}
 
 
@@ -130,12 +136,8 @@ def _table(parts: Parts, settings: PrivateSettings, cells: Cells, g: int) -> dic
     found = [[_count(one, settings) for one in line] for line in grid]
     return {
         "counts": [[one.value for one in line] for line in found],
-        "intervals": [[_interval(one) for one in line] for line in found],
+        "intervals": [[interval(one) for one in line] for line in found],
         "chi_square": None if test is None else test.value,
         "df": None if test is None else test.df,
         "p": p_values.of_chi_square(test),
     }
-
-
-def _interval(one: Estimate) -> list[float | None]:
-    return [one.low, one.high]

@@ -16,7 +16,7 @@ from protocols.privacy.accounting import epsilon_of
 from protocols.privacy.estimates import (
     NOTHING,
     Estimate,
-    Sums,
+    NoisySums,
     count_of,
     mean_of,
     root_of,
@@ -243,10 +243,10 @@ def test_what_is_charged_is_epsilon() -> None:
 # -- intervals
 
 
-def sums_of(x: np.ndarray, clip: Clip, noise: np.ndarray, deviation: float) -> Sums:
+def sums_of(x: np.ndarray, clip: Clip, noise: np.ndarray, deviation: float) -> NoisySums:
     u = (np.clip(x, clip.low, clip.high) - clip.centre) / clip.half
     n, first, second = noise * deviation + [len(x), u.sum(), (2 * u**2 - 1).sum()]
-    return Sums(n, first, second, deviation, 0.0)
+    return NoisySums(n, first, second, deviation, 0.0)
 
 
 STUDIES = {
@@ -280,13 +280,13 @@ def test_intervals_hold_what_they_should(name: str) -> None:
 
 
 def test_no_interval_where_noise_is_as_large_as_the_count() -> None:
-    of = Sums(15.0, 2.0, 1.0, 10.0, 0.0)
+    of = NoisySums(15.0, 2.0, 1.0, 10.0, 0.0)
     assert mean_of(of, 50, 50) == NOTHING
     assert root_of(variance_of(of, 50)) == NOTHING
 
 
 def test_an_interval_shrinks_with_the_noise() -> None:
-    exact = mean_of(Sums(1000.0, 100.0, -500.0, 1e-9, 0.0), 50, 50)
+    exact = mean_of(NoisySums(1000.0, 100.0, -500.0, 1e-9, 0.0), 50, 50)
     assert exact.value == pytest.approx(55) and exact.low == pytest.approx(55) and exact.high == pytest.approx(55)
-    rounded = mean_of(Sums(1000.0, 100.0, -500.0, 1e-9, 5.0), 50, 50)
+    rounded = mean_of(NoisySums(1000.0, 100.0, -500.0, 1e-9, 5.0), 50, 50)
     assert rounded.low is not None and rounded.low < 54.8

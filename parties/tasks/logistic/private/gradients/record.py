@@ -11,7 +11,7 @@ from parties.scenario.file import Scenario
 from parties.tasks.logistic.settings.task import LogisticTask
 from parties.tasks.privacy.guarantee import NoisyRelease, noise_facts, outside, privacy_facts
 from protocols.evaluation.noisy_metrics import BINS, PROBABILITIES, auc_of, right_and_wrong
-from protocols.privacy.estimates import Sums, margin, mean_of
+from protocols.privacy.estimates import NoisySums, margin, mean_of
 from protocols.training.private.clipped_gradients import FINE
 from protocols.training.private.noisy_descent import NoisySettings, NoisyTrained
 
@@ -36,7 +36,7 @@ def metrics_facts(counts: NDArray[np.float64], deviation: float) -> dict[str, An
     """Metrics from noisy counts (2, B) of held-out rows, each with its interval for the noise."""
     right, wrong = right_and_wrong(counts)
     of_sums = deviation * float(np.sqrt(2 * BINS))
-    accuracy = mean_of(Sums(right + wrong, right - wrong, None, of_sums, 0.0), 0.5, 0.5)
+    accuracy = mean_of(NoisySums(right + wrong, right - wrong, None, of_sums, 0.0), 0.5, 0.5)
     auc = auc_of(counts, deviation)
     return {
         "rows": right + wrong,
