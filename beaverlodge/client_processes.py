@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from beaverlodge.clients import Given, SimulatedClients, client_names, given_to
-from beaverlodge.processes import as_interrupt
+from beaverlodge.processes import as_interrupt, place_of
 from mpc.errors import UsageError
 from parties.cli.output import Output
 from parties.cli.star_simulation import StarSimulation, run_star_simulation
@@ -21,8 +20,9 @@ def in_processes(asked: Asked, clients: int) -> SimulatedClients:
     """Run it; its record is in a new folder of `runs`."""
     names = client_names(clients)
     given = given_to(asked.inputs, clients, asked.seed)
+    client = asked.program[0] if isinstance(asked.program, tuple | list) and asked.program else asked.program
     said = StarSimulation(
-        program=_file_of(asked.program),
+        program=place_of(client, CLIENT_ENDING),
         inputs=tuple(_text(given, k) for k in range(len(given[0]))),
         clients=clients,
         seed=asked.seed,
@@ -51,18 +51,6 @@ def _gave(told: Any, names: tuple[str, ...]) -> dict[str, Any]:
     if not told:
         return {}
     return dict.fromkeys(names, told["all"]) if "all" in told else dict(told)
-
-
-def _file_of(program: Any) -> str:
-    """FILE:NAME of a pair: what another process can read."""
-    if isinstance(program, str):
-        return program
-    client = program[0] if isinstance(program, tuple | list) and program else None
-    file = inspect.getsourcefile(client) if inspect.isfunction(client) else None
-    name = client.__name__ if inspect.isfunction(client) else ""
-    if file is None or not file.endswith(".py") or not name.endswith(CLIENT_ENDING):
-        raise UsageError("in processes the protocol is one of a file", "say 'total.py:total'")
-    return f"{file}:{name.removesuffix(CLIENT_ENDING)}"
 
 
 def _text(given: Given, k: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,7 +37,7 @@ def in_processes(asked: Asked) -> Simulated:
     """Run it; its record is in a new folder of `runs`."""
     given = given_by(asked)
     said = Simulation(
-        program=_file_of(asked.program),
+        program=place_of(asked.program),
         inputs=tuple(map(_text, given.inputs)),
         seed=asked.seed,
         network=asked.network,
@@ -62,14 +62,23 @@ def in_processes(asked: Asked) -> Simulated:
     )
 
 
-def _file_of(program: str | Callable[..., Any]) -> str:
-    """FILE:FUNCTION of a program: what another process can read."""
+def place_of(program: Any, ending: str = "") -> str:
+    """FILE:NAME of a function at the top of a file, which another process can read.
+
+    Args:
+        program: the function, or already FILE:NAME.
+        ending: of the function's name, which NAME lacks.
+
+    Raises:
+        UsageError: it is none, or its name ends otherwise.
+    """
     if isinstance(program, str):
         return program
     file = inspect.getsourcefile(program) if inspect.isfunction(program) else None
-    if file is None or not file.endswith(".py") or program.__module__ == "__main__" or "." in program.__qualname__:
+    at_top = file is not None and program.__module__ != "__main__" and "." not in program.__qualname__
+    if not at_top or not str(file).endswith(".py") or not program.__name__.endswith(ending):
         raise UsageError("in processes the protocol is one of a file: this one is not", _FILE)
-    return f"{file}:{program.__name__}"
+    return f"{file}:{program.__name__.removesuffix(ending)}"
 
 
 def _text(one: OwnersInput) -> str:

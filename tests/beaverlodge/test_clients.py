@@ -55,6 +55,14 @@ def test_a_result_that_is_too_long_is_not_told_as_none(monkeypatch: pytest.Monke
         _ = done.result
 
 
+def test_processes_need_a_pair_at_the_top_of_a_file() -> None:
+    async def total_client(me: Client, x: np.ndarray) -> None:
+        """Another process cannot read it."""
+
+    with pytest.raises(UsageError, match="one of a file"):
+        beaverlodge.simulate((total_client, masked_sum_server), GIVEN, clients=3, processes=True)
+
+
 def test_a_server_knows_no_number_of_rows() -> None:
     async def client(me: Client, x: np.ndarray, y: np.ndarray) -> None:
         await me.send(b"", label="hello")
