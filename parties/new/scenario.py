@@ -296,7 +296,7 @@ def _messages(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bo
     if left:
         lines.append(f"  left out    {_some(left)}")
     if "text" in choice.left_out.values():
-        lines.append("  text        becomes features once its levels are under [task.categories] (docs/scenario.md)")
+        lines.append("  text        goes into features, with its levels in [task.categories] (docs/scenario.md)")
     if choice.missing != "refuse":
         what = "rows with one are dropped" if choice.missing == "drop" else "the column's mean takes their place"
         lines.append(f"  missing     values are: {what}")
