@@ -240,8 +240,10 @@ async def open_searches(
 async def _test_sides(
     p: Party, own: OwnColumns, settings: StatisticsSettings, up_to: Share, below: Share, disclosure: Disclosure
 ) -> Disclosure:
-    """What is disclosed, less quantiles with few values of an owner's others on a side. The test takes each owner's
-    numbers of values up to the answers, and below them (searches, owners).
+    """What is disclosed, without quantiles that have few values of some owner's others on a side.
+
+    Args:
+        up_to, below: each owner's numbers of values up to the answers, and below them (searches, owners).
 
     9 rounds with `min_cell` and quantiles, else 0; reveals what `suppressed_blocks` does.
     """
@@ -282,7 +284,7 @@ def _rows_of(own: OwnColumns, tests: SideTests) -> Array:
 
 
 def _varying(squares: Array, means: Array, counts: Array, sample: Sample) -> Array:
-    """The sums of products about the means, 0 of a column whose distances from its mean are what rounded that mean."""
+    """The sums of products about the means; 0 of a constant column, which is off its mean by that one's rounding."""
     constant = squares[: len(means)] <= counts * (np.abs(means) * _ROUNDED) ** 2
     pairs = [constant[i] | constant[j] for i, j in sample.products]
     return np.where(np.stack(pairs), 0.0, squares)

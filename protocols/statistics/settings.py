@@ -251,7 +251,7 @@ class StatisticsSettings:
 
     @cached_property
     def exact_curves(self) -> dict[Survival, Cells]:
-        """The same with everybody counted where they are; these are not opened where there is a `min_cell`."""
+        """The same without deferral: each patient counts at its own time. With `min_cell` these are not opened."""
         found = {}
         for one in self.survival:
             points = tuple(map(float, self.grid_of(one.time).points))

@@ -93,7 +93,7 @@ class Arm:
         return self.held(self.rows - before - self.lost_before, before)
 
     def held(self, at_risk: Values, before: Counts | Values) -> Values:
-        """At least as many as will have the event."""
+        """Those at risk at each time, but not fewer than will have the event."""
         return np.asarray(np.maximum(at_risk, self.counts[:-1, 1].sum() - before))
 
 

@@ -26,7 +26,7 @@ Losses = Callable[[Array, Array], Array]
 
 @dataclass(frozen=True)
 class Population:
-    """The candidates for a release: each is a member, of which it was computed, or not.
+    """The candidates for a release. A member is one of those from which it was computed.
 
     Args:
         unit: what a candidate is: "patient" or "client".
@@ -64,7 +64,7 @@ class Population:
 
 
 def draw_members(size: int, groups: Iterable[tuple[Places, int]], rng: Random) -> Mask:
-    """Members among so many candidates: of each group, by their numbers, as many as are given, drawn at random."""
+    """Draw the members of `size` candidates: from each group, given by numbers, as many as its count."""
     mask = np.zeros(size, dtype=bool)
     for candidates, count in groups:
         mask[rng.permutation(candidates)[:count]] = True
@@ -73,7 +73,7 @@ def draw_members(size: int, groups: Iterable[tuple[Places, int]], rng: Random) -
 
 @dataclass(frozen=True)
 class Alone:
-    """One owner's own rows beside what a run disclosed: all that it has on its own machine.
+    """One owner's own rows and what a run disclosed, for an audit on its own machine.
 
     Args:
         what: what was disclosed.
@@ -88,7 +88,7 @@ class Alone:
 
 @dataclass(frozen=True)
 class Worlds:
-    """What one onlooker has of a mechanism after it has taken off the noise that it knows.
+    """What a mechanism shows one onlooker, less the noise that this one knows.
 
     Args:
         without: draws without the row (draws, numbers).
@@ -119,7 +119,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Trial:
-    """A mechanism of which many draws are made, with and without one row: the worst neighbours.
+    """A mechanism to be drawn many times, with and without the row that changes it most.
 
     Args:
         what: what it releases.

@@ -24,7 +24,7 @@ _HALF: Final = 0.5
 
 
 @dataclass(frozen=True)
-class Together:
+class PooledRows:
     """The rows of all owners; where columns are split, their columns side by side.
 
     Args:
@@ -45,7 +45,7 @@ class Together:
         return self.x[rows], self.y[rows], self.beside.of(rows)
 
 
-def together(scenario: Scenario, record: Mapping[str, Any] | None, owner: str | None = None) -> Together:
+def pooled_rows(scenario: Scenario, record: Mapping[str, Any] | None, owner: str | None = None) -> PooledRows:
     """The rows of a scenario whose owners' data are all here; with the columns of a run's model, if there was one.
 
     Args:
@@ -61,12 +61,12 @@ def together(scenario: Scenario, record: Mapping[str, Any] | None, owner: str | 
         held = tables[split_of(tables).target_owner]
         x = np.concatenate([table.values for table in tables.values()], axis=1)
         names = joint_names({name: table.columns for name, table in tables.items()})
-        return Together(names, x, held.target, held.offset_weights, {SAME_ROWS: np.arange(held.rows)})
+        return PooledRows(names, x, held.target, held.offset_weights, {SAME_ROWS: np.arange(held.rows)})
     model = None if record is None else record.get("model")
     names = tuple(model["features"]) if model else shared_columns(list(tables.values()))
     chosen = [table if table.columns == names else table.select(names) for table in tables.values()]
     ends = np.cumsum([0, *(table.rows for table in chosen)])
-    return Together(
+    return PooledRows(
         names,
         np.concatenate([table.values for table in chosen]),
         np.concatenate([table.target for table in chosen]),
@@ -79,7 +79,7 @@ Fit = Callable[[Mapping[str, Array], Random], Array]
 """Weights in the columns' own units, the intercept last (d + 1,), of a training on these rows of each group."""
 
 
-def trained_counts(scenario: Scenario, rows: Together) -> dict[str, tuple[int, int]]:
+def trained_counts(scenario: Scenario, rows: PooledRows) -> dict[str, tuple[int, int]]:
     """How many of each group's rows an audit's trainings train on, and how many they hold out."""
     sizes = {name: len(own) for name, own in rows.groups.items()}
     counts = {name: row_counts(scenario, size) for name, size in sizes.items()}
@@ -94,7 +94,7 @@ Loss = Callable[[Array, Array], Callable[[Array, Array], Array]]
 
 def model_population(
     scenario: Scenario,
-    rows: Together,
+    rows: PooledRows,
     record: Mapping[str, Any] | None,
     fit: Fit,
     score: Callable[[Array], Array],
@@ -158,7 +158,7 @@ def own_rows_alone(
     """
     if scenario.vertical or scenario.privacy is not None or not scenario.model_task.test_fraction:
         return None
-    rows, seen = together(scenario, record, owner), _told(record)
+    rows, seen = pooled_rows(scenario, record, owner), _told(record)
     z, members = rows.beside.add_offset(rows.x @ seen[:-1] + seen[-1]), _members(scenario, rows)
     return None if members.all() else Alone("the model's weights", score(z, rows.y), members)
 
@@ -169,7 +169,7 @@ def _told(record: Mapping[str, Any]) -> Array:
     return np.array([*model["weights"], model["intercept"]])
 
 
-def _members(scenario: Scenario, rows: Together) -> Mask:
+def _members(scenario: Scenario, rows: PooledRows) -> Mask:
     """The rows that a run of this scenario trains on."""
     mask = np.zeros(len(rows.y), dtype=bool)
     for name, own in rows.groups.items():

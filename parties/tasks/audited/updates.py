@@ -28,7 +28,7 @@ class RoundUpdates:
 
 @dataclass(frozen=True)
 class Updates:
-    """The clients' rows, and what becomes of them in a few rounds.
+    """The clients' rows, and the updates that they send in a few rounds.
 
     Args:
         rows, held: of each client, by number, the rows that it trains on and those that it holds out, as the model

@@ -10,13 +10,13 @@ import numpy as np
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
 from parties.tasks.audited.audit import Alone, Audit, Population, Random
-from parties.tasks.audited.models import model_population, own_rows_alone, together
+from parties.tasks.audited.models import model_population, own_rows_alone, pooled_rows
 from parties.tasks.linear.private.audit import linear_trials, noisy_fit
 from protocols.plain.linear import fit_plain
 
 
 def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Population:
-    rows = together(scenario, record)
+    rows = pooled_rows(scenario, record)
 
     def fit(chosen: Mapping[str, Array], rng: Random) -> Array:
         x, y, beside = rows.of(np.concatenate(list(chosen.values())))

@@ -10,7 +10,7 @@ import numpy as np
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
 from parties.tasks.audited.audit import Alone, Audit, Population, Random, Trial
-from parties.tasks.audited.models import Fit, Together, model_population, own_rows_alone, together, trained_counts
+from parties.tasks.audited.models import Fit, PooledRows, model_population, own_rows_alone, pooled_rows, trained_counts
 from parties.tasks.logistic.private.columns.audit import columns_fit, columns_trial
 from parties.tasks.logistic.private.gradients.audit import gradients_fit, gradients_trials
 from parties.tasks.logistic.private.output.audit import output_fit, output_trial
@@ -25,7 +25,7 @@ from protocols.rows.own_rows import OwnRows
 def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Population | None:
     if scenario.task_as(LogisticTask).keeps_shares:
         return None
-    rows = together(scenario, record)
+    rows = pooled_rows(scenario, record)
     if scenario.privacy is not None:
         return _model(scenario, record, rows, _private_fit(scenario, rows))
     counts = trained_counts(scenario, rows)
@@ -41,7 +41,7 @@ def _population(scenario: Scenario, record: Mapping[str, Any] | None) -> Populat
     return _model(scenario, record, rows, fit)
 
 
-def _model(scenario: Scenario, record: Mapping[str, Any] | None, rows: Together, fit: Fit) -> Population:
+def _model(scenario: Scenario, record: Mapping[str, Any] | None, rows: PooledRows, fit: Fit) -> Population:
     return model_population(scenario, rows, record, fit, lambda z: _log_odds_of_the_truth(z, rows.y), _entropy)
 
 
@@ -62,12 +62,12 @@ def _entropy(z: Array, y: Array) -> Callable[[Array, Array], Array]:
     return lambda z, y: np.logaddexp(0.0, (1 - 2 * y) * z)
 
 
-def _own(rows: Together, chosen: Array) -> OwnRows:
+def _own(rows: PooledRows, chosen: Array) -> OwnRows:
     x, y, beside = rows.of(chosen)
     return OwnRows(rows.names, x, y, x[:0], y[:0], offset_weights_train=beside)
 
 
-def _private_fit(scenario: Scenario, rows: Together) -> Fit:
+def _private_fit(scenario: Scenario, rows: PooledRows) -> Fit:
     """The training by the scenario's method in the clear, with its noise."""
     if private_method(scenario) != "gradients":
         return output_fit(scenario, rows)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def fewest_rows(scenario: Scenario, otherwise: int) -> int:
-    """The fewest rows with which an owner's data are read: with [privacy] nobody else sees whether they are enough."""
+    """The fewest rows that an owner's data need; with [privacy] `min_rows`, as no other party sees how many it has."""
     return otherwise if scenario.privacy is None else max(otherwise, _min_rows(scenario))
 
 
@@ -44,7 +44,7 @@ def load_private_table(scenario: Scenario, owner: str) -> Table:
 
 
 def private_counts(scenario: Scenario) -> tuple[int, int]:
-    """What the others are told of an owner's rows, whatever they are: the fewest that it may have, none held out."""
+    """An owner's numbers of rows, as the others are told: the fewest that it may have, and none held out."""
     return _min_rows(scenario), 0
 
 

@@ -71,7 +71,7 @@ def _above(x: float) -> float:
 
 
 def counted(scenario: Scenario, records: Sequence[Mapping[str, Any]], owner: str | None = None) -> tuple[Counted, ...]:
-    """What the record of each run told of all owners' rows, by the same cells. With [privacy] sums are not used.
+    """What the record of each run disclosed of all owners' rows, by the same cells. With [privacy] sums are not used.
 
     Args:
         records: of runs over these rows, or nearly; they may have asked for other statistics.
@@ -111,7 +111,7 @@ def counted(scenario: Scenario, records: Sequence[Mapping[str, Any]], owner: str
 
 
 def _task_of(scenario: Scenario, record: Mapping[str, Any]) -> StatisticsTask:
-    """What a run asked for: as the scenario has it, or as its record does.
+    """The task of a run: the scenario's, or that in its record.
 
     Raises:
         UsageError: the record was written by another version.
@@ -152,7 +152,7 @@ def _together(tasks: Sequence[StatisticsTask]) -> StatisticsTask:
 
 
 def _widest(statistics: Mapping[str, Any]) -> float:
-    """How many standard deviations all noisy counts are within, together."""
+    """The number of standard deviations within which all noisy counts lie."""
     from scipy.stats import norm
 
     return float(norm.isf(_MISSED / 2 / max(1, _numbers(statistics))))
@@ -230,7 +230,7 @@ def _ranges(task: StatisticsTask, axis: _Axis, columns: Sequence[Values], name: 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What was told, as it is read from a record.
+    """What was disclosed, as it is read from a record.
 
     Args:
         slack: by how much a count may be off.
@@ -245,17 +245,17 @@ class _Facts:
     moments: list[Moments] = field(default_factory=list)
 
     def count(self, text: str, weights: Weights, value: float | None) -> None:
-        """A number of patients, or that it was withheld."""
+        """Add a number of patients; None: it was withheld."""
         if value is not None:
             self.facts.append(Fact(weights, value - self.slack, value + self.slack))
         self.queries.append(Query(text, weights, None if self.slack else value))
 
     def between(self, weights: Weights, low: float, high: float) -> None:
-        """A number of patients that was not told itself."""
+        """Add bounds of a number of patients that was not disclosed itself."""
         self.facts.append(Fact(weights, low, high))
 
     def values(self, text: str, weights: Weights, column: str, facts: Mapping[str, Any]) -> None:
-        """A column's sum over some patients, and the sum of its squares, from whatever was told of them."""
+        """Add a column's sum over some patients, and the sum of its squares, if they follow from what was disclosed."""
         n, mean, total = facts.get("count"), facts.get("mean"), facts.get("sum")
         deviation, variance = facts.get("sd"), facts.get("variance")
         weights = {**weights, column: weights.get(column, 1.0) * self.axes[column].present}

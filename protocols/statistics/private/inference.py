@@ -61,7 +61,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two means, in units of u (...,); NaN where there are too few rows for the noise."""
+    """The difference of two means, in units of u (...,); NaN where there are too few rows for the noise."""
 
     value: Values
     low: Values

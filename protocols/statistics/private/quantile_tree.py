@@ -108,7 +108,7 @@ class Tree:
 
 @lru_cache(maxsize=64)
 def best_tree(points: int, shares: tuple[float, ...], trees: int, others: int) -> Tree:
-    """The tree whose quantiles' ranks are least off, all having so much more noise as there are more releases.
+    """The tree that gives the most exact ranks: a deeper one has more releases, and so more noise in each number.
 
     Args:
         shares: the quantiles that are asked for.
@@ -126,8 +126,11 @@ def best_tree(points: int, shares: tuple[float, ...], trees: int, others: int) -
 
 
 def consistent_counts(tree: Tree, count: float, levels: list[Values]) -> tuple[float, Values]:
-    """Of the noisy number of all values and the noisy counts of each level from below the top down: the estimate of the
-    number, and of each point's rank."""
+    """The estimates of the number of all values, and of each point's rank.
+
+    Args:
+        count, levels: the noisy number of all values, and the noisy counts of each level from below the top down.
+    """
     estimates, sums = [levels[-1]], list[Values]()
     for variances, counts in zip(reversed(tree.variances), (*reversed(levels[:-1]), np.array([count])), strict=True):
         starts = np.arange(0, len(variances), tree.degree)

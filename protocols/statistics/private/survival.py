@@ -38,7 +38,7 @@ _TINY: Final = 1e-12
 
 
 def at_risk_deviations(times: int, deviation: float) -> Values:
-    """Of the noise in the number of patients at risk at each time (T,)."""
+    """The deviation of the noise in the number of patients at risk at each time (T,)."""
     return np.asarray(deviation * np.sqrt(2.0 * np.arange(times + 1, 1, -1) - 0.75))
 
 
@@ -66,8 +66,8 @@ class NoisyArm:
         return np.asarray(waited[..., :-1] - self.table[..., :-1, 0] / 2)
 
     @property
-    def told(self) -> Bits:
-        """At which times enough patients are at risk (..., T): up to some time."""
+    def disclosed(self) -> Bits:
+        """At which times a curve is disclosed (..., T): before the first at which too few patients are at risk."""
         least = least_at_risk(self.table.shape[-2] - 1, self.deviation)
         enough = self.at_risk - np.maximum(self.events, 0.0) >= least
         return np.asarray(np.logical_and.accumulate(enough, axis=-1))
@@ -75,7 +75,7 @@ class NoisyArm:
 
 @dataclass(frozen=True)
 class NoisyCurve:
-    """S at each time with its interval (..., T); NaN where it is not told."""
+    """S at each time with its interval (..., T); NaN where it is not disclosed."""
 
     survival: Values
     low: Values
@@ -84,7 +84,7 @@ class NoisyCurve:
 
 def noisy_curve(arm: NoisyArm) -> NoisyCurve:
     """The curve of an arm, which falls (isotonic regression of H, each time by its inverse variance)."""
-    told = arm.told
+    told = arm.disclosed
     d, n = np.where(told, arm.events, 0.0), np.where(told, arm.at_risk, 1.0)
     hazard = -np.log1p(-d / n).cumsum(axis=-1)
     noise = _noise(arm, d, n, told)
@@ -116,7 +116,7 @@ def median(curve: NoisyCurve) -> tuple[int | None, int | None, int | None]:
 
 
 def _rising(hazard: Values, weights: Values, told: Bits) -> Values:
-    """The nearest that does not fall (..., T), at the times that are told."""
+    """Isotonic regression of H (..., T), at the times at which it is disclosed."""
     from scipy.optimize import isotonic_regression
 
     found = np.zeros_like(hazard)
@@ -144,7 +144,7 @@ def noisy_log_rank(arms: NoisyArm) -> tuple[Values, int]:
     sampling (Mantel, Cancer Chemother. Rep. 50, 1966), N that of the noise, in which u is linear where it is small
     beside the patients at risk. So noise costs power, and raises no false alarms.
     """
-    told = np.logical_and.accumulate(arms.told.all(axis=-2), axis=-1)[..., None, :]
+    told = np.logical_and.accumulate(arms.disclosed.all(axis=-2), axis=-1)[..., None, :]
     d, n = np.where(told, arms.events, 0.0), np.where(told, arms.at_risk, 1.0)
     all_d, all_n = d.sum(axis=-2, keepdims=True), n.sum(axis=-2, keepdims=True)
     part = n / all_n

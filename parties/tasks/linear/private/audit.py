@@ -12,7 +12,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
 from parties.tasks.audited.audit import Random, Trial
-from parties.tasks.audited.models import Fit, Together
+from parties.tasks.audited.models import Fit, PooledRows
 from parties.tasks.audited.noise import Whole, noisy_sum_trial, opened_by_runs
 from parties.tasks.linear.private.settings import with_noise
 from protocols.linear.noisy_fit import fit_moments
@@ -30,7 +30,7 @@ _INNER: Final = 0.5  # at which a row is as long as it may be without being scal
 _AT_ONCE: Final = 50  # openings for which one plan is made
 
 
-def noisy_fit(scenario: Scenario, rows: Together) -> Fit:
+def noisy_fit(scenario: Scenario, rows: PooledRows) -> Fit:
     """The fit in the clear: from exact sums of products, with noise of the run's variance that is drawn here."""
     settings = with_noise(scenario)
     places = [rows.names.index(name) for name in settings.names]

@@ -12,7 +12,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
 from parties.tasks.audited.audit import Random, Trial
-from parties.tasks.audited.models import Fit, Together
+from parties.tasks.audited.models import Fit, PooledRows
 from parties.tasks.audited.noise import Whole, noisy_sum_trial, opened_by_runs
 from parties.tasks.logistic.private.agreed import features_of
 from parties.tasks.logistic.private.columns.run import columns_settings
@@ -30,7 +30,7 @@ from protocols.training.private.shared_gradients import (
 )
 
 
-def columns_fit(scenario: Scenario, rows: Together) -> Fit:
+def columns_fit(scenario: Scenario, rows: PooledRows) -> Fit:
     """The training in the clear, with noise of the run's variance that is drawn here."""
     how = columns_settings(scenario)
     x = scaled_columns(rows.x, how)

@@ -13,7 +13,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from parties.scenario.file import Scenario
 from parties.tasks.audited.audit import Random, Trial
-from parties.tasks.audited.models import Fit, Together
+from parties.tasks.audited.models import Fit, PooledRows
 from parties.tasks.audited.noise import Whole, noisy_sum_trial, opened_by_runs
 from parties.tasks.logistic.private.gradients.run import noisy_settings
 from protocols.privacy.accounting import VectorMechanism, epsilon_of
@@ -24,7 +24,7 @@ _BEYOND: Final = 10.0  # widths of its range, by which a worst row's value is ou
 _FAR: Final = 64.0  # of a score: the sigmoid is 1 there, and the gradient as long as it gets
 
 
-def gradients_fit(scenario: Scenario, rows: Together) -> Fit:
+def gradients_fit(scenario: Scenario, rows: PooledRows) -> Fit:
     """The training in the clear, with noise of the run's variance that is drawn here."""
     how = noisy_settings(scenario)
     whole = WholeRows(how.ranges.whole_rows(rows.x), rows.y.astype(np.int64))

@@ -10,7 +10,7 @@ import numpy as np
 from mpc.ring.array import Array
 from parties.scenario.file import Scenario
 from parties.tasks.audited.audit import Random, Trial
-from parties.tasks.audited.models import Fit, Together
+from parties.tasks.audited.models import Fit, PooledRows
 from parties.tasks.audited.noise import Whole, noisy_sum_trial
 from parties.tasks.logistic.private.agreed import features_of
 from parties.tasks.logistic.private.output.run import perturbed_settings
@@ -24,7 +24,7 @@ _INTO: Final = (0.0, 0.125, 0.25, 0.5, 1.0)  # how far the worst row goes along 
 _STEPS: Final = 100
 
 
-def output_fit(scenario: Scenario, rows: Together) -> Fit:
+def output_fit(scenario: Scenario, rows: PooledRows) -> Fit:
     """The minimum in the clear, with noise of the run's variance that is drawn here, of its objective, too."""
     settings = perturbed_settings(scenario)
     names = [name for own in features_of(scenario) for name in own]

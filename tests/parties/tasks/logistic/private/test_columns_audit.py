@@ -9,7 +9,7 @@ import pytest
 
 from parties.audit.attack import Audited, Effort
 from parties.audit.epsilon import EPSILON
-from parties.tasks.audited.models import together
+from parties.tasks.audited.models import pooled_rows
 from parties.tasks.logistic.audit import AUDIT
 from parties.tasks.logistic.private.columns.audit import columns_fit, columns_trial, worst_sums
 from parties.tasks.logistic.private.columns.run import columns_settings
@@ -49,7 +49,7 @@ def test_rows_that_are_too_long_are_caught(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_twin_is_near_the_model_without_noise(tmp_path: Path) -> None:
     one = scenario(tmp_path)
-    rows = together(one, None)
+    rows = pooled_rows(one, None)
     every = {name: np.arange(len(rows.y)) for name in ("all",)}
     w = columns_fit(one, rows)(every, np.random.default_rng(1))
     right = ((rows.x @ w[:-1] + w[-1] > 0) == (rows.y > 0.5)).mean()

@@ -13,7 +13,7 @@ from parties.report.plan import plan_json
 from parties.report.record import record_of
 from parties.scenario.file import Scenario
 from parties.session.lockstep import run_in_one_thread
-from parties.tasks.audited.models import together
+from parties.tasks.audited.models import pooled_rows
 from parties.tasks.logistic.private.compare import compare_noisy
 from parties.tasks.logistic.private.output.audit import output_fit
 from parties.tasks.logistic.private.output.run import OUTPUT
@@ -83,7 +83,7 @@ def test_noise_is_less_than_that_of_an_output(tmp_path: Path) -> None:
     """Of a model whose data are clear: the training in the clear with its noise, as the audit draws it."""
     relative = []
     for one in (columns(tmp_path), split_columns(tmp_path, privacy=PRIVACY.replace("20", "3", 1) + SEED)):
-        data, rng = together(one, None), np.random.default_rng(1)
+        data, rng = pooled_rows(one, None), np.random.default_rng(1)
         fit = output_fit(one, data)
         every = {"a": np.arange(len(data.y))}
         drawn = np.array([fit(every, rng)[[0, 2]] for _ in range(40)])
