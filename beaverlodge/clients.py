@@ -22,9 +22,9 @@ from mpc.star.memory import LocalClients, MemoryNetwork
 from mpc.star.play import SESSION, common_shape
 from mpc.star.server import StarLimits, StarServer
 from mpc.star.stage import ClientProgram
-from parties.tasks.program.function import loaded_pair
+from parties.tasks.program.function import load_pair
 from parties.tasks.program.reference import beside
-from parties.tasks.program.results import described
+from parties.tasks.program.results import describe
 from parties.trace.lanes import Lane
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def simulated_clients(asked: Asked, clients: int, *, processes: bool) -> Simulat
     failed = next((one.failure for one in ends.values() if one.failure is not None), None)
     if failed is not None:
         raise failed
-    results = described(result)
+    results = describe(result)
     over = s.learnt[0].clients if s.learnt else ()
     plain = [tuple(given[i][k] for i in over) for k in range(len(given[0]))]
     comparison = beside(reference, plain, results, watches=seed is not None) if reference is not None else {}
@@ -164,7 +164,7 @@ def _functions(program: Any) -> tuple[Function, Function, Callable[..., Any] | N
     if isinstance(program, str):
         from parties.scenario.program import read_program
 
-        found = loaded_pair(read_program(program, alone=False, clients=True), None)
+        found = load_pair(read_program(program, alone=False, clients=True), None)
         return found.client, found.server, found.reference
     if not (isinstance(program, tuple | list) and len(program) == 2 and all(map(inspect.iscoroutinefunction, program))):
         raise UsageError(

@@ -22,9 +22,9 @@ from mpc.runtime.round import Round
 from mpc.runtime.watched import Watched
 from parties.session.traced import plan_facts
 from parties.tasks.own_code import LOOKS_HINT
-from parties.tasks.program.function import loaded
+from parties.tasks.program.function import load_protocol
 from parties.tasks.program.reference import beside
-from parties.tasks.program.results import described, merged
+from parties.tasks.program.results import describe, merge_parts
 from parties.trace.lanes import Lane
 
 Protocol = Callable[..., Awaitable[Any]]
@@ -117,8 +117,8 @@ def _in_this_thread(asked: Asked) -> Simulated:
         outcome = run_lockstep(dict.fromkeys(given.owners, run), plan, entropy=entropy, tracers=tracers)
         for tracer in tracers.values():
             tracer.planned(plan_facts(outcome.plan, None))
-    parts = {owner: {"program": {"results": described(outcome.results[owner])}} for owner in given.owners}
-    results = merged(parts)["program"]["results"]
+    parts = {owner: {"program": {"results": describe(outcome.results[owner])}} for owner in given.owners}
+    results = merge_parts(parts)["program"]["results"]
     plain = [one.plain for one in given.inputs]
     comparison = beside(reference, plain, results, watches=seed is not None) if reference is not None else {}
     return Simulated(
@@ -143,7 +143,7 @@ def _functions(program: str | Protocol, inputs: int) -> tuple[Protocol, Callable
     if isinstance(program, str):
         from parties.scenario.program import read_program
 
-        found = loaded(read_program(program, alone=False), inputs)
+        found = load_protocol(read_program(program, alone=False), inputs)
         return found.run, found.reference
     if not inspect.iscoroutinefunction(program):
         raise UsageError("the protocol is no async function", "write `async def name(p, x): ...`, or FILE:FUNCTION")

@@ -34,7 +34,7 @@ from mpc.star.stage import ClientProgram
 from parties.base.descriptors import allow_connections
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
-from protocols.aggregation.cost import client_seconds, expected_traffic, replayed, server_seconds
+from protocols.aggregation.cost import client_seconds, expected_traffic, replay_traffic, server_seconds
 from protocols.aggregation.messages import SHARES, stages
 from protocols.aggregation.parts.pack import word
 from protocols.aggregation.server import Aggregated, aggregation_server
@@ -163,7 +163,7 @@ def _checked(settings: Settings, ran: _Ran, levels: int) -> str:
     for i in ran.done.survivors:
         total += vector_of(settings, i, levels)
     exact = np.array_equal(ran.done.total, total & total.dtype.type((1 << settings.bits) - 1))
-    planned = replayed(settings, ran.done)
+    planned = replay_traffic(settings, ran.done)
     equal = all((planned[i].up, planned[i].down) == ran.said[i][1:] for i in ran.said)
     traffic = expected_traffic(settings)
     ratio = (traffic.up + traffic.down) / settings.vector_bytes

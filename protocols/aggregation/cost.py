@@ -195,7 +195,7 @@ def seconds_of(step: Step, values: int) -> float:
     }[step]
 
 
-def replayed(s: Settings, done: Aggregated) -> dict[int, Traffic]:
+def replay_traffic(s: Settings, done: Aggregated) -> dict[int, Traffic]:
     """Every client's traffic, and the helper's, from a round's events: who answered, and who is whose neighbour."""
     answered = {stage: frozenset(clients) for stage, clients in done.answered.items()}
     found = {}

@@ -212,7 +212,7 @@ async def among(program: Coroutine[Gather, frozenset[int], T], members: Sequence
         program.close()
 
 
-def replayed(settings: Settings, done: Aggregated, message: int) -> dict[int, Traffic]:
+def replay_traffic(settings: Settings, done: Aggregated, message: int) -> dict[int, Traffic]:
     """Every client's bytes, headers included, from a round's events and the size of its message.
 
     Clients are those of the round: 0, 1, ...
@@ -222,7 +222,7 @@ def replayed(settings: Settings, done: Aggregated, message: int) -> dict[int, Tr
         update = HEADER_BYTES + _FLOAT_BYTES * settings.length
         rest = dict.fromkeys(done.answered[UPDATE], Traffic(update, HEADER_BYTES))
     else:
-        rest = cost.replayed(settings, done)
+        rest = cost.replay_traffic(settings, done)
     return {i: _plus(Traffic(HEADER_BYTES, down), rest.get(i, Traffic(0, 0))) for i in done.answered[MODEL]}
 
 

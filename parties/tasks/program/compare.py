@@ -10,7 +10,7 @@ from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.tasks.own_code import line_of
 from parties.tasks.program.data import inputs_of, load, own_words
-from parties.tasks.program.function import loaded
+from parties.tasks.program.function import load_protocol
 from parties.tasks.program.reference import beside
 from parties.tasks.program.settings import ProgramTask
 
@@ -23,7 +23,7 @@ def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
         where the reference fails: its error and line.
     """
     task = scenario.task_as(ProgramTask)
-    one = loaded(scenario.program, len(task.inputs))
+    one = load_protocol(scenario.program, len(task.inputs))
     if one.reference is None:
         return {}
     watches = scenario.testing is not None and scenario.testing.insecure_seed is not None

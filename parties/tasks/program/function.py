@@ -44,7 +44,7 @@ class Pair:
     reference: Reference | None
 
 
-def loaded(program: ProgramFile | None, inputs: int) -> Loaded:
+def load_protocol(program: ProgramFile | None, inputs: int) -> Loaded:
     """Execute the file, and find the protocol in it.
 
     Args:
@@ -60,14 +60,14 @@ def loaded(program: ProgramFile | None, inputs: int) -> Loaded:
     return Loaded(program, run, _reference(program, names, inputs))
 
 
-def loaded_pair(program: ProgramFile | None, inputs: int | None) -> Pair:
+def load_pair(program: ProgramFile | None, inputs: int | None) -> Pair:
     """Execute the file, and find the two functions of a protocol between a server and clients in it.
 
     Args:
         inputs: how many a client gets beside its end; None: that is not checked.
 
     Raises:
-        UsageError: as of `loaded`.
+        UsageError: as of `load_protocol`.
     """
     if program is None:
         raise UsageError('kind = "star_program" runs a protocol that whoever takes part names', _MISSING)
@@ -132,20 +132,20 @@ class _Progress:
         return f"after {self.word} {self.rounds} ('{self.label}')" if self.rounds else f"before the first {self.word}"
 
 
-async def followed(p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> Any:
+async def follow(p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> Any:
     """Run the protocol; an error in it names the party, the line and the round.
 
     Raises:
         UsageError: something in the author's function failed that is no error of ours by name, or misused a party.
         BeaverlodgeError: what the function itself raised.
     """
-    return await watched(one.file, one.run(p, *given), "" if p.dry else p.name, Round, "round of a party")
+    return await watch(one.file, one.run(p, *given), "" if p.dry else p.name, Round, "round of a party")
 
 
-async def watched(
+async def watch(
     file: ProgramFile, program: Coroutine[Any, Any, Any], who: str, kind: type[Any], name: str, *, planned: str = ""
 ) -> Any:
-    """Run a part of a protocol that awaits rounds of one kind; raises as `followed` does.
+    """Run a part of a protocol that awaits rounds of one kind; raises as `follow` does.
 
     Args:
         who: the party; '' while a plan is made.

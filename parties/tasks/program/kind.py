@@ -22,9 +22,9 @@ def _show() -> Show:
 
 
 def _merge(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    from parties.tasks.program.results import merged
+    from parties.tasks.program.results import merge_parts
 
-    return merged(parts)
+    return merge_parts(parts)
 
 
 KIND: Final = Kind(

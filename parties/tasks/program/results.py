@@ -59,7 +59,7 @@ def check(result: Any, file: ProgramFile, *, dry: bool) -> None:
         raise UsageError(f"{file.path}, {file.function}: {error.message}", error.hint, joint=True) from None
 
 
-def described(result: Any) -> list[dict[str, Any]]:
+def describe(result: Any) -> list[dict[str, Any]]:
     """Each value: its name, kind and shape, and its values unless it stays shared."""
     return [{"name": name, **_described(value)} for name, value in leaves(result)]
 
@@ -87,7 +87,7 @@ def numbers_of(value: Any) -> Any:
     return value.real()
 
 
-def merged(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def merge_parts(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """One part of a record of all owners': what each has for itself stands under its name.
 
     Args:

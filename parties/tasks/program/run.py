@@ -21,8 +21,8 @@ from parties.show.blocks import Line, count_text, plural
 from parties.tasks.base import Data, Job, Notice, PlanText, Run
 from parties.tasks.program.compare import compare
 from parties.tasks.program.data import inputs_of, load, own_words
-from parties.tasks.program.function import Loaded, followed, loaded
-from parties.tasks.program.results import check, described
+from parties.tasks.program.function import Loaded, follow, load_protocol
+from parties.tasks.program.results import check, describe
 from parties.tasks.program.settings import UNTESTED, ProgramTask
 from parties.tasks.rows.extent import Extent, Rows
 from parties.tasks.rows.regression import NOT_STATED
@@ -60,7 +60,7 @@ def settings_of(scenario: Scenario, rows: Rows, columns: int) -> ProgramSettings
     by_owner = [inputs_of(task, rows[owner][0], columns) for owner in scenario.owners]
     inputs = tuple(zip(*by_owner, strict=True))
     return ProgramSettings(
-        scenario.owners, scenario.helper, task.inputs, inputs, loaded(scenario.program, len(task.inputs))
+        scenario.owners, scenario.helper, task.inputs, inputs, load_protocol(scenario.program, len(task.inputs))
     )
 
 
@@ -76,7 +76,7 @@ def program_of(settings: ProgramSettings, own: list[Array] | None) -> ProgramFac
             shared_by_all(p, kinds[0], None if own is None or p.dry else own[k], shapes)
             for k, (kinds, shapes) in enumerate(zip(settings.inputs, settings.shapes, strict=True))
         ]
-        result = await followed(p, settings.loaded, given)
+        result = await follow(p, settings.loaded, given)
         check(result, settings.loaded.file, dry=p.dry)  # what cannot be told is refused before anybody leaves
         return result
 
@@ -100,7 +100,7 @@ def _record(scenario: Scenario, agreement: Agreement, result: Any) -> dict[str, 
         for text, shapes in zip(settings.texts, settings.shapes, strict=True)
     ]
     told = {"file": file.path.name, **file.facts, "inputs": inputs}
-    return {"program": {**told, "results": described(result)}}
+    return {"program": {**told, "results": describe(result)}}
 
 
 def _told(settings: ProgramSettings, scenario: Scenario) -> PlanText:

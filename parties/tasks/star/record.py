@@ -9,7 +9,7 @@ from mpc.errors import InternalError
 from mpc.star.server import named
 from parties.base.record_files import SCHEMA
 from parties.scenario.star import StarScenario
-from parties.show.blocks import Grid, Line, bytes_text, entries, table
+from parties.show.blocks import Grid, Line, bytes_text, entries, seconds_text, table
 from protocols.aggregation.server import Aggregated
 
 _MOST_NAMED: Final = 8
@@ -89,6 +89,18 @@ def server_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """The server's part of a record."""
     parties = map(table, table(record.get("parties")).values())
     return next((one for one in parties if one.get("role") == "server"), {})
+
+
+def done_line(record: Mapping[str, Any], what: str) -> Line:
+    """The end of a run that succeeded: what it gave, and the server's seconds."""
+    seconds = table(server_of(record).get("seconds"))
+    whole, online = seconds_text(seconds.get("total")), seconds_text(seconds.get("online"))
+    return Line(f"{run_name(record)}: done. {what}, {whole} s in all, {online} s online.", "bold")
+
+
+def run_name(record: Mapping[str, Any]) -> str:
+    """The scenario's name."""
+    return str(table(record.get("scenario")).get("name") or "the run")
 
 
 def names_text(found: object) -> str:

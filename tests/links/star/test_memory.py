@@ -24,7 +24,7 @@ from mpc.star.server import StarLimits, StarServer
 from mpc.star.sockets import ClientHost
 from mpc.star.stage import Exchange
 from protocols.aggregation import messages as m
-from protocols.aggregation.cost import replayed
+from protocols.aggregation.cost import replay_traffic
 from protocols.aggregation.settings import Settings
 from tests.links.star.test_star import DIGEST, SETTINGS, VECTORS, N, check_exact, one_round, star_clients
 from tests.protocols.aggregation.rounds import settings_for, total_of
@@ -60,7 +60,7 @@ def test_a_round_in_memory_costs_what_the_plan_says(malicious: bool) -> None:
     for number in (1, 2):
         done = one_round(server, number, settings=settings)
         assert np.array_equal(done.total, total_of(settings, VECTORS, range(N)))
-        planned = replayed(settings, done)
+        planned = replay_traffic(settings, done)
         for i in range(N):
             assert (planned[i].up, planned[i].down) == (server.counts.received[i], server.counts.sent[i])
     assert network.now() == 0.0  # nobody waited for anything

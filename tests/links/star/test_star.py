@@ -26,7 +26,7 @@ from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram
 from mpc.star.wire import ABORT, AGAIN, DOWN, JOIN, PING, QUIT, UP, frame
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import aggregation_client
-from protocols.aggregation.cost import replayed
+from protocols.aggregation.cost import replay_traffic
 from protocols.aggregation.server import Aggregated, aggregation_server
 from protocols.aggregation.settings import Occasion, Settings
 from tests.examples import steady
@@ -87,7 +87,7 @@ def test_a_round_over_links_costs_what_the_plan_says() -> None:
     done, server, network = in_virtual_time(no_fault)
     check_exact(done)
     assert len(done.survivors) == N
-    planned = replayed(SETTINGS, done)
+    planned = replay_traffic(SETTINGS, done)
     for i, client in enumerate(network.clients):
         assert (planned[i].up, planned[i].down) == (server.counts.received[i], server.counts.sent[i])
         assert planned[i].up == client.counts.sent
@@ -417,7 +417,7 @@ def test_the_same_over_sockets_with_drops_in_every_stage(malicious: bool) -> Non
         transport.close(1)
     assert np.array_equal(done.total, total_of(settings, vectors_for(settings), done.survivors))
     assert set(done.survivors) == set(range(14)) - set(drops)
-    planned = replayed(settings, done)
+    planned = replay_traffic(settings, done)
     for i in done.answered[m.UNMASK]:
         assert (planned[i].up, planned[i].down) == (clients[i].counts.sent, clients[i].counts.received)
     assert sum(one.up for one in planned.values()) == sum(server.counts.received.values())

@@ -15,7 +15,7 @@ from protocols.aggregation.messages import MASKED, UNMASK, stages
 from protocols.aggregation.settings import Occasion
 from protocols.federated.messages import Message, message_bytes, write_message
 from protocols.federated.programs import MODEL as MODEL_STAGE
-from protocols.federated.programs import UPDATE, among, expected_traffic, plain_server, replayed
+from protocols.federated.programs import UPDATE, among, expected_traffic, plain_server, replay_traffic
 from tests.protocols.aggregation.rounds import Memory, settings_for, total_of, vectors_for, without
 from tests.protocols.federated.rounds import MODEL, Star
 
@@ -60,7 +60,7 @@ def test_two_drop_in_each_stage_and_the_bytes_are_as_planned(malicious: bool) ->
         survived = set(MEMBERS) - (set() if stage in (UNMASK, "consistency") else drops.keys())
         assert set(in_star(one, done.survivors)) == survived
         assert np.array_equal(done.total, words_of(one, done.survivors))
-        planned = replayed(one.settings, done, len(write_message(MODEL)))
+        planned = replay_traffic(one.settings, done, len(write_message(MODEL)))
         headers = HEADER_BYTES * (1 + len(stages(malicious)))
         for k, i in enumerate(MEMBERS):
             if i not in drops:
@@ -74,7 +74,7 @@ def test_a_round_without_drops_costs_what_is_expected(plain: bool) -> None:
         one.vectors = {i: vector.astype(float) for i, vector in one.vectors.items()}
     outcome = one.play(plain=plain)
     planned = expected_traffic(one.settings, message_bytes(3, 0, 4), plain=plain)
-    assert set(replayed(one.settings, outcome.result, message_bytes(3, 0, 4)).values()) == {planned}
+    assert set(replay_traffic(one.settings, outcome.result, message_bytes(3, 0, 4)).values()) == {planned}
     headers = HEADER_BYTES * (2 if plain else 1 + len(stages(False)))
     assert {outcome.sent[i] + headers for i in MEMBERS} == {planned.up}
     assert {outcome.received[i] + headers for i in MEMBERS} == {planned.down}

@@ -24,7 +24,7 @@ from parties.tasks.star.server import Costs, links_of, meet_and_play
 from parties.trust.rounds import new_session
 from protocols.aggregation.server import Aggregated, BeforeRelease
 from protocols.aggregation.settings import Occasion
-from protocols.federated.programs import among, federated_server, plain_server, replayed
+from protocols.federated.programs import among, federated_server, plain_server, replay_traffic
 
 FAREWELL: Final = 5.0
 """Seconds in which a server that is started again after the last round tells clients that still wait: it is done."""
@@ -144,7 +144,7 @@ class _Links:
         """The bytes, seconds and clients of a round. See `Link`."""
         everyone = self._scenario.client_names
         names = [everyone[i] for i in agreed.members]
-        planned = replayed(agreed.settings, done, len(message)).values()
+        planned = replay_traffic(agreed.settings, done, len(message)).values()
         counts = self.server.counts
         return {
             "number": self._number,

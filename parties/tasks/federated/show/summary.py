@@ -25,7 +25,7 @@ from parties.show.blocks import (
 from parties.tasks.base import Show
 from parties.tasks.coefficients import coefficients_grid
 from parties.tasks.star.noise import spent_blocks
-from parties.tasks.star.record import names_text, server_of, traffic_line
+from parties.tasks.star.record import done_line, names_text, run_name, server_of, traffic_line
 
 MOST_ROUNDS: Final = 30
 """The most rounds in the summary's table: of more, the first ones, and the last."""
@@ -36,18 +36,14 @@ PLAIN: Final = "PLAIN: the server saw every client's own update and figures. For
 
 def status(record: Mapping[str, Any]) -> Line:
     """How a run that succeeded ended, in one sentence."""
-    part, name = table(record.get("federated")), str(table(record.get("scenario")).get("name") or "the run")
+    part = table(record.get("federated"))
     if "rounds_done" in part:
-        return Line(f"{name}: done. This client took part in {plural(part.get('rounds_done', 0), 'round')}.", "bold")
-    seconds = table(server_of(record).get("seconds"))
+        done = plural(part.get("rounds_done", 0), "round")
+        return Line(f"{run_name(record)}: done. This client took part in {done}.", "bold")
     rounds = len([one for one in rounds_of(part) if one.get("phase") in ("train", "newton")])
     early = ", stopped early" if part.get("stopped_early") else ""
-    return Line(
-        f"{name}: done. {part.get('method')} over {count_text(part.get('clients'))} clients, "
-        f"{plural(rounds, 'round')}{early}, {seconds_text(seconds.get('total'))} s in all, "
-        f"{seconds_text(seconds.get('online'))} s online.",
-        "bold",
-    )
+    what = f"{part.get('method')} over {count_text(part.get('clients'))} clients, {plural(rounds, 'round')}{early}"
+    return done_line(record, what)
 
 
 def blocks(record: Mapping[str, Any]) -> list[Block]:

@@ -11,7 +11,7 @@ from mpc.faults.fault import Fault
 from mpc.star.client import Host, StarClient, always
 from mpc.star.members import Client
 from mpc.star.stage import ClientProgram
-from parties.tasks.program.results import described
+from parties.tasks.program.results import describe
 from parties.tasks.program.star.data import ClientInputs
 from parties.tasks.program.star.play import client_program, entropy_of, pair_of, planned_run
 from parties.tasks.program.star.settings import StarProgramScenario
@@ -77,7 +77,7 @@ def clients_result(host: Host) -> dict[str, Any]:
     """The report of a process that hosts clients, with what their functions returned."""
     clients = {name: one.client for name, one in host.hosted.items()}
     gave = {
-        name: described(one.gave)
+        name: describe(one.gave)
         for name, one in clients.items()
         if isinstance(one, ProgramClient) and one.gave is not None
     }

@@ -14,7 +14,7 @@ from mpc.ring.array import Array
 from mpc.star.members import Client, Gathered, Server
 from mpc.star.play import Played, play
 from mpc.star.stage import Exchange, Gather
-from parties.tasks.program.function import Pair, loaded_pair, watched
+from parties.tasks.program.function import Pair, load_pair, watch
 from parties.tasks.program.results import check
 from parties.tasks.program.star.data import STAND_INS, shapes_of, stand_ins
 from parties.tasks.program.star.settings import StarProgramScenario
@@ -29,7 +29,7 @@ def pair_of(scenario: StarProgramScenario) -> Pair:
     Raises:
         UsageError: no file was named, or it is not fit.
     """
-    return loaded_pair(scenario.program, len(scenario.task.inputs))
+    return load_pair(scenario.program, len(scenario.task.inputs))
 
 
 async def client_program(pair: Pair, me: Client, given: Sequence[Array], who: str) -> Any:
@@ -44,7 +44,7 @@ async def client_program(pair: Pair, me: Client, given: Sequence[Array], who: st
     """
     try:
         program, of = pair.client(me, *given), f"client {me.number}"
-        result = await watched(pair.file, program, who, Exchange, "stage of a client", planned=of)
+        result = await watch(pair.file, program, who, Exchange, "stage of a client", planned=of)
         check(result, pair.file, dry=False)
     except UsageError as error:
         if pair.file.alone:  # a process of its own, on a machine of its own
@@ -54,8 +54,8 @@ async def client_program(pair: Pair, me: Client, given: Sequence[Array], who: st
 
 
 async def server_program(pair: Pair, s: Server, who: str) -> Any:
-    """The server's part; raises as `watched` does."""
-    result = await watched(pair.file, pair.server(s), who, Gather, "stage of a server", planned="the server")
+    """The server's part; raises as `watch` does."""
+    result = await watch(pair.file, pair.server(s), who, Gather, "stage of a server", planned="the server")
     check(result, pair.file, dry=False)
     return result
 
@@ -83,7 +83,7 @@ def planned_run(scenario: StarProgramScenario, pair: Pair) -> Planned:
     return Planned(first, all(one.stages == first.stages for one in others))
 
 
-def replayed(scenario: StarProgramScenario, pair: Pair, gone: Mapping[int, str]) -> Played:
+def replay(scenario: StarProgramScenario, pair: Pair, gone: Mapping[int, str]) -> Played:
     """The plan of a run, given who answered.
 
     Args:

@@ -10,9 +10,9 @@ from mpc.star.members import Learnt
 from mpc.star.play import Played
 from mpc.star.server import named
 from parties.tasks.program.function import Pair
-from parties.tasks.program.results import described
+from parties.tasks.program.results import describe
 from parties.tasks.program.star.data import shapes_of
-from parties.tasks.program.star.play import gone_in, pair_of, replayed
+from parties.tasks.program.star.play import gone_in, pair_of, replay
 from parties.tasks.program.star.settings import StarProgramScenario
 from parties.tasks.star.clients import client_seconds
 from parties.tasks.star.record import hosts_of, own_record, run_record
@@ -54,7 +54,7 @@ def server_part(
             "inputs": [{"input": text, "shapes": [list(shape)]} for text, shape in inputs],
             "of": scenario.count,
             "stages": stages,
-            "results": described(played.result),
+            "results": describe(played.result),
             "over": [named(names, one.clients) for one in played.learnt],
         },
         "revealed": revealed(scenario, played.learnt),
@@ -64,7 +64,7 @@ def server_part(
 def _planned(scenario: StarProgramScenario, pair: Pair, played: Played) -> dict[str, Any]:
     """The bytes that were planned, given who answered. The run is done by now: a plan that fails does not undo it."""
     try:
-        planned = replayed(scenario, pair, gone_in(played.stages, scenario.count))
+        planned = replay(scenario, pair, gone_in(played.stages, scenario.count))
     except BeaverlodgeError as error:
         return {"bytes": {}, "failed": error.message}
     return {"bytes": {"server": planned.sent, "clients": planned.received}}

@@ -19,23 +19,26 @@ from parties.show.blocks import (
 )
 from parties.tasks.base import Show
 from parties.tasks.program.show import comparison_lines, drawn_lines, figures, result_rows
-from parties.tasks.star.record import as_planned, names_text, processes_grid, server_of, traffic_line
+from parties.tasks.star.record import (
+    as_planned,
+    done_line,
+    names_text,
+    processes_grid,
+    run_name,
+    server_of,
+    traffic_line,
+)
 
 _MOST_ROWS: Final = 12
 
 
 def status(record: Mapping[str, Any]) -> Line:
     """How a run that succeeded ended, in one sentence."""
-    part, name = _part(record), str(table(record.get("scenario")).get("name") or "the run")
+    part = _part(record)
     if "rounds_due" in part:
         done = "its part is done" if part.get("rounds_done") == part["rounds_due"] else "it was left out"
-        return Line(f"{name}: done; {done}. The result is the server's to tell.", "bold")
-    seconds = table(server_of(record).get("seconds"))
-    return Line(
-        f"{name}: done. A server and {part.get('of')} clients, {seconds_text(seconds.get('total'))} s in all, "
-        f"{seconds_text(seconds.get('online'))} s online.",
-        "bold",
-    )
+        return Line(f"{run_name(record)}: done; {done}. The result is the server's to tell.", "bold")
+    return done_line(record, f"A server and {part.get('of')} clients")
 
 
 def blocks(record: Mapping[str, Any]) -> list[Block]:

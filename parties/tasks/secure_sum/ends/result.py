@@ -13,7 +13,7 @@ from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import small_cells_facts
 from parties.tasks.star.record import losses
 from parties.tasks.star.server import Costs
-from protocols.aggregation.cost import replayed
+from protocols.aggregation.cost import replay_traffic
 from protocols.aggregation.parts.quantise import decode
 from protocols.aggregation.server import Aggregated
 from protocols.aggregation.settings import stages_of
@@ -40,7 +40,7 @@ class RoundDone:
 
 def server_result(scenario: SumScenario, rounds: Sequence[RoundDone], session: str, costs: Costs) -> dict[str, Any]:
     """The server's result, as it reports it to its launcher. The sums of the last round come first of all."""
-    planned = [one for found in rounds for one in replayed(scenario.settings, found.done).values()]
+    planned = [one for found in rounds for one in replay_traffic(scenario.settings, found.done).values()]
     sums = [round_sums(scenario, found) for found in rounds]
     return {
         "party": costs.party(

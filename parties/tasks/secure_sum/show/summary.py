@@ -20,7 +20,7 @@ from parties.show.blocks import (
 from parties.tasks.base import Show
 from parties.tasks.secure_sum.small_cells import bias_blocks, zero_text
 from parties.tasks.star.noise import spent_blocks
-from parties.tasks.star.record import names_text, processes_grid, server_of, traffic_line
+from parties.tasks.star.record import done_line, names_text, processes_grid, run_name, server_of, traffic_line
 
 WITHHELD = "*"
 _STAGES = {
@@ -35,18 +35,13 @@ _STAGES = {
 
 def sum_status(record: Mapping[str, Any]) -> Line:
     """How a run that succeeded ended, in one sentence."""
-    sums, name = table(record.get("sums")), str(table(record.get("scenario")).get("name") or "the run")
+    sums = table(record.get("sums"))
     if "rounds_due" in sums:
         done, due = sums.get("rounds_done"), sums.get("rounds_due")
         me = next((str(table(one).get("role")) for one in table(record.get("parties")).values()), "client")
         part = f"this {me}'s part" if done == due else f"{done} of {due} rounds with this {me} in them"
-        return Line(f"{name}: done, {part}. The sums are the server's to tell.", "bold")
-    seconds = table(server_of(record).get("seconds"))
-    return Line(
-        f"{name}: done. Sums over {sums.get('clients')} of {sums.get('of')} clients, "
-        f"{seconds_text(seconds.get('total'))} s in all, {seconds_text(seconds.get('online'))} s online.",
-        "bold",
-    )
+        return Line(f"{run_name(record)}: done, {part}. The sums are the server's to tell.", "bold")
+    return done_line(record, f"Sums over {sums.get('clients')} of {sums.get('of')} clients")
 
 
 def sum_blocks(record: Mapping[str, Any]) -> list[Block]:

@@ -22,7 +22,7 @@ from protocols.aggregation.cost import (
     expected_helper_traffic,
     expected_traffic,
     helper_seconds,
-    replayed,
+    replay_traffic,
     server_seconds,
 )
 from protocols.aggregation.helper_messages import Opened, read_facts, read_opened, write_opened
@@ -166,7 +166,7 @@ def test_a_sparse_graph_with_drops_in_every_stage() -> None:
 
 def test_what_is_expected_is_what_a_round_takes() -> None:
     settings = with_helper(9)
-    planned = replayed(settings, play(settings, vectors(settings, [(9, 9, 0, 9, 9)])).result)
+    planned = replay_traffic(settings, play(settings, vectors(settings, [(9, 9, 0, 9, 9)])).result)
     assert planned.pop(settings.helper) == expected_helper_traffic(settings)
     assert set(planned.values()) == {expected_traffic(settings)}
 
@@ -269,7 +269,7 @@ def test_messages_are_read_as_written_or_refused() -> None:
 
 
 def _costs_what_was_planned(settings: Settings, outcome: StarOutcome, dropped: set[int]) -> None:
-    planned = replayed(settings, outcome.result)
+    planned = replay_traffic(settings, outcome.result)
     for i in range(settings.clients + 1):
         if i not in dropped:
             headers = HEADER_BYTES * (3 if i == settings.helper else 4)

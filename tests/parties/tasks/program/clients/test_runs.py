@@ -15,7 +15,7 @@ from parties.report.star_consent import star_consent_blocks
 from parties.report.summary import summary_blocks
 from parties.scenario.program import read_program
 from parties.show.blocks import Grid, Line
-from parties.tasks.program.function import loaded_pair
+from parties.tasks.program.function import load_pair
 from parties.tasks.program.star.play import client_program
 from parties.tasks.registry import load_tables, request_of, star_of
 from tests.parties.tasks.program.clients.runs import OWN, scenario, simulated, values
@@ -177,7 +177,7 @@ def test_the_approval_shows_the_file_and_runs_nothing_of_it(tmp_path: Path) -> N
 
 def test_beside_real_data_an_errors_text_stays_out_of_logs() -> None:
     """As `mpc party` runs a client: Python's own texts name the value. The server is told that it leaves."""
-    pair = loaded_pair(read_program(f"{OWN / 'mistakes.py'}:raises", alone=True, clients=True), 1)
+    pair = load_pair(read_program(f"{OWN / 'mistakes.py'}:raises", alone=True, clients=True), 1)
     me = Client(0, 3, b"session", insecure_entropy(1, "north"))
     program = client_program(pair, me, [np.array([5000.0])], "north")
     program.send(None)
