@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,11 +27,13 @@ from mpc.star.admission import StarCounts
 from mpc.star.lockstep import StarMessage, run_star
 from mpc.star.stage import ClientProgram, ServerProgram
 from parties.base.reporter import Reporter
+from parties.scenario.star import ClientsSpec
 from parties.tasks.federated.clients import hosted as client_side
 from parties.tasks.federated.clients.hosted import FederatedClient, FederatedPart, clients_of
 from parties.tasks.federated.scenario_file import read_federated
 from parties.tasks.federated.server import serve as server_side
 from parties.tasks.federated.settings import FederatedScenario
+from parties.tasks.star import rows as star_rows
 from parties.tasks.star import server as star_server
 from parties.tasks.star.base import Membership, Seat, server_state
 from parties.trust import rounds
@@ -68,6 +70,22 @@ dropout = 0.2
 min_cohort = 3
 {task}
 """
+
+
+def _once(read: Callable[..., Any]) -> Callable[..., Any]:
+    """`read`, once for all clients as long as rows.csv stays what it is: they are started hundreds of times."""
+    known: dict[tuple[bytes, tuple[str, ...]], Any] = {}
+
+    def reads(scenario: FederatedScenario, spec: ClientsSpec, columns: Sequence[str], place: int) -> Any:
+        key = (scenario.directory / "rows.csv").read_bytes(), tuple(columns)
+        if key not in known:
+            known[key] = read(scenario, spec, columns, place)
+        return known[key]
+
+    return reads
+
+
+_READ_ONCE = _once(star_rows._shared)
 
 
 class Killed(BaseException):
@@ -150,7 +168,8 @@ class Study:
         """A client's process starts: what it knows is in its journal's file."""
         name = self.scenario.client_names[i]
         member = Membership(RoundJournal(self.folder / f"{name}.rounds", sync=False))
-        (one,) = clients_of(self.scenario, {name: member}, getLogger("test")).values()
+        with patch.object(star_rows, "_shared", _READ_ONCE):
+            (one,) = clients_of(self.scenario, {name: member}, getLogger("test")).values()
         assert isinstance(one, FederatedClient)
         self.parts[i] = one.part
 
