@@ -17,20 +17,15 @@ from scipy.special import expit
 from scipy.stats import chi2, norm
 
 from mpc.errors import UsageError
-from mpc.ring.abstract_array import abstract
-from mpc.runtime.party import Party
-from mpc.sharing.share import Share
-from protocols.core.stacked import Stacked
 from protocols.functions.rising_fits import RISING_FITS
 from protocols.plain.perturbed import minimum
 from protocols.privacy.accounting import Excess, VectorMechanism, epsilon_of
 from protocols.privacy.discrete_gaussian import law
 from protocols.training.private.bounds import Perturbed
 from protocols.training.private.objective import _pull, _rho, automatic_penalty, perturbed_objective
-from protocols.training.private.perturbed import perturbed_weights
 from tests.examples import steady
-from tests.helpers import lockstep, owner_names, signed
-from tests.protocols.training.private.test_perturbed import DEALT, DELTA, dealt, example, real, stream
+from tests.helpers import owner_names, signed
+from tests.protocols.training.private.runs import DEALT, DELTA, dealt, example, own_noise, real, train
 
 __all__ = ["dealt"]
 
@@ -217,22 +212,3 @@ def test_what_is_told_is_near_the_minimum_of_the_noisy(
     assert np.abs(c).max() > 2.0**20
     assert set(outcome.rounds.values()) == {3 * how.course.steps + 3}
     assert [item.what for item in outcome.reveals] == ["noisy model"]
-
-
-def own_noise(how: Perturbed, name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    assert how.linear is not None
-    mine = stream(name, seed)
-    return how.noise.own(mine, how.columns), how.linear.noise.own(mine, how.columns)
-
-
-def train(x: np.ndarray, y: np.ndarray, how: Perturbed, owners: int, seed: int) -> Any:
-    own, sizes = len(y) // owners, (len(y) // owners,) * owners
-
-    def program(p: Party) -> Any:
-        mine, none = slice(p.index * own, (p.index + 1) * own), abstract((how.columns,))
-        rows, labels = (abstract(x[mine].shape), abstract((own,))) if p.dry else (x[mine], y[mine])
-        told, linear = (none, none) if p.dry else own_noise(how, p.name, seed)
-        stacked = Stacked(Share(rows, how.x_scale), sizes, p.index)
-        return perturbed_weights(p, stacked, Stacked(Share(labels), sizes, p.index).share, told, how, linear)
-
-    return lockstep(dict.fromkeys(owner_names(owners), program), seed)

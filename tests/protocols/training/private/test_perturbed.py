@@ -14,21 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import UsageError
-from mpc.randomness.streams import Stream, derive
-from mpc.ring.abstract_array import abstract
 from mpc.runtime.party import Party
-from mpc.sharing.share import Share
-from protocols.core.stacked import Stacked
 from protocols.plain.perturbed import minimum, rising_sigmoid
 from protocols.privacy.accounting import epsilon_of
-from protocols.privacy.noisy_sum import DiscreteGaussian
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.training.accelerated import momentum_words
 from protocols.training.accelerated_budget import MOMENTUM_BITS
 from protocols.training.private.bounds import Course, Perturbed, automatic_strength, course_of, perturbed
 from protocols.training.private.clipped_gradients import FINE, Ranges
 from protocols.training.private.filled_columns import parts_of_norm, scaled_rows
-from protocols.training.private.perturbed import perturbed_weights
 from protocols.training.private.perturbed_job import (
     LabelledRows,
     PerturbedSettings,
@@ -37,43 +31,14 @@ from protocols.training.private.perturbed_job import (
 )
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names, signed
+from tests.protocols.training.private.runs import DEALT, DELTA, dealt, example, real, stream, train
 
-DELTA = 1e-6
+__all__ = ["dealt"]
 
 
 def settings(rows: int, columns: int, epsilon: float, owners: int, norm: float = 2.0, **given: Any) -> Perturbed:
     strength = given.get("strength") or automatic_strength(epsilon, DELTA, rows, columns, norm)
     return perturbed(rows, columns, norm, strength, epsilon, DELTA, owners)
-
-
-def example(rows: int, columns: int, how: Perturbed, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows as words, of the largest length that there may be in each second one, and labels."""
-    rng = np.random.default_rng(seed)
-    u = rng.uniform(-1, 1, (rows, columns - 1)) * np.where(np.arange(rows) % 2, 4.0, 0.5)[:, None]
-    labels = rng.random(rows) < 1 / (1 + np.exp(-4 * u.sum(axis=1)))
-    return scaled_rows(np.c_[u, np.ones(rows)], how.squared_norm, how.x_scale), labels.astype(np.uint64)
-
-
-def train(x: np.ndarray, y: np.ndarray, how: Perturbed, owners: int, seed: int = 0) -> Any:
-    """Rows of as many for each owner, in lockstep: the opened numbers, checked against the plan."""
-    own, sizes = len(y) // owners, (len(y) // owners,) * owners
-
-    def program(p: Party) -> Any:
-        mine = slice(p.index * own, (p.index + 1) * own)
-        rows, labels = (abstract(x[mine].shape), abstract((own,))) if p.dry else (x[mine], y[mine])
-        noise = abstract((how.columns,)) if p.dry else how.noise.own(stream(p.name, seed), how.columns)
-        stacked = Stacked(Share(rows, how.x_scale), sizes, p.index)
-        return perturbed_weights(p, stacked, Stacked(Share(labels), sizes, p.index).share, noise, how)
-
-    return lockstep(dict.fromkeys(owner_names(owners), program), seed)
-
-
-def stream(name: str, seed: int) -> Stream:
-    return Stream(derive(bytes(32), f"own noise/{seed}/{name}"))
-
-
-def real(x: np.ndarray, how: Perturbed) -> np.ndarray:
-    return signed(x).astype(float) / 2.0**how.x_scale
 
 
 def optimum(x: np.ndarray, y: np.ndarray, how: Perturbed) -> np.ndarray:
@@ -107,22 +72,6 @@ def test_the_training_ends_near_the_minimum(
     assert how.course.distance < 0.04 * how.course.sensitivity
     assert set(outcome.rounds.values()) == {3 * how.course.steps + 3}
     assert [item.what for item in outcome.reveals] == ["noisy model"]
-
-
-DEALT: list[np.ndarray] = []
-"""What noise the helper dealt."""
-
-
-@pytest.fixture(autouse=True)
-def dealt(monkeypatch: pytest.MonkeyPatch) -> None:
-    real_deal = DiscreteGaussian.deal
-
-    def deal(self: DiscreteGaussian, drawn: Any, book: Any) -> Any:
-        found = real_deal(self, drawn, book)
-        DEALT.append(signed(found[0]))
-        return found
-
-    monkeypatch.setattr(DiscreteGaussian, "deal", deal)
 
 
 @steady(20)

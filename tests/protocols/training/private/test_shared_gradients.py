@@ -12,14 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.randomness.streams import Stream, derive
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public
 from protocols.functions.sigmoid import TRIG_SCALE, less_half
 from protocols.linalg.held import Rows, hold, take_rows
 from protocols.plain.perturbed import rising_sigmoid
 from protocols.privacy.accounting import epsilon_of
-from protocols.privacy.noisy_sum import DiscreteGaussian
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.training.private import shared_gradients
 from protocols.training.private.clipped_gradients import Ranges
@@ -38,6 +36,9 @@ from protocols.training.private.shared_gradients import (
 )
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names, signed
+from tests.protocols.training.private.runs import DEALT, dealt, stream
+
+__all__ = ["dealt"]
 
 UNIT = 2.0 ** -(X_BITS + E_BITS)
 NAMES = {"owner0": ("a", "b"), "owner1": ("c",)}
@@ -74,10 +75,6 @@ def columns(p: Party, x: np.ndarray, y: np.ndarray) -> OwnColumns:
     return OwnColumns(NAMES, "owner1", mine, labels, mine[:0], labels[:0], np.zeros(DIGEST_BITS, dtype=np.uint8))
 
 
-def stream(name: str, seed: int) -> Stream:
-    return Stream(derive(bytes(32), f"own noise/{seed}/{name}"))
-
-
 def opened(x: np.ndarray, y: np.ndarray, w: np.ndarray, how: SharedGradients, seed: int = 0) -> Any:
     """The noisy sum at w, in whole numbers."""
 
@@ -102,28 +99,11 @@ def ready(x: np.ndarray, how: SharedGradients) -> np.ndarray:
     return np.column_stack((*parts, np.ones(len(x))))
 
 
-DEALT: list[np.ndarray] = []
-"""What noise the helper dealt."""
-
-
-@pytest.fixture(autouse=True)
-def dealt(monkeypatch: pytest.MonkeyPatch) -> None:
-    real_deal = DiscreteGaussian.deal
-    DEALT.clear()
-
-    def deal(self: DiscreteGaussian, drawn: Any, book: Any) -> Any:
-        found = real_deal(self, drawn, book)
-        DEALT.append(signed(found[0]).astype(float))
-        return found
-
-    monkeypatch.setattr(DiscreteGaussian, "deal", deal)
-
-
 def noise_of(how: SharedGradients, seed: int) -> np.ndarray:
     """All noise of a run, step by step (T, d + 1)."""
     own = [stream(name, seed) for name in owner_names(2)]
     steps = [sum(signed(how.noise.own(one, how.features + 1)).astype(float) for one in own) for _ in DEALT]
-    return np.array(steps) + np.array(DEALT)
+    return np.array(steps) + np.array(DEALT, dtype=float)
 
 
 @steady(12)
