@@ -186,12 +186,18 @@ def test_no_error_is_larger_at_any_score() -> None:
     assert most + 1 <= largest_error(fit) <= most + 5
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=4), st.floats(1.1, 60.0))
-def test_long_weights_are_shortened(w: list[float], norm: float) -> None:
+@given(
+    st.lists(st.floats(-1.0, 1.0), min_size=4, max_size=4).filter(lambda w: np.linalg.norm(w) > 0.01),
+    st.sampled_from([0.01, 0.99, 1.5, 1e6]),
+    st.floats(1.1, 60.0),
+)
+def test_long_weights_are_shortened(direction: list[float], times: float, norm: float) -> None:
+    """Weights so many times as long as they may be; shorter ones stay as they are."""
     how = settings(1, norm, epsilon=20.0)
-    found = signed(whole_weights(np.array(w), how, 45)).astype(float) / 2.0**45
+    w = np.array(direction) / np.linalg.norm(direction) * times * how.fit.reach / norm
+    found = signed(whole_weights(w, how, 45)).astype(float) / 2.0**45
     assert np.linalg.norm(found) * norm <= how.fit.reach
-    if np.linalg.norm(w) * norm < how.fit.reach - 1:
+    if times < 1:
         assert found == pytest.approx(w, abs=1e-12)
 
 
