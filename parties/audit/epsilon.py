@@ -177,12 +177,7 @@ def _of_trial(audited: Audited, trial: Trial) -> Finding:
         figures=(
             *(Figure(f"epsilon at least, as {who}", bound.epsilon, bound.epsilon) for who, bound in bounds.items()),
             Figure("guesses that were right", best.right, *best.interval, guess=0.5, share=True),
-            *_noise_figures(left, measured),
-            *(
-                []
-                if trial.reach is None
-                else [Figure(f"largest change by a {trial.unit}, likewise", trial.reach, share=True)]
-            ),
+            *_promised_figures(trial, left, measured),
         ),
         sentence=_meaning(trial, best, beyond),
         claim=trial.epsilon,
@@ -212,13 +207,16 @@ def _centred(draws: Array) -> Array:
     return found
 
 
-def _noise_figures(left: Mapping[str, Measured], opened: Measured | None) -> Iterator[Figure]:
+def _promised_figures(trial: Trial, left: Mapping[str, Measured], opened: Measured | None) -> Iterator[Figure]:
+    """The noise, and the largest change, as parts of what is promised."""
     if left:
         who, least = min(left.items(), key=lambda pair: pair[1].part)
         yield Figure(f"noise left, as {who}, of what is promised", least.part, least.low, least.high, share=True)
     if opened is not None:
         name = f"noise that the protocol opened {_OPENINGS} times, likewise"
         yield Figure(name, opened.part, opened.low, opened.high, share=True)
+    if trial.reach is not None:
+        yield Figure(f"largest change by a {trial.unit}, likewise", trial.reach, share=True)
 
 
 @dataclass(frozen=True)

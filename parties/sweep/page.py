@@ -19,7 +19,7 @@ from parties.sweep.study import Study
 from parties.sweep.summary import Interval, Row, figure_names, is_constant, rows_of
 from parties.sweep.tables import INSECURE, INTERVAL_NOTE, ending_text, failures_grid, figure_text, result_blocks
 from parties.sweep.tradeoff import tradeoff_blocks
-from parties.tasks.privacy.figures import ALONE, WITHOUT_NOISE, beside, figure_beside
+from parties.tasks.privacy.figures import ALONE, WITHOUT_NOISE, reference_figure, split_reference
 
 MOST_LINES: Final = 6
 """The most series in a plot; if another setting has more values, their runs form one series."""
@@ -71,7 +71,7 @@ def _plots(settings: Sequence[Setting], outcomes: Sequence[Outcome], rows: Seque
     figures = [
         name
         for name in names
-        if figure_beside(name)[1] is None
+        if split_reference(name)[1] is None
         and not all(is_constant(rows, one) for one in (name, *_companions(names, name)))
     ]
     sections = []
@@ -95,7 +95,7 @@ def _plots(settings: Sequence[Setting], outcomes: Sequence[Outcome], rows: Seque
 
 def _companions(names: Sequence[str], figure: str) -> list[str]:
     """The same figure of others: without noise, and alone."""
-    return [name for name in (beside(figure, which) for which in (WITHOUT_NOISE, ALONE)) if name in names]
+    return [name for name in (reference_figure(figure, which) for which in (WITHOUT_NOISE, ALONE)) if name in names]
 
 
 def _all_series(
@@ -106,7 +106,7 @@ def _all_series(
     if companions and split is None:
         own = [replace(one, label="with noise") for one in own]
     others = [
-        replace(one, label=str(figure_beside(companion)[1]))
+        replace(one, label=str(split_reference(companion)[1]))
         for companion in companions
         for one in _series(setting, None, outcomes, companion)
     ]

@@ -22,7 +22,7 @@ from parties.sweep.settings import Setting, value_text
 from parties.sweep.study import Study
 from parties.sweep.summary import BYTES, TIMES, Row, figure_names, is_constant, rows_of
 from parties.sweep.tradeoff import tradeoff_blocks
-from parties.tasks.privacy.figures import ALONE, WITHOUT_NOISE, beside, figure_beside
+from parties.tasks.privacy.figures import ALONE, WITHOUT_NOISE, reference_figure, split_reference
 
 INSECURE: Final = (
     "WARNING: THESE RUNS PROTECTED NOTHING. The scenario's [testing] insecure_seed made their secret randomness known "
@@ -67,11 +67,14 @@ def result_blocks(settings: Sequence[Setting], rows: Sequence[Row], width: int |
     names = figure_names(rows)
     same = [name for name in names if is_constant(rows, name)]
     lines = _lines_beside(rows, names) if varied else {}
-    within = {beside(name, which) for which in lines for name in names}
+    within = {reference_figure(name, which) for which in lines for name in names}
     columns = [
         (
             name,
-            [*(_interval(row, name) for row in rows), *(_interval(row, beside(name, w)) for w, row in lines.items())],
+            [
+                *(_interval(row, name) for row in rows),
+                *(_interval(row, reference_figure(name, w)) for w, row in lines.items()),
+            ],
         )
         for name in names
         if name not in same and name not in within
@@ -96,7 +99,7 @@ def _lines_beside(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Row]:
     """The lines of figures that no setting changes: without noise, and alone."""
     found = {}
     for which in (WITHOUT_NOISE, ALONE):
-        of = [name for name in names if figure_beside(name)[1] == which]
+        of = [name for name in names if split_reference(name)[1] == which]
         if of and all(row.figures.get(name) == rows[0].figures.get(name) for row in rows for name in of):
             found[which] = rows[0]
     return found

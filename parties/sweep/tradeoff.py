@@ -9,7 +9,7 @@ from typing import Final
 from parties.show.blocks import Block, Grid, Line, plural, to_fixed
 from parties.sweep.settings import Setting, value_text
 from parties.sweep.summary import Interval, Run
-from parties.tasks.privacy.figures import WITHOUT_NOISE, beside, figure_beside
+from parties.tasks.privacy.figures import WITHOUT_NOISE, reference_figure, split_reference
 
 EPSILON: Final = "privacy.epsilon"
 ENOUGH: Final = 0.01
@@ -27,8 +27,8 @@ def tradeoff_blocks(settings: Sequence[Setting], runs: Sequence[Run]) -> list[Bl
         return []
     known = [(values, figures) for values, figures in runs if figures is not None]
     names = dict.fromkeys(name for _, figures in known for name in figures)
-    judged = [name for name in names if name.startswith(_OF_ONE) and beside(name, WITHOUT_NOISE) in names]
-    judged = [name for name in judged if figure_beside(name)[1] is None]
+    judged = [name for name in names if name.startswith(_OF_ONE) and reference_figure(name, WITHOUT_NOISE) in names]
+    judged = [name for name in judged if split_reference(name)[1] is None]
     if not judged:
         return []
     return [block for of, same in _by_others(settings, known) for block in _blocks(of, same, judged)]
@@ -56,11 +56,11 @@ def _blocks(of: str, runs: Sequence[Run], judged: Sequence[str]) -> list[Block]:
 def _below(runs: Sequence[Run], epsilon: float, name: str) -> Interval | None:
     """By how much the figure is below that without noise."""
     found = [
-        figures[beside(name, WITHOUT_NOISE)] - figures[name]
+        figures[reference_figure(name, WITHOUT_NOISE)] - figures[name]
         for values, figures in runs
         if figures is not None
         and float(values[EPSILON]) == epsilon
-        and {name, beside(name, WITHOUT_NOISE)} <= {*figures}
+        and {name, reference_figure(name, WITHOUT_NOISE)} <= {*figures}
     ]
     return Interval.of(found) if found else None
 
@@ -79,7 +79,7 @@ def _sentence(name: str, below: Mapping[float, Interval | None], runs: Sequence[
         if interval is None or interval.median > ENOUGH:
             break
         least = epsilon
-    other = beside(name, WITHOUT_NOISE)
+    other = reference_figure(name, WITHOUT_NOISE)
     without = Interval.of([figures[other] for _, figures in runs if figures and other in figures]).median
     start = f"With {of}: for" if of else "For"
     near = f"{start} {name} within {ENOUGH:g} of that without noise ({to_fixed(without)})"

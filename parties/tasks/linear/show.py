@@ -11,7 +11,7 @@ from parties.tasks.base import Show
 from parties.tasks.coefficients import MEAN_NOTE, coefficients_grid, p_text
 from parties.tasks.data_summary import data_blocks
 from parties.tasks.linear.private.show import EXACT_BESIDE, private_blocks
-from parties.tasks.privacy.figures import figures_beside, own_figures
+from parties.tasks.privacy.figures import own_figures, reference_figures
 
 EXACT_TEXT = (
     "The features determine the target, to ten digits of its spread: standard errors are of rounding, and tests and "
@@ -119,7 +119,7 @@ def linear_figures(record: Mapping[str, Any]) -> dict[str, Any]:
     if table(record.get("privacy")):
         named = {"R2": "r2", "RMSE": "rmse"}
         own = own_figures(record, "train")
-        return {**{name: own.get(key) for name, key in named.items()}, **figures_beside(record, "train", named)}
+        return {**{name: own.get(key) for name, key in named.items()}, **reference_figures(record, "train", named)}
     return {
         "R2": fit.get("r2"),
         "residual standard error": fit.get("residual_se"),

@@ -27,7 +27,7 @@ from parties.tasks.coefficients import inference_blocks
 from parties.tasks.data_summary import data_blocks
 from parties.tasks.logistic.plan_solver import optimum_text, solver_text
 from parties.tasks.logistic.private.show import noisy_blocks, noisy_notes
-from parties.tasks.privacy.figures import figures_beside, own_figures
+from parties.tasks.privacy.figures import own_figures, reference_figures
 
 TOP_WEIGHTS: Final = 5
 MOST_DOUBT: Final = 0.005
@@ -246,7 +246,7 @@ def training_figures(record: Mapping[str, Any]) -> dict[str, Any]:
     named = {"accuracy": "accuracy", "AUC": "auc", "log-loss": "log_loss", "Brier": "brier"}
     return {
         **{f"{name} ({which})": metrics.get(key) for name, key in named.items()},
-        **figures_beside(record, which, {f"{name} ({which})": key for name, key in named.items()}),
+        **reference_figures(record, which, {f"{name} ({which})": key for name, key in named.items()}),
         "steps": table(record.get("training")).get("steps"),
         "weight error": table(table(record.get("comparison")).get("pooled")).get("max_abs_weight_difference"),
     }

@@ -1,7 +1,7 @@
-"""Figures that a run with [privacy] is held against: those of the same rows without noise, and of each owner alone.
+"""Figures that a run with [privacy] is compared with: those of the same rows without noise, and of each owner alone.
 
-A kind lists them among its figures, under the figure's name and one of the two words (`beside`). `mpc sweep` draws them
-as lines of the same plot, and says how much epsilon a figure near that without noise needs.
+A kind lists them among its figures, under the figure's name and one of two words (`reference_figure`). `mpc sweep`
+draws them as lines of the same plot, and says how much epsilon a figure near that without noise needs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ WITHOUT_NOISE: Final = "without noise"
 ALONE: Final = "alone"
 
 
-def beside(figure: str, which: str) -> str:
-    """The name of a figure of `which`."""
+def reference_figure(figure: str, which: str) -> str:
+    """The name of a figure's reference: `which` is WITHOUT_NOISE or ALONE."""
     return f"{figure}, {which}"
 
 
-def figure_beside(name: str) -> tuple[str, str | None]:
-    """The figure, and which it is of: None for the run itself."""
+def split_reference(name: str) -> tuple[str, str | None]:
+    """The figure's name, and which reference it is; None: it is of the run itself."""
     figure, _, which = name.rpartition(", ")
     return (figure, which) if figure and which in (WITHOUT_NOISE, ALONE) else (name, None)
 
@@ -32,7 +32,7 @@ def own_figures(record: Mapping[str, Any], which: str) -> Mapping[str, Any]:
     return table(table(table(record.get("comparison")).get("run")).get(which))
 
 
-def figures_beside(record: Mapping[str, Any], which: str, named: Mapping[str, str]) -> dict[str, Any]:
+def reference_figures(record: Mapping[str, Any], which: str, named: Mapping[str, str]) -> dict[str, Any]:
     """A record's figures of the pooled rows without noise, and the median owner's alone; none without [privacy].
 
     Args:
@@ -47,6 +47,6 @@ def figures_beside(record: Mapping[str, Any], which: str, named: Mapping[str, st
     found = {}
     for figure, key in named.items():
         known = [one[key] for one in alone if is_number(one.get(key))]
-        found[beside(figure, WITHOUT_NOISE)] = pooled.get(key)
-        found[beside(figure, ALONE)] = statistics.median(known) if known else None
+        found[reference_figure(figure, WITHOUT_NOISE)] = pooled.get(key)
+        found[reference_figure(figure, ALONE)] = statistics.median(known) if known else None
     return found

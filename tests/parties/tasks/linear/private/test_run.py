@@ -19,7 +19,7 @@ from parties.session.lockstep import run_in_one_thread
 from parties.show.blocks import Grid
 from parties.tasks.linear.run import NOISY_LINEAR
 from parties.tasks.linear.show import linear_figures
-from parties.tasks.privacy.figures import figure_beside
+from parties.tasks.privacy.figures import split_reference
 from parties.tasks.registry import planned
 from protocols.linear.noisy_moments import NoisyLinear
 from tests.parties.asked import asked_text
@@ -144,7 +144,7 @@ def test_a_fit_that_is_too_noisy_has_no_intervals(tmp_path: Path) -> None:
 def test_a_sweep_has_the_lines_without_noise(ran: tuple[Scenario, dict[str, Any]]) -> None:
     one, record = ran
     figures = linear_figures(add_comparison(one, record))
-    assert {figure_beside(name) for name in figures} == {
+    assert {split_reference(name) for name in figures} == {
         (name, which) for name in ("R2", "RMSE") for which in (None, "without noise", "alone")
     }
     assert figures["RMSE"] > figures["RMSE, without noise"] > 7
