@@ -18,7 +18,7 @@ PUBLIC = {
     "mpc.runtime.inputs.Input.private": "yes or no",
     "mpc.testing.views.noting.Note.key": "where a number was drawn",
     "parties.cli.here.Here.keys": "a folder",
-    "parties.cli.sum_party._Part.keys": "a folder",
+    "parties.cli.run_star_party._Part.keys": "a folder",
     "parties.audit.attack.Audited.seed": "public: an audit comes out the same again",
     "parties.processes.network.delay_line.Conditions.seed": "public: of the jitter",
     "parties.doctor.peers.Side.keys": "public keys",

@@ -50,11 +50,11 @@ def doctor(
 
     loaded = load_any(scenario) if name is None else Here(scenario, name, keys, data, sql, program).load()
     if not isinstance(loaded, Scenario):
-        from parties.doctor.sums import examine_sum, examine_sum_file
+        from parties.doctor.star import examine_star, examine_star_file
 
         if name is None:
-            return examine_sum_file(loaded, tell)
-        return examine_sum(loaded, name, keys, policy, seconds, tell, say)
+            return examine_star_file(loaded, tell)
+        return examine_star(loaded, name, keys, policy, seconds, tell, say)
     from parties.doctor.owners import examine, examine_file
 
     if name is None:

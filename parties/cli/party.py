@@ -73,7 +73,7 @@ def _take_part(
     if isinstance(loaded, Scenario):
         done = run_party(loaded, here.name, out, here.keys, options, output, trace=trace)
     else:
-        from parties.cli.sum_party import run_sum_party
+        from parties.cli.run_star_party import run_star_party
 
-        done = run_sum_party(loaded, here.name, out, here.keys, options, output, trace=trace)
+        done = run_star_party(loaded, here.name, out, here.keys, options, output, trace=trace)
     output.finished(done)

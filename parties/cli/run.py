@@ -75,6 +75,6 @@ def run_all(
         from parties.cli.run_locally import run_locally
 
         return run_locally(scenario, out, output, compare=compare, trace=trace)
-    from parties.cli.run_sum import run_sum
+    from parties.cli.run_star_locally import run_star_locally
 
-    return run_sum(scenario, out, output, trace=trace)
+    return run_star_locally(scenario, out, output, trace=trace)

@@ -1,4 +1,4 @@
-"""`mpc run`: every party here, each its own process; the record in a folder; a summary on the screen."""
+"""`mpc run` of owners and a helper: every party here, each a process of its own; the record in a folder."""
 
 from __future__ import annotations
 

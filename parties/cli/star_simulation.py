@@ -9,7 +9,7 @@ from typing import Any, Final
 from mpc.errors import UsageError
 from parties.base.logs import open_log
 from parties.cli.output import Output
-from parties.cli.run_sum import check_program, fault_log, run_star, star_record_of
+from parties.cli.run_star_locally import check_program, fault_log, run_star_parties, star_record_of
 from parties.cli.simulation import SCENARIO, ProtocolRun, quoted, write_files
 from parties.processes.one_thread import star_in_one_thread
 from parties.report.record import check_out
@@ -53,7 +53,7 @@ def run_star_simulation(
         if lockstep:
             here = star_in_one_thread(placed, folder, log, open_log(folder, SERVER), trace=trace)
             return star_record_of(placed, here)
-        return run_star(placed, folder, output, log, trace=trace)
+        return run_star_parties(placed, folder, output, log, trace=trace)
 
     return run_and_record(scenario, out, part, more=log.record)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
-from parties.cli.run_sum import check_program
+from parties.cli.run_star_locally import check_program
 from parties.cli.simulation import SCENARIO, Simulation, check_plan, scenario_text
 from parties.cli.star_simulation import StarSimulation, star_scenario_text
 from parties.scenario.file import Scenario, read_toml

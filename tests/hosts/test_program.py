@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parties.base.logs import open_log
-from parties.cli.run_sum import fault_log
+from parties.cli.run_star_locally import fault_log
 from parties.processes.one_thread import star_in_one_thread
 from parties.report.record import record_of
 from parties.scenario.file import Scenario

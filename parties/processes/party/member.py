@@ -72,9 +72,9 @@ def part_of(scenario: Scenario | StarScenario) -> Part:
     if scenario.program is not None:
         admit_neighbours(scenario.program)  # a thread of the part executes it
     if not isinstance(scenario, Scenario):
-        from parties.processes.party.star_member import part_in_sum
+        from parties.processes.party.star_member import part_in_star
 
-        return partial(part_in_sum, scenario)
+        return partial(part_in_star, scenario)
     from parties.processes.party.own_faults import OwnFaults
     from parties.session.secrets import seed_for_tests
     from parties.session.take_part import Prepared, take_part

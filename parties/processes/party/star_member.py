@@ -1,4 +1,4 @@
-"""A process of a secure sum under the launcher: the server, a client, or a host of many clients."""
+"""A process of a server and clients under the launcher: the server, a client, or a host of many clients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from parties.trust.rounds import RoundNumbers
 _DESCRIPTORS_A_CLIENT = 3  # a socket, its mailbox, and one during the connection
 
 
-def part_in_sum(
+def part_in_star(
     scenario: StarScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
     """Take the part that the launcher ordered; returns its result."""

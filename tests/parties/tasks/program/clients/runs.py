@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from parties.base.logs import open_log
-from parties.cli.run_sum import fault_log, star_record_of
+from parties.cli.run_star_locally import fault_log, star_record_of
 from parties.cli.star_simulation import StarSimulation, star_scenario_of, star_scenario_text
 from parties.processes.one_thread import star_in_one_thread
 from parties.scenario.star import StarScenario

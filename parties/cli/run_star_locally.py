@@ -1,4 +1,4 @@
-"""`mpc run` of a secure sum: the server, each client and each host of many clients in processes of their own."""
+"""`mpc run` of a server and clients: the server, each client and each host of many clients a process of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from parties.tasks.registry import star_of
 from parties.tasks.star.base import server_state
 
 
-def run_sum(scenario: StarScenario, out: Path | None, output: Shown, *, trace: bool = False) -> FinishedRun:
+def run_star_locally(scenario: StarScenario, out: Path | None, output: Shown, *, trace: bool = False) -> FinishedRun:
     """Run a scenario's server and clients on this machine.
 
     Args:
@@ -39,7 +39,7 @@ def run_sum(scenario: StarScenario, out: Path | None, output: Shown, *, trace: b
     check_program(scenario)
     log = fault_log(scenario)
     return run_and_record(
-        scenario, out, lambda folder: run_star(scenario, folder, output, log, trace=trace), more=log.record
+        scenario, out, lambda folder: run_star_parties(scenario, folder, output, log, trace=trace), more=log.record
     )
 
 
@@ -70,7 +70,9 @@ def _checked(problems: Iterator[Problem]) -> Reading[bool]:
     return True
 
 
-def run_star(scenario: StarScenario, folder: Path, output: Shown, faults: FaultLog, *, trace: bool) -> dict[str, Any]:
+def run_star_parties(
+    scenario: StarScenario, folder: Path, output: Shown, faults: FaultLog, *, trace: bool
+) -> dict[str, Any]:
     """Start a server and its clients and wait for them; the record of what they gave.
 
     Args:

@@ -1,5 +1,5 @@
-"""`mpc party` of a secure sum: the server here and its clients elsewhere, or one client or the helper, which dial the
-server only.
+"""`mpc party` of a server and clients: the server here and its clients elsewhere, or one client or the helper, which
+dial the server only.
 
 Who is who comes from the scenario or from the roster that it names, never from the server. Against a server that may
 lie it has to be a roster that somebody else signed.
@@ -83,7 +83,7 @@ class _Part:
     log: Logger
 
 
-def run_sum_party(
+def run_star_party(
     scenario: StarScenario,
     me: str,
     out: Path | None,

@@ -1,4 +1,4 @@
-"""`mpc doctor` for a secure sum: whether the server, the helper or one client could take part from this machine now.
+"""`mpc doctor` for a server and clients: whether the server, the helper or one client could take part from here now.
 
 A client, like the helper, checks its one link, to the server or the server's doctor. The server's doctor checks the
 clients that connect.
@@ -37,14 +37,14 @@ _LINGER = 0.5
 _DESCRIPTORS = 80  # for a client
 
 
-def examine_sum_file(scenario: StarScenario, tell: Tell) -> int:
+def examine_star_file(scenario: StarScenario, tell: Tell) -> int:
     """Check the file alone; returns the exit code."""
     teller = Teller(tell)
     teller.all(_file(scenario))
     return teller.code
 
 
-def examine_sum(
+def examine_star(
     scenario: StarScenario,
     me: str,
     keys: Path,
