@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from parties.cli.command import carry_out
 from parties.doctor import owners as doctor
-from parties.doctor import sums as sum_doctor
+from parties.doctor import star as star_doctor
 from parties.scenario.models import Table
 from parties.session import take_part
 from parties.tasks.registry import load_any
@@ -82,7 +82,7 @@ def test_it_ends_in_a_sentence_and_reaches_nothing(
     path.write_text(one.text(text if "[session]" in text + str(one.changes) else text + ADDED, folder, home))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(take_part, "_LINGER", 0.0)
-    for doctors in (doctor, sum_doctor):
+    for doctors in (doctor, star_doctor):
         monkeypatch.setattr(doctors, "_links", lambda *_: None)
     before = present(home)
     party = ("party", path, "--as", me, "--keys", folder / "keys", "--out", tmp_path / "out")
