@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from math import ceil, floor, hypot, sqrt
 from typing import Final
 
-SHARE: Final = 0.95
 _Z: Final = 1.959963984540054  # of the normal law, on both sides of 0.95 of it
 _Z_OF_THREE: Final = 2.3939797998185104  # likewise of 1 - 0.05 / 3: three numbers lie in theirs together (Bonferroni)
 

@@ -16,7 +16,6 @@ from parties.tasks.audited.counts import Values
 _LOOKS: Final = 8
 """Solutions in random directions, by which forms are told that have many values."""
 _SECONDS: Final = 1.0
-_UNBOUNDED: Final = 3
 _INFEASIBLE: Final = 2
 
 

@@ -7,10 +7,9 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import count_text
 from parties.tasks.privacy.rows import private_rows
 from parties.tasks.rows.extent import Rows
-from parties.tasks.statistics.private.settings import with_noise
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
 from protocols.statistics.job import MOST_ROWS
-from protocols.statistics.private.job import PrivateSettings
+from protocols.statistics.private.job import Clip, PrivateSettings, private_settings
 from protocols.statistics.settings import StatisticsSettings, Survival
 
 
@@ -57,5 +56,8 @@ def private_statistics_settings(scenario: Scenario) -> PrivateSettings:
     Raises:
         UsageError: dp-accounting is not installed.
     """
-    assert scenario.privacy is not None
-    return with_noise(statistics_settings(scenario, private_rows(scenario), width(scenario)), scenario.privacy)
+    privacy = scenario.privacy
+    assert privacy is not None
+    exact = statistics_settings(scenario, private_rows(scenario), width(scenario))
+    clips = [(column, Clip(low, high)) for column, (low, high) in sorted(privacy.clip.items())]
+    return private_settings(exact, clips, privacy.epsilon, privacy.delta)

@@ -1,4 +1,4 @@
-"""kind = "statistics" with [privacy]: which settings go with it, and the protocol's settings that follow."""
+"""kind = "statistics" with [privacy]: which settings go with it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from parties.tasks.privacy.settings import check_clips, refuse_settings
 if TYPE_CHECKING:
     from parties.scenario.privacy import PrivacySpec
     from parties.tasks.statistics.settings import StatisticsTask
-    from protocols.statistics.private.job import PrivateSettings
-    from protocols.statistics.settings import StatisticsSettings
 
 _EXACT: Final = {
     key: (harmless, f"leave {key} out: noise protects small cells, and a test of them would tell exact counts")
@@ -52,15 +50,3 @@ def _check_numbers(task: StatisticsTask) -> Iterator[Problem]:
     if numbers > MOST_NUMBERS:
         message = f"[task] quantiles and survival ask for about {numbers} noisy numbers; {MOST_NUMBERS} are the most"
         yield Problem(message, "take larger steps in [task.grid]")
-
-
-def with_noise(settings: StatisticsSettings, privacy: PrivacySpec) -> PrivateSettings:
-    """The protocol's settings.
-
-    Raises:
-        UsageError: dp-accounting is not installed.
-    """
-    from protocols.statistics.private.job import Clip, private_settings
-
-    clips = [(column, Clip(low, high)) for column, (low, high) in sorted(privacy.clip.items())]
-    return private_settings(settings, clips, privacy.epsilon, privacy.delta)
