@@ -135,18 +135,22 @@ def private_job(
     )
 
 
-def _features(scenario: Scenario) -> int:
-    """Of a scenario that lists them."""
-    return len(scenario.model_task.feature_names or ())
+def own_rows(load: Callable[[Scenario, str], Tab], columns: Callable[[Scenario], int]) -> Data[Tab]:
+    """What is read of owners with rows of their own: nobody is told how many there are.
+
+    Args:
+        columns: their number in a scenario that lists them.
+    """
+    return Data(
+        load=load,
+        shapes=lambda scenario: (private_rows(scenario), columns(scenario)),
+        extent=lambda scenario, table: private_extent(scenario, columns(scenario)),
+        counts=lambda scenario, rows: private_counts(scenario),
+    )
 
 
-OWN_ROWS: Final = Data(
-    load=load_private_table,
-    shapes=lambda scenario: (private_rows(scenario), _features(scenario)),
-    extent=lambda scenario, table: private_extent(scenario, _features(scenario)),
-    counts=lambda scenario, rows: private_counts(scenario),
-)
-"""What is read of owners with rows of their own."""
+OWN_ROWS: Final = own_rows(load_private_table, lambda scenario: len(scenario.model_task.feature_names or ()))
+"""The same of a model."""
 
 
 def plan_text(

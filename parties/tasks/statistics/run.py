@@ -11,8 +11,7 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
 from parties.tasks.base import Data, Job, Notice, PlanText, Run, outcome_for_all
 from parties.tasks.privacy.guarantee import privacy_notice
-from parties.tasks.privacy.rows import private_counts, private_extent, private_rows
-from parties.tasks.private_job import private_job
+from parties.tasks.private_job import own_rows, private_job
 from parties.tasks.rows.extent import Extent, Rows
 from parties.tasks.rows.regression import NOT_STATED
 from parties.tasks.rows.stated import stated_extent, stated_rows
@@ -132,14 +131,7 @@ STATISTICS: Job[PlainTable, StatisticsSettings, Opened] = Job(
     ),
 )
 
-_NOISY_DATA = Data(
-    load=load_statistics_table,
-    shapes=lambda scenario: (private_rows(scenario), width(scenario)),
-    extent=lambda scenario, table: private_extent(scenario, width(scenario)),
-    counts=lambda scenario, rows: private_counts(scenario),
-)
-
 NOISY_STATISTICS: Job[PlainTable, PrivateSettings, Values] = private_job(
-    METHOD, _NOISY_DATA, _asked_privately, _summary, reveals=_names
+    METHOD, own_rows(load_statistics_table, width), _asked_privately, _summary, reveals=_names
 )
 """With [privacy]."""
