@@ -40,7 +40,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from protocols.privacy.accounting import VectorMechanism, least_variance
 from protocols.privacy.agreed_range import AgreedRange
-from protocols.privacy.noisy_sum import Noise, noisy_sum, own_noise
+from protocols.privacy.noisy_sum import Noise, claim_text, noisy_sum_of
 
 NOISY = "noisy sums of products"
 LABEL: Final = "noisy sums of products"
@@ -243,15 +243,10 @@ async def noisy_linear_job(
         assert own is not None
         return own_products(*own, settings).view(np.uint64)
 
-    why = (
-        f"epsilon = {settings.epsilon:g}, delta = {settings.delta:g}: each number has noise of standard deviation "
-        f"{settings.deviation:.3g} patients, half of its variance from the helper and half from the owners"
-    )
-    mine = p.compute(products, shape=(settings.size,))
-    added = own_noise(p, settings.noise, stream, settings.size)
-    total = await noisy_sum(p, mine, added, settings.noise, what=NOISY, why=why, label=LABEL)
+    why = claim_text(settings.epsilon, settings.delta, settings.deviation)
+    total = await noisy_sum_of(p, products, settings.size, settings.noise, stream, what=NOISY, why=why, label=LABEL)
     p.stage("done")
-    return None if p.dry else moments_of(total.value.view(np.int64), settings)
+    return None if p.dry else moments_of(total, settings)
 
 
 def moments_of(opened: NDArray[np.int64], settings: NoisyLinear) -> Floats:

@@ -24,11 +24,13 @@ from its caller, from a stream that nobody else has.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpc.randomness.correlation import Book
 from mpc.randomness.streams import Stream
@@ -121,3 +123,39 @@ async def noisy_sum(
     _, dealt = p.correlation(DiscreteGaussian(own.shape[0], noise.variance))
     (total,) = await p.reveal(Share(own) + Share(added) + dealt, what=what, why=why, label=label)
     return total
+
+
+async def noisy_sum_of(
+    p: Party,
+    numbers: Callable[[], Array],
+    size: int,
+    noise: Noise,
+    stream: Stream | None,
+    *,
+    what: str,
+    why: str,
+    label: str,
+) -> NDArray[np.int64]:
+    """The noisy sum (size,) of vectors that each owner computes from its own rows; of a dry party, of no meaning.
+
+    1 round; reveals what `noisy_sum` does.
+
+    Args:
+        numbers: this owner's vector (size,), elements of Z_2^64; a dry party does not compute it.
+        stream: this owner's own randomness, which nobody else has; None of a dry party.
+    """
+    mine, added = p.compute(numbers, shape=(size,)), own_noise(p, noise, stream, size)
+    total = await noisy_sum(p, mine, added, noise, what=what, why=why, label=label)
+    return total.value if p.dry else total.value.view(np.int64)
+
+
+def claim_text(epsilon: float, delta: float, deviation: float) -> str:
+    """The reason why a noisy sum may be revealed: its claim, and whose noise is in it.
+
+    Args:
+        deviation: of all noise in a number, in patients.
+    """
+    return (
+        f"epsilon = {epsilon:g}, delta = {delta:g}: each number has noise of standard deviation "
+        f"{deviation:.3g} patients, half of its variance from the helper and half from the owners"
+    )

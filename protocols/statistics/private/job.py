@@ -33,7 +33,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from protocols.privacy.accounting import Calibration, Mechanism, calibrated
 from protocols.privacy.agreed_range import AgreedRange
-from protocols.privacy.noisy_sum import noisy_sum, own_noise
+from protocols.privacy.noisy_sum import claim_text, noisy_sum_of
 from protocols.statistics.own_cells import OwnColumns, cut, places
 from protocols.statistics.private.quantile_tree import Tree, best_tree
 from protocols.statistics.settings import Axis, Cells, Sample, StatisticsSettings
@@ -217,21 +217,16 @@ async def private_statistics_job(
         stream: this owner's own randomness, which nobody else has; used up.
     """
     p.stage("counts and sums")
-    size = sum(one.size for one in settings.releases)
-    noise, unit = settings.calibration.noise, settings.calibration.sensitivity
 
     def numbers() -> Array:
         assert own is not None
         return own_numbers(own, settings).view(np.uint64)
 
-    why = (
-        f"epsilon = {settings.epsilon:g}, delta = {settings.delta:g}: each number has noise of standard deviation "
-        f"{settings.deviation:.3g} patients, half of its variance from the helper and half from the owners"
-    )
-    mine, added = p.compute(numbers, shape=(size,)), own_noise(p, noise, stream, size)
-    total = await noisy_sum(p, mine, added, noise, what=NOISY, why=why, label=LABEL)
+    size, noise = sum(one.size for one in settings.releases), settings.calibration.noise
+    why = claim_text(settings.epsilon, settings.delta, settings.deviation)
+    total = await noisy_sum_of(p, numbers, size, noise, stream, what=NOISY, why=why, label=LABEL)
     p.stage("done")
-    return None if p.dry else total.value.view(np.int64) / unit
+    return None if p.dry else total / settings.calibration.sensitivity
 
 
 def own_numbers(own: OwnColumns, settings: PrivateSettings) -> NDArray[np.int64]:

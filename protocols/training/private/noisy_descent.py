@@ -26,7 +26,6 @@ who sees how long this owner computes at each step, nor under a test seed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
@@ -39,7 +38,7 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from protocols.evaluation.noisy_metrics import BINS, cells
 from protocols.privacy.accounting import VectorMechanism, least_variance, rounded_up
-from protocols.privacy.noisy_sum import LEAST, Noise, noisy_sum, own_noise
+from protocols.privacy.noisy_sum import LEAST, Noise, noisy_sum_of
 from protocols.privacy.sampled import unsampled_rho
 from protocols.training.private.clipped_gradients import (
     FINE,
@@ -213,7 +212,7 @@ async def noisy_training_job(
             drawn = train if how.rate >= 1.0 else train.of(coins(stream, how.rate, len(train.y)))
             return own_sum(drawn, whole_weights(at.look_ahead(how)), how.clipping).view(np.uint64)
 
-        total = await _released(p, numbers, how.size, how.noise, stream, GRADIENTS, why)
+        total = await noisy_sum_of(p, numbers, how.size, how.noise, stream, what=GRADIENTS, why=why, label=GRADIENTS)
         now = now if p.dry else now.stepped(total, how)
     p.stage("metrics")
     counts = await _counts(p, test, stream, now, how) if how.held_out else None
@@ -231,15 +230,6 @@ def _split(
     return own.of(~held), own.of(held)
 
 
-async def _released(
-    p: Party, numbers: Callable[[], Array], size: int, noise: Noise, stream: Stream | None, what: str, why: str
-) -> NDArray[np.int64]:
-    """The noisy sum (size,) of the owners' numbers; of a dry party, of no meaning."""
-    mine, added = p.compute(numbers, shape=(size,)), own_noise(p, noise, stream, size)
-    total = await noisy_sum(p, mine, added, noise, what=what, why=why, label=what)
-    return total.value if p.dry else total.value.view(np.int64)
-
-
 async def _counts(
     p: Party, test: WholeRows | None, stream: Stream | None, now: Descent, how: NoisySettings
 ) -> Floats | None:
@@ -254,7 +244,7 @@ async def _counts(
         f"epsilon = {how.epsilon:g}, delta = {how.delta:g}: a row is here or was trained on; each count has noise of "
         f"standard deviation {how.counts_deviation:.3g}"
     )
-    total = await _released(p, numbers, 2 * BINS, how.counts_noise, stream, COUNTS, why)
+    total = await noisy_sum_of(p, numbers, 2 * BINS, how.counts_noise, stream, what=COUNTS, why=why, label=COUNTS)
     return None if p.dry else total.reshape(2, BINS) / COUNT_UNIT
 
 
