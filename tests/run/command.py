@@ -174,3 +174,8 @@ class Running:
         """Whether every process seen is gone within so many seconds."""
         _, alive = psutil.wait_procs(list(self._known.values()), timeout=within)
         return not alive
+
+
+def ends_of(runs: Mapping[str, Running]) -> dict[str, Ran]:
+    """How commands end that are going on at the same time."""
+    return {name: run.end() for name, run in runs.items()}

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from tests.run.apart import start, with_keys
 from tests.run.command import ROOT, record
-from tests.run.party.test_party import start, with_keys
 
 DATA = ROOT / "scenarios" / "data"
 HOSPITALS = ("north", "east", "west")

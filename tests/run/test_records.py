@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.command import LONG, MPC, Ran, Running, approving, environment, mpc, record
-from tests.run.party.test_consent import party
-from tests.run.party.test_party import PARTIES, separate
+from tests.run.apart import PARTIES, party, separate
+from tests.run.command import LONG, MPC, Ran, Running, approving, ends_of, environment, mpc, record
 from tests.run.scenarios import write_scenario
 from tests.run.sums import write_rounds, write_sums
 
@@ -48,7 +47,7 @@ def approved(folder: Path, *more: str, **task: object) -> dict[str, Ran]:
     scenario = separate(folder, **task)
     words = {name: [*approving(scenario, name), *more] for name in PARTIES}
     runs = {name: Running(*party(scenario, name, "--out", folder / name, *words[name])) for name in PARTIES}
-    return {name: run.end() for name, run in runs.items()}
+    return ends_of(runs)
 
 
 def test_a_folder_that_was_used_is_never_written_into(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from parties.trust.consent import consent_digest
 from tests.parties.hostile_federated import FEDERATED
 from tests.parties.hostile_scenarios import ASKED, SCENARIOS, Hostile
 from tests.parties.hostile_sums import SUMS
+from tests.run.apart import separate
 from tests.run.federated import write_federated
-from tests.run.party.test_party import separate
 from tests.run.sums import write_separate
 
 ADDED = "[session]\nconnect_timeout = 0.2\n"

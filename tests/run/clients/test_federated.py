@@ -11,7 +11,7 @@ import pytest
 from parties.tasks.federated.settings import FederatedScenario
 from parties.tasks.registry import load_any, star_of
 from parties.trust.budget import Account, Ledger
-from tests.run.command import ROOT, mpc, record
+from tests.run.command import ROOT, ends_of, mpc, record
 from tests.run.federated import write_federated
 from tests.run.sums import approve, party
 
@@ -75,7 +75,7 @@ def test_each_client_charges_its_ledger_for_each_round(tmp_path: Path) -> None:
     path = write_federated(tmp_path, rounds=2, least=4, task="[privacy]\nepsilon = 20.0")
     names = ["server", "c1", "c2", "c3", "c4"]
     runs = {name: party(path, name) for name in names}
-    ends = {name: run.end() for name, run in runs.items()}
+    ends = ends_of(runs)
     assert {ran.code for ran in ends.values()} == {0}, ends
     keys = tmp_path / "keys"
     charged, noted = (

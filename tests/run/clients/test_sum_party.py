@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from parties.trust.keys import generate
-from tests.run.command import Ran, Running, approving, mpc, record
+from tests.run.command import Ran, Running, approving, ends_of, mpc, record
 from tests.run.sums import approve, party, write_separate
 
 
 def all_of(path: Path, names: list[str], out: str) -> dict[str, Ran]:
     runs = {name: party(path, name, out) for name in names}
-    return {name: run.end() for name, run in runs.items()}
+    return ends_of(runs)
 
 
 def ages(*clients: int) -> dict[str, float]:

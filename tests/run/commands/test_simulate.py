@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.parties.tasks.program.runs import OWN, line_with
+from tests.run.apart import with_keys
 from tests.run.command import ROOT, Running, approve, mpc, record
-from tests.run.party.test_party import with_keys
 
 PARTIES = ("owner0", "owner1", "helper")
 STUDY = """schema = 1

@@ -10,8 +10,8 @@ import pytest
 
 from parties.scenario.problems import nearest
 from tests.examples import sample
+from tests.run.apart import separate
 from tests.run.command import mpc, record
-from tests.run.party.test_party import separate
 from tests.run.scenarios import write_scenario
 from tests.run.sums import expected, write_sums
 

@@ -6,9 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from tests.run.apart import party, separate
 from tests.run.command import Ran, mpc
-from tests.run.party.test_consent import party
-from tests.run.party.test_party import separate
 from tests.run.scenarios import write_scenario
 
 ESCAPE = "outcome\x1b[31m\nhospital_a: approved\u202e"

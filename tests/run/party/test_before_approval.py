@@ -16,8 +16,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.run.apart import separate
 from tests.run.command import LONG, MPC, approving, environment
-from tests.run.party.test_party import separate
 
 STRACE = shutil.which("strace")
 CALL = re.compile(r"^\d+ +(\w+)\((.*)$")

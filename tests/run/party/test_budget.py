@@ -25,8 +25,8 @@ from tests.parties.asked import check_policy
 from tests.parties.tasks.linear.private.test_run import scenario as regression
 from tests.parties.tasks.logistic.private.scenarios import scenario as training
 from tests.parties.tasks.statistics.private.test_run import PRIVACY, scenario
-from tests.run.command import Running, approving, mpc, record
-from tests.run.party.test_party import with_keys
+from tests.run.apart import with_keys
+from tests.run.command import Running, approving, ends_of, mpc, record
 from tests.run.threads import run_in_threads
 
 PARTIES = ("a", "b", "helper")
@@ -84,7 +84,7 @@ def test_a_spent_budget_ends_the_run_before_anything_is_sent(tmp_path: Path) -> 
     keys = tmp_path / "keys"
     assert mpc("budget", "--keys", keys, "--epsilon", "2", "--delta", "1e-6").code == 0
     runs = {name: Running("party", path, "--as", name, "--keys", keys, *approving(path, name)) for name in PARTIES}
-    ends = {name: run.end() for name, run in runs.items()}
+    ends = ends_of(runs)
     assert {name: ran.code for name, ran in ends.items()} == dict.fromkeys(PARTIES, 5), ends
     assert "a's budget is epsilon = 2 at delta = 1e-06: 0 was spent by 0 runs" in ends["a"].err
     assert "stopped the run" in ends["helper"].err and "(budget)" in ends["helper"].err
@@ -113,7 +113,7 @@ def test_a_killed_owner_has_charged_what_others_learnt(tmp_path: Path) -> None:
             sleep(moments.uniform(0.0, 0.5))
         with suppress(ProcessLookupError):
             runs["a"].signal(SIGKILL)
-        ends = {name: run.end() for name, run in runs.items()}
+        ends = ends_of(runs)
         charged = [one.session for one in Ledger(own).read().charges if one.party == "a"]
         if ends["b"].code == 0:
             learnt += 1

@@ -16,8 +16,8 @@ from pathlib import Path
 from parties.tasks.registry import load_scenario
 from parties.trust.consent import read_approvals, remember
 from parties.trust.keys import PASSPHRASE_VARIABLE
-from tests.run.command import LONG, MPC, ROOT, Ran, Running, approving, environment, mpc, record
-from tests.run.party.test_party import PARTIES, approval, separate, start
+from tests.run.apart import PARTIES, all_started, approval, party, separate, start
+from tests.run.command import LONG, MPC, ROOT, Ran, Running, approving, ends_of, environment, mpc, record
 
 
 def typed(*words: str | Path, answers: Sequence[tuple[str, str]]) -> Ran:
@@ -50,14 +50,9 @@ def typed(*words: str | Path, answers: Sequence[tuple[str, str]]) -> Ran:
     return Ran(process.returncode, out.decode(), (said + err).decode(), time.monotonic() - began)
 
 
-def party(scenario: Path, name: str, *more: str | Path) -> tuple[str | Path, ...]:
-    return ("party", scenario, "--as", name, "--keys", scenario.parent / "keys", *more)
-
-
 def all_run(scenario: Path, out: str) -> dict[str, Ran]:
     """Every party, none of them asked for approval."""
-    runs = {name: Running(*party(scenario, name, "--out", scenario.parent / out / name)) for name in PARTIES}
-    return {name: run.end() for name, run in runs.items()}
+    return ends_of({name: Running(*party(scenario, name, "--out", scenario.parent / out / name)) for name in PARTIES})
 
 
 def releases(scenario: Path, name: str) -> list[dict[str, object]]:
@@ -80,7 +75,7 @@ def test_a_party_is_asked_once_and_its_releases_are_listed(tmp_path: Path) -> No
         "hospital_b": start(scenario, "hospital_b"),
         "helper": Running(*party(scenario, "helper", "--out", tmp_path / "helper")),
     }
-    first = {name: run.end() for name, run in runs.items()}
+    first = ends_of(runs)
     assert {ran.code for ran in first.values()} == {0}, first
     assert "what hospital_a is asked to take part in" in first["hospital_a"].out
     assert "repeat: " not in first["hospital_a"].out + first["hospital_a"].err
@@ -153,8 +148,7 @@ def test_another_word_than_yes_is_no_approval(tmp_path: Path) -> None:
 def test_peers_hear_that_data_are_missing(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     (tmp_path / "hospital_a.csv").unlink()
-    runs = {name: start(scenario, name) for name in PARTIES}
-    ends = {name: run.end() for name, run in runs.items()}
+    ends = all_started(scenario)
     assert {ran.code for ran in ends.values()} == {3}, ends
     assert "there is no file" in ends["hospital_a"].err and "there is no file" not in ends["helper"].err
     assert "hospital_a" in ends["helper"].err
@@ -208,7 +202,7 @@ def test_a_changed_key_is_taken_and_the_old_one_refused(tmp_path: Path) -> None:
     text = re.sub(r'public_key = "[^"]+"\n', "", scenario.read_text())
     scenario.write_text(f'{text}\n[roster]\nfile = "roster.toml"\n{admin}\n')
     _signed(tmp_path, lines)
-    before = all_approved(scenario)
+    before = all_started(scenario)
     assert {ran.code for ran in before.values()} == {0}, before
 
     old = tmp_path / "old"  # a machine of hospital_b that nobody told
@@ -232,11 +226,6 @@ def test_a_changed_key_is_taken_and_the_old_one_refused(tmp_path: Path) -> None:
     _signed(tmp_path, {**lines, "hospital_b": lost}, revoked=lost.removeprefix("public_key = "))
     peer = mpc(*party(scenario, "hospital_a"))
     assert peer.code == 5 and "the key of hospital_b is revoked" in peer.err
-
-
-def all_approved(scenario: Path) -> dict[str, Ran]:
-    runs = {name: start(scenario, name) for name in PARTIES}
-    return {name: run.end() for name, run in runs.items()}
 
 
 def _signed(folder: Path, lines: dict[str, str], revoked: str = "") -> None:

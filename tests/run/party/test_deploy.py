@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_ports
+from tests.run.apart import PARTIES
 from tests.run.command import LONG, ROOT, environment, record
-from tests.run.party.test_party import PARTIES
 
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 UNIT = (ROOT / "packaging" / "beaverlodge@.service").read_text(encoding="utf-8")

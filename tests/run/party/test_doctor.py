@@ -9,8 +9,8 @@ from pathlib import Path
 
 from parties.tasks.registry import load_scenario
 from parties.trust.consent import remember
-from tests.run.command import Ran, Running, approving, mpc
-from tests.run.party.test_party import PARTIES, separate, start
+from tests.run.apart import PARTIES, separate, start
+from tests.run.command import Ran, Running, approving, ends_of, mpc
 
 KEYS = "keys"
 
@@ -89,7 +89,7 @@ def test_an_edited_scenario_is_named_setting_by_setting(tmp_path: Path) -> None:
         name: Running(*doctor(edited if name == "hospital_b" else scenario, name, "--seconds", "40"))
         for name in PARTIES
     }
-    ends = {name: run.end() for name, run in runs.items()}
+    ends = ends_of(runs)
     for name in ("hospital_a", "hospital_b"):
         assert ends[name].code == 5, ends[name].out
         assert re.search(r"the scenarios of \w+ and \w+ differ: task.epochs: \d here, \d there", ends[name].out)

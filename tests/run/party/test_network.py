@@ -15,8 +15,8 @@ from parties.processes.network.relay import NAME
 from parties.scenario.network import NetworkSpec, preset_network
 from parties.tasks.registry import load_scenario, planned
 from parties.trust.consent import remember
+from tests.run.apart import separate
 from tests.run.command import ROOT, Ran, Running, mpc, record
-from tests.run.party.test_party import separate
 from tests.run.scenarios import write_scenario
 
 WAN = Path("scenarios/wan.toml")

@@ -3,48 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from parties.trace.lanes import read_lanes
-from parties.trust.keys import generate
-from tests.ports import free_ports
-from tests.run.command import Running, approving, asked, mpc, record
-from tests.run.scenarios import write_scenario
-
-PARTIES = ("hospital_a", "hospital_b", "helper")
-
-
-def separate(tmp_path: Path, **task: Any) -> Path:
-    """A scenario with keys, and addresses for the two hospitals."""
-    scenario = write_scenario(tmp_path, **task)
-    scenario.write_text(with_keys(scenario.read_text(), tmp_path / "keys", PARTIES[:2]))
-    return scenario
-
-
-def with_keys(text: str, keys: Path, owners: Sequence[str]) -> str:
-    """A scenario's text with public keys, of `owners` and the helper, and the owners' addresses."""
-    ports = dict(zip(owners, free_ports(len(owners)), strict=True))
-    for name in (*owners, "helper"):
-        _, key = generate(name, keys)
-        address = f'address = "127.0.0.1:{ports[name]}"\n' if name in ports else ""
-        text = text.replace(f"[parties.{name}]\n", f'[parties.{name}]\npublic_key = "{key}"\n{address}')
-    return text
-
-
-def approval(scenario: Path, name: str) -> str:
-    """The digest that the refusal names."""
-    return asked("party", scenario, "--as", name, "--keys", scenario.parent / "keys")[1]
-
-
-def start(scenario: Path, name: str, approve: str | None = None, *words: str) -> Running:
-    """A party of a scenario that is approved as it is."""
-    folder = scenario.parent
-    approval = ("--approve", approve) if approve is not None else approving(scenario, name)
-    return Running(
-        "party", scenario, "--as", name, "--keys", folder / "keys", "--out", folder / name, *approval, *words
-    )
+from tests.run.apart import PARTIES, approval, separate, start
+from tests.run.command import ends_of, mpc, record
 
 
 def test_three_commands_make_one_model(tmp_path: Path) -> None:
@@ -69,7 +32,7 @@ def test_an_edited_scenario_is_refused_in_words(tmp_path: Path) -> None:
     edited = tmp_path / "edited.toml"
     edited.write_text(scenario.read_text().replace("epochs = 3", "epochs = 4"))
     runs = {name: start(edited if name == "hospital_b" else scenario, name) for name in PARTIES}
-    ends = {name: run.end() for name, run in runs.items()}
+    ends = ends_of(runs)
     assert {ran.code for ran in ends.values()} == {5}
     assert any("task.epochs" in ran.err and "3" in ran.err and "4" in ran.err for ran in ends.values())
 

@@ -6,8 +6,8 @@ import shutil
 import signal
 from pathlib import Path
 
-from tests.run.command import mpc, record
-from tests.run.party.test_party import PARTIES, separate, start
+from tests.run.apart import PARTIES, separate, start
+from tests.run.command import ends_of, mpc, record
 from tests.run.sums import approve, party, write_separate
 
 
@@ -57,7 +57,7 @@ def test_a_second_client_of_a_key_does_not_displace_the_first(tmp_path: Path) ->
         assert words in again.err
         shutil.rmtree(tmp_path / "again")
     runs |= {name: party(path, name) for name in ("c2", "c3", "c4")}
-    ends = {name: run.end() for name, run in runs.items()}
+    ends = ends_of(runs)
     assert {ran.code for ran in ends.values()} == {0}, ends
     assert record(tmp_path / "out" / "server")["sums"]["clients"] == 4
     assert "another process with the key of c1 came, and was turned away" in ends["server"].err

@@ -21,8 +21,8 @@ from parties.tasks.registry import load_scenario, planned
 from parties.trust.share_file import Vault, journal_path, key_path, open_share
 from tests.parties.shares import FEATURES, OWNERS, csv_of, write_predict, write_shares
 from tests.ports import free_ports
+from tests.run.apart import PARTIES, separate, start
 from tests.run.command import ROOT, Running, approving, mpc, record
-from tests.run.party.test_party import PARTIES, separate, start
 from tests.run.scenarios import write_scenario
 from tests.run.threads import run_in_threads
 from tools.make_new_patients import DEPARTMENTS, SEED, TEST_FRACTION, write_new_patients
