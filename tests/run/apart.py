@@ -21,10 +21,10 @@ def separate(tmp_path: Path, **task: Any) -> Path:
     return scenario
 
 
-def with_keys(text: str, keys: Path, owners: Sequence[str]) -> str:
-    """A scenario's text with public keys, of `owners` and the helper, and the owners' addresses."""
-    ports = dict(zip(owners, free_ports(len(owners)), strict=True))
-    for name in (*owners, "helper"):
+def with_keys(text: str, keys: Path, listening: Sequence[str], others: Sequence[str] = ("helper",)) -> str:
+    """A scenario's text with public keys of these parties, and addresses of those that listen."""
+    ports = dict(zip(listening, free_ports(len(listening)), strict=True))
+    for name in (*listening, *others):
         _, key = generate(name, keys)
         address = f'address = "127.0.0.1:{ports[name]}"\n' if name in ports else ""
         text = text.replace(f"[parties.{name}]\n", f'[parties.{name}]\npublic_key = "{key}"\n{address}')

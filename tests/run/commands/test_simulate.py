@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.parties.tasks.program.runs import OWN, line_with
+from tests.run import apart
 from tests.run.apart import with_keys
 from tests.run.command import ROOT, Running, approve, mpc, record
 
@@ -163,8 +164,7 @@ def study(folder: Path) -> Path:
 
 def party(path: Path, name: str, *more: str | Path) -> tuple[str | Path, ...]:
     """The command of a party of that study."""
-    program = f"{path.parent / f'of_{name}' / 'own.py'}:similarity"
-    return ("party", path, "--as", name, "--keys", path.parent / "keys", "--program", program, *more)
+    return apart.party(path, name, "--program", f"{path.parent / f'of_{name}' / 'own.py'}:similarity", *more)
 
 
 def test_parties_on_several_machines(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from parties.trust.keys import generate
 from tests.parties.tasks.program.clients.runs import OWN
 from tests.parties.tasks.program.runs import line_with
-from tests.ports import free_ports
+from tests.run import apart
+from tests.run.apart import with_keys
 from tests.run.command import ROOT, Running, approve, environment, mpc, record
 
 OTHERWISE = {"pid", "started", "seconds", "computation", "peak_memory", "client_seconds"}
@@ -131,13 +131,8 @@ def test_a_slip_is_told_before_there_is_a_folder(tmp_path: Path) -> None:
 
 def study(folder: Path) -> Path:
     """A study on several machines, each party's file in a folder of its own."""
-    path, text = folder / "study.toml", STUDY
-    (port,) = free_ports(1)
-    for name in MEMBERS:
-        _, key = generate(name, folder / "keys")
-        address = f'address = "127.0.0.1:{port}"\n' if name == "server" else ""
-        text = text.replace(f"[parties.{name}]\n", f'[parties.{name}]\npublic_key = "{key}"\n{address}')
-    path.write_text(text)
+    path = folder / "study.toml"
+    path.write_text(with_keys(STUDY, folder / "keys", ["server"], [name for name in MEMBERS if name != "server"]))
     for k, name in enumerate(MEMBERS):
         (folder / f"of_{name}").mkdir()
         shutil.copy(OWN / "private_mean.py", folder / f"of_{name}" / "own.py")
@@ -147,8 +142,7 @@ def study(folder: Path) -> Path:
 
 def party(path: Path, name: str, *more: str | Path) -> tuple[str | Path, ...]:
     """The command of a party of that study."""
-    program = f"{path.parent / f'of_{name}' / 'own.py'}:mean"
-    return ("party", path, "--as", name, "--keys", path.parent / "keys", "--program", program, *more)
+    return apart.party(path, name, "--program", f"{path.parent / f'of_{name}' / 'own.py'}:mean", *more)
 
 
 def test_parties_on_several_machines(tmp_path: Path) -> None:
