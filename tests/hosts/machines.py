@@ -68,7 +68,7 @@ class Command:
         self.process = subprocess.Popen(
             command,
             cwd=folder,
-            env=environment(measured=True),
+            env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -215,7 +215,7 @@ class World:
         run(*in_router, "sysctl", "-qw", *(f"net.{setting}" for setting in settings))
         words = [*in_router, sys.executable, "-m", "tests.hosts.wire"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._wire = subprocess.Popen(words, cwd=ROOT, env=environment(measured=True), text=True, **pipes)  # type: ignore[call-overload]
+        self._wire = subprocess.Popen(words, cwd=ROOT, env=environment(), text=True, **pipes)  # type: ignore[call-overload]
         assert self._wire is not None and self._wire.stdout is not None
         if not self._wire.stdout.readline():
             raise NotPermitted("the wire found no TUN device")
