@@ -20,6 +20,7 @@ from parties.audit.epsilon import EPSILON, Bound, any_epsilon, bound_of, contrad
 from parties.tasks.audited.audit import Audit, Trial, Worlds
 from parties.tasks.audited.noise import HELPER, noisy_sum_trial
 from parties.tasks.statistics.audit import AUDIT
+from protocols.privacy import noisy_sum as noisy_sum_file
 from protocols.privacy.accounting import calibrated, gaussian_delta, mean_shift
 from protocols.privacy.noisy_sum import Noise, noisy_sum
 from protocols.statistics.private import job as private
@@ -117,7 +118,7 @@ def test_a_protocol_that_leaves_noise_out_is_caught(tmp_path: Path, monkeypatch:
     async def without_own(p: Party, own: Array, own_noise: Array, noise: Noise, **words: str) -> Public:
         return await noisy_sum(p, own, own_noise * np.uint64(0), noise, **words)
 
-    monkeypatch.setattr(private, "noisy_sum", without_own)
+    monkeypatch.setattr(noisy_sum_file, "noisy_sum", without_own)
     (found,) = EPSILON.run(statistics(tmp_path))
     measured = next(one for one in found.figures if "opened 200 times" in one.name)
     assert found.contradicts and measured.value == pytest.approx(0.5, abs=0.1)
