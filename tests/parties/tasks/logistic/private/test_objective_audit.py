@@ -78,6 +78,17 @@ def test_an_onlooker_takes_off_what_it_knows(tmp_path: Path) -> None:
     assert max(variance.values()) == pytest.approx(2, abs=0.2)
 
 
+def test_the_noise_in_the_result_is_drawn_too(tmp_path: Path) -> None:
+    """A model told more roughly says less of the noise in its objective."""
+    case = alike(objective(tmp_path), 0)
+    wide = replace(case.how.noise, variance=case.how.noise.variance * 2**40)
+    spread = []
+    for one in (case, replace(case, how=replace(case.how, noise=wide))):
+        seen = one.draw(200, Stream(hashlib.sha256(b"result").digest()))
+        spread.append(float(seen[HELPER].without.std()))
+    assert spread[1] > 10 * spread[0]
+
+
 @pytest.mark.parametrize("which", ["objective", "result"])
 def test_half_the_noise_is_caught(which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, right = objective(tmp_path), Noise.own
@@ -102,4 +113,5 @@ def test_rows_that_are_too_long_are_caught(tmp_path: Path, monkeypatch: pytest.M
     one = scenario(tmp_path, task=OBJECTIVE.replace("epsilon = 8\n", "epsilon = 8\nnorm = 1.05\n"))
     assert not audited(one)[0].contradicts
     leave_rows_long(monkeypatch)
+    assert (objective_trials(one)[0].reach or 0) > 1.1
     assert audited(one)[0].contradicts
